@@ -1,0 +1,133 @@
+"""What is wrong with the input and where: findings, and the one exception that carries them.
+
+The core speaks key paths into the merged data, never lines; `dynplan.report` turns paths into places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from attrs import define, field, frozen
+
+Path = tuple[str | int, ...]
+
+# Code -> short title. Each has a section in docs/diagnostics.md; a test holds code, table and page together.
+CODES: dict[str, str] = {
+    "D001": "the file is not valid TOML",
+    "D002": "the file is not plain UTF-8",
+    "D003": "a number is too large or the nesting too deep",
+}
+
+
+@frozen
+class Span:
+    """A stretch of text: lines and columns from 1, columns in characters, the end exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@frozen
+class Document:
+    """One parsed input: its name as shown, its TOML text, and its data as tomllib gave it.
+
+    `root` is where the data hangs in the merged data: `("roles", "decode")` for a preset of that role.
+    """
+
+    name: str
+    text: str = field(repr=False)
+    data: dict[str, Any] = field(repr=False, eq=False)
+    root: Path = ()
+
+
+@frozen
+class Finding:
+    """One thing wrong with the input, at a key path of the merged data; `()` is the whole file.
+
+    `message` is lower-case, without a full stop, names in backticks; the fix stands in `help` only, and
+    `label` behind the carets. `key` points at the key, not its value. `document` looks for the path in that
+    document alone; with a `span` the place is given and `path` is not looked up.
+    """
+
+    code: str
+    message: str
+    path: Path = ()
+    help: str = ""
+    label: str = ""
+    key: bool = False
+    document: Document | None = None
+    span: Span | None = None
+
+    @property
+    def severity(self) -> Literal["error", "warning"]:
+        """`"warning"` for codes that start with W, else `"error"`."""
+        return "warning" if self.code.startswith("W") else "error"
+
+
+class InputError(Exception):
+    """The input is wrong: what a stage found, errors and warnings, never empty."""
+
+    findings: tuple[Finding, ...]
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        if not self.findings:
+            raise ValueError("an InputError needs a finding")
+        super().__init__("; ".join(f"{finding.code}: {finding.message}" for finding in self.findings))
+
+
+@define
+class Findings:
+    """What one stage has found so far, in the order it was found."""
+
+    found: list[Finding] = field(factory=list)
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        path: Path = (),
+        *,
+        help: str = "",  # noqa: A002 - the word that is printed, and the field's name
+        label: str = "",
+        key: bool = False,
+        document: Document | None = None,
+    ) -> None:
+        """Add an error, or as `warn` a warning; arguments as in `Finding`."""
+        self.found.append(Finding(code, message, path, help, label, key, document))
+
+    warn = error  # for the reader: the code's letter is what makes it a warning
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The errors among what was found."""
+        return tuple(finding for finding in self.found if finding.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """The warnings among what was found."""
+        return tuple(finding for finding in self.found if finding.severity == "warning")
+
+    def raise_if_errors(self) -> None:
+        """Raise InputError with everything found, warnings too, once there is an error."""
+        if self.errors:
+            raise InputError(self.found)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that `name` was probably meant to be, or None if nothing comes close."""
+    from difflib import get_close_matches  # 10 ms, and only a wrong name needs it
+
+    spellings = {_fold(candidate): candidate for candidate in sorted(known)}
+    wrong = _fold(name)
+    close = get_close_matches(wrong, spellings, n=1) or sorted(
+        (spelling for spelling in spellings if set(wrong.split("-")) < set(spelling.split("-"))), key=len
+    )
+    return spellings[close[0]] if close else None
+
+
+def _fold(name: str) -> str:
+    return name.lower().replace("_", "-")

@@ -1,0 +1,157 @@
+"""What placeholders exist and where: the names that templates may use, and their check."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from dynplan.errors import Findings, Path, nearest
+from dynplan.expr import ExprError, evaluate
+from dynplan.model import Job, Role
+from dynplan.sizes import lookup_args
+from dynplan.table import name_of
+from dynplan.template import Ref, parse, refs, shell_clash
+
+# Integers that differ from task to task and may stand in `{= ... }`.
+TASK_NUMBERS = ("rank", "num-tasks", "gpu-count", "worker", "num-workers", "node")
+# Facts of every task and phase that are known when the job runs.
+RUN_FACTS = ("host", "ip", "node", "job.id", "job.name", "job.dir", "metrics-urls")
+TASK_FACTS = ("gpus", "gpu-count", "worker", "rank", "num-tasks", "num-workers", "leader.host", "leader.ip")
+PHASE_FACTS = ("phase.name", "phase.dir")
+# Of another role: facts of its first worker, and lists over all of its workers.
+ROLE_FACTS = ("host", "ip", "hosts", "ips", "workers")
+ROLE_PORT_FACTS = ("port", "url", "urls", "endpoints")
+
+_TEMPLATE_KEYS = [
+    "command",
+    "args",
+    "extra-args",
+    "leader-args",
+    "follower-args",
+    "env",
+    "metrics",
+    "workdir",
+    "setup",
+    "after-command",
+    "container",
+    "srun",
+]
+_PROBE_KEYS = ("path", "post", "command")
+
+
+@frozen
+class Scope:
+    """Where a template stands: below a role, below a phase, or for all of them (both None)."""
+
+    job: Job
+    role: Role | None = None
+    phase: str | None = None
+
+    def names(self) -> list[str]:
+        """Return every placeholder that may be used here, for suggestions and for the check."""
+        names = [*RUN_FACTS]
+        names += TASK_FACTS if self.role else ()
+        names += PHASE_FACTS if self.phase else ()
+        for port in self.role.ports if self.role else ():
+            names += _port_names(f"port.{port.name}") + _port_names(f"leader.port.{port.name}")
+        for role in self.job.roles:
+            names += _role_names(role)
+        return names
+
+
+def check_templates(job: Job, findings: Findings) -> None:
+    """Report every placeholder of a job that names nothing (D123), cannot be (D124) or is no number."""
+    known: dict[str | None, frozenset[str]] = {}
+    for text, path, scope in _templates(job):
+        if "{" not in text:
+            continue
+        key = scope.role.name if scope.role else scope.phase and "phases"
+        if key not in known:
+            known[key] = frozenset(scope.names())
+        _check(text, path, scope, known[key], findings)
+
+
+def _check(text: str, path: Path, scope: Scope, known: frozenset[str], findings: Findings) -> None:
+    for ref in refs(text):
+        if ref.expression:
+            _check_expression(ref, path, scope, findings)
+        elif ref.name not in known:
+            near = nearest(ref.name, known)
+            fix = f"did you mean `{{{near}}}`?" if near else "write `{{` for a literal brace"
+            findings.error("D123", f"there is no `{{{ref.name}}}` in {name_of(path)}", path, help=fix)
+    if shell_clash(parse(text)):
+        findings.error(
+            "D124", f"{name_of(path)} puts `$` right before a placeholder, which reads as a shell variable", path
+        )
+
+
+def _check_expression(ref: Ref, path: Path, scope: Scope, findings: Findings) -> None:
+    try:
+        evaluate(ref.expression, expression_lookup(scope, dict.fromkeys(TASK_NUMBERS, 1)))
+    except ExprError as error:
+        if "zero" not in str(error):  # with the job's own numbers it may well have a value
+            findings.error("D112", f"`{{={ref.expression}}}`: {error}", path)
+
+
+def expression_lookup(scope: Scope, numbers: Mapping[str, int]) -> Any:
+    """Return the look-up for an expression inside a template: task numbers, then the role's `args`."""
+    kind, owner = ("roles", scope.role.name) if scope.role else ("phases", scope.phase)
+    table = scope.job.tables.get(kind, {}).get(owner, {})
+    below = lookup_args(table.get("args"))
+
+    def lookup(name: str) -> int:
+        if name in numbers and scope.role:
+            return numbers[name]
+        return below(name)
+
+    return lookup
+
+
+def _templates(job: Job) -> Iterator[tuple[str, Path, Scope]]:
+    """Yield every template of a job with its key path and its scope."""
+    tables = job.tables
+    anywhere = Scope(job)
+    yield from _strings(_below(tables.get("job"), "env"), ("job", "env"), anywhere)
+    yield from _strings(_below(tables.get("cluster"), "env"), ("cluster", "env"), anywhere)
+    for role in job.roles:
+        yield from _owner(tables["roles"][role.name], ("roles", role.name), Scope(job, role=role))
+    for phase in job.phases:
+        yield from _owner(tables["phases"][phase.name], ("phases", phase.name), Scope(job, phase=phase.name))
+
+
+def _below(table: Any, key: str) -> Any:
+    return table.get(key) if isinstance(table, Mapping) else None
+
+
+def _owner(table: Mapping[str, Any], path: Path, scope: Scope) -> Iterator[tuple[str, Path, Scope]]:
+    for key in _TEMPLATE_KEYS:
+        yield from _strings(table.get(key), (*path, key), scope)
+    for key in ("ready", "alive"):
+        probes = table.get(key)
+        for index, probe in enumerate(probes if isinstance(probes, list) else [probes]):
+            where = (*path, key, index) if isinstance(probes, list) else (*path, key)
+            for part in _PROBE_KEYS:
+                yield from _strings(_below(probe, part), (*where, part), scope)
+
+
+def _strings(value: Any, path: Path, scope: Scope) -> Iterator[tuple[str, Path, Scope]]:
+    if isinstance(value, str):
+        yield value, path, scope
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _strings(item, (*path, key), scope)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _strings(item, (*path, index), scope)
+
+
+def _port_names(stem: str) -> list[str]:
+    return [stem, f"{stem}.last"]
+
+
+def _role_names(role: Role) -> list[str]:
+    names = [f"role.{role.name}.{fact}" for fact in ROLE_FACTS]
+    for port in role.ports:
+        names += [f"role.{role.name}.{fact}.{port.name}" for fact in ROLE_PORT_FACTS]
+        names.append(f"role.{role.name}.port.{port.name}.last")
+    return names

@@ -1,0 +1,268 @@
+"""The records: what a job asks for, what a cluster has, and the plan that answers.
+
+Everything is frozen. A `Job` and a `Cluster` come from `dynplan.read`, a `Plan` from
+`dynplan.plan`; the emitter and the views take a `Plan` and nothing else. Texts called
+*template* may hold placeholders (`dynplan.template`).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from attrs import frozen
+
+from dynplan.errors import Finding
+
+Tables = Mapping[str, Any]  # TOML tables, merged and resolved; never changed once read
+Pairs = tuple[tuple[str, str], ...]  # NAME, template
+Words = tuple[str, ...]  # templates, one per word of a command line
+
+
+@frozen
+class PortRange:
+    """The ports `first` to `last`, both included."""
+
+    first: int
+    last: int
+
+
+@frozen
+class Cluster:
+    """What a site has and how it wants to be asked.
+
+    `groups` are the GPU islands of a node (NVLink, NUMA), each a tuple of GPU indices;
+    empty where the node is one island. `gpu_request` is one of `gpus-per-node`, `gres`,
+    `gres:TYPE`, `none`.
+    """
+
+    name: str
+    gpus_per_node: int
+    groups: tuple[tuple[int, ...], ...]
+    gpu_request: str
+    container_runtime: str
+    port_range: PortRange
+    reserved: tuple[PortRange, ...]
+    ephemeral: PortRange
+    interface: str
+    env: Pairs
+    srun: Pairs
+    sbatch: tuple[tuple[str, str | int | bool], ...]
+
+
+@frozen
+class Port:
+    """One named port of a role: a block of `count` numbers at or above `base`.
+
+    `same`: one number on every node of the worker. `also`: offsets from the first number
+    that the engine binds on its own. `everywhere`: bound by every task, not only by the
+    leader. `job_wide`: the number stands nowhere else in the whole job.
+    """
+
+    name: str
+    base: int
+    count: int
+    low: int
+    high: int
+    fixed: bool
+    everywhere: bool
+    same: bool
+    job_wide: bool
+    probed: bool
+    also: tuple[int, ...]
+
+
+@frozen
+class Probe:
+    """One question whose answer says that a worker is ready (or still alive).
+
+    `kind` is `tcp`, `http`, `log` or `command`. `interval_s` and `failures` matter to
+    liveness only.
+    """
+
+    kind: Literal["tcp", "http", "log", "command"]
+    port: str = ""
+    path: str = ""
+    status: str = "2xx"
+    body: str = ""
+    post: str = ""
+    regex: str = ""
+    command: Words = ()
+    everywhere: bool = False
+    interval_s: int = 10
+    failures: int = 3
+
+
+@frozen
+class Size:
+    """How many workers a role has and what each of them needs.
+
+    `workers_per_node` is None where the job does not say; `fill` is its `"max"`.
+    `place` is `""` for a role with GPUs, else `head`, `every-node` or `with:ROLE`.
+    """
+
+    gpus: int
+    workers: int | None
+    num_nodes: int | None
+    workers_per_node: int | None
+    fill: bool
+    hosts: tuple[str, ...]
+    per_node: bool
+    spread: bool
+    dedicated: bool
+    place: str
+
+
+@frozen
+class Stop:
+    """How a worker is ended: this signal, then KILL after `grace_s` seconds."""
+
+    signal: str
+    grace_s: int
+
+
+@frozen
+class Container:
+    """The image a role or phase runs in, its mounts and its working directory."""
+
+    image: str
+    mounts: tuple[str, ...]
+    workdir: str
+    name: str
+
+
+@frozen
+class Launch:
+    """What a process runs and in which surroundings."""
+
+    command: Words
+    leader_args: Words
+    follower_args: Words
+    env: Pairs
+    unset: tuple[str, ...]
+    workdir: str
+    srun: Pairs
+    container: Container | None
+
+
+@frozen
+class Role:
+    """A named set of identical workers."""
+
+    name: str
+    task: bool
+    size: Size
+    ports: tuple[Port, ...]
+    launch: Launch
+    after: tuple[str, ...]
+    ready: tuple[Probe, ...]
+    ready_timeout_s: int
+    alive: tuple[Probe, ...]
+    fail_on_log: str
+    critical: bool
+    restart_max: int
+    restart_delay_s: int
+    stagger: bool
+    stop: Stop
+    metrics: str
+
+
+@frozen
+class Phase:
+    """One foreground command, run when every role is ready."""
+
+    name: str
+    on: str
+    launch: Launch
+    setup: Words
+    after_command: Words
+    timeout_s: int
+    health_check: bool
+    continue_on_failure: bool
+
+
+@frozen
+class Job:
+    """A job as asked for.
+
+    `num_nodes` is a number, `"min"`, or None where the roles decide. `tables` are the
+    tables this record was read from, with every inheritance and every `vars` resolved:
+    a plan repeats them, so that a plan needs no job file.
+    """
+
+    name: str
+    num_nodes: int | Literal["min"] | None
+    hosts: tuple[str, ...]
+    time: str
+    output_dir: str
+    env: Pairs
+    sbatch: tuple[tuple[str, str | int | bool], ...]
+    roles: tuple[Role, ...]
+    phases: tuple[Phase, ...]
+    cluster: Cluster
+    tables: Tables
+
+    def role(self, name: str) -> Role:
+        """Return the role of that name; the reader has checked that it exists."""
+        return next(role for role in self.roles if role.name == name)
+
+
+@frozen
+class Node:
+    """One node of the allocation; `host` is None where the user named no host."""
+
+    node: int
+    host: str | None
+    gpus: int
+
+
+@frozen
+class Block:
+    """`count` ports from `port` up, bound by one task."""
+
+    port: int
+    count: int
+
+
+Ports = tuple[tuple[str, Block], ...]
+
+
+@frozen
+class Task:
+    """One process of a worker: its node, its slice, and the ports it binds."""
+
+    rank: int
+    node: int
+    gpus: tuple[int, ...]
+    ports: Ports
+
+
+@frozen
+class Worker:
+    """One instance of a role; `tasks` are in rank order, the leader first."""
+
+    role: str
+    worker: int
+    tasks: tuple[Task, ...]
+
+
+@frozen
+class Placement:
+    """How the nodes were found: `mode` is `separate` or `shared`.
+
+    `lower` is the proven least number of nodes where `num-nodes = "min"` was asked, else
+    the number of nodes itself.
+    """
+
+    mode: Literal["separate", "shared"]
+    lower: int
+
+
+@frozen
+class Plan:
+    """The immutable answer: every worker's nodes, slices and ports, and all that is run."""
+
+    job: Job
+    placement: Placement
+    head: int
+    nodes: tuple[Node, ...]
+    workers: tuple[Worker, ...]
+    warnings: tuple[Finding, ...]

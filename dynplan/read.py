@@ -1,0 +1,424 @@
+"""Read resolved tables as a `Job`: types, ranges, references, and nothing about placement."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from dynplan.errors import Findings, nearest
+from dynplan.expr import ExprError, compare, evaluate
+from dynplan.facts import check_templates
+from dynplan.hostlist import expand
+from dynplan.model import Container, Job, Launch, Phase, Port, Role, Size, Stop, Tables
+from dynplan.readport import read_ports
+from dynplan.readprobe import read_probes, read_ready
+from dynplan.site import read_cluster, sbatch_options
+from dynplan.sizes import lookup_args
+from dynplan.table import LARGEST, Table, name_of
+from dynplan.words import (
+    args_words,
+    check_env_name,
+    command_words,
+    env_pairs,
+    extra_words,
+    option_pairs,
+)
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+_TIME = re.compile(r"(\d+-\d+(:\d+){0,2}|\d+(:\d+){0,2}|infinite|unlimited)", re.IGNORECASE)
+_SIGNAL = re.compile(r"(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)")
+
+
+def read(tables: Tables) -> Job:
+    """Return the job that resolved tables describe (`dynplan.source.resolve`).
+
+    Raises:
+        InputError: everything that is wrong with them, in one go (D101 to D129).
+    """
+    findings = Findings()
+    top = Table(tables, (), findings)
+    top.unsupported("files")
+    cluster = read_cluster(top.table("cluster"))
+    job = top.table("job")
+    roles = _roles(top)
+    phases = _phases(top)
+    found = Job(
+        name=_job_name(job),
+        num_nodes=_num_nodes(job),
+        hosts=_hosts(job, "nodes"),
+        time=_time(job),
+        output_dir=_output_dir(job),
+        env=env_pairs(job.table("env")),
+        sbatch=sbatch_options(job.table("sbatch")),
+        roles=roles,
+        phases=phases,
+        cluster=cluster,
+        tables=_settled(tables, _job_name(job), roles),
+    )
+    _check_constraints(job, top.table("roles"))
+    _ = "cluster" in job, "container" in job  # read by the command line and by the roles
+    job.close()
+    top.close()
+    _check_references(found, findings)
+    check_templates(found, findings)
+    findings.raise_if_errors()
+    return found
+
+
+def _settled(tables: Tables, name: str, roles: tuple[Role, ...]) -> Tables:
+    """Return the tables a plan repeats: the name set, every expression replaced by what it is worth."""
+    settled = {key: tables[key] for key in ("cluster", "phases") if tables.get(key)}
+    by_name = {role.name: _settled_role(tables["roles"][role.name], role) for role in roles}
+    return {"job": {"name": name, **_without(tables.get("job", {}), "name")}, "roles": by_name, **settled}
+
+
+def _settled_role(table: Any, role: Role) -> Any:
+    if not isinstance(table, Mapping):
+        return table
+    settled = dict(table)
+    if isinstance(table.get("gpus-per-worker"), str):
+        settled["gpus-per-worker"] = role.size.gpus
+    if role.ports:
+        settled["ports"] = {port.name: _settled_port(table["ports"][port.name], port) for port in role.ports}
+    return settled
+
+
+def _settled_port(value: Any, port: Port) -> Any:
+    if isinstance(value, Mapping) and isinstance(value.get("count"), str):
+        return {**value, "count": port.count}
+    return value
+
+
+def _without(table: Any, key: str) -> dict[str, Any]:
+    return {name: value for name, value in table.items() if name != key} if isinstance(table, Mapping) else {}
+
+
+def _job_name(job: Table) -> str:
+    name = job.line("name", "dynplan")
+    if not name or "/" in name or name.startswith(("-", ".")):
+        job.bad("name", f"`name` cannot be `{name}`", "a name has no `/` and starts with no dash or dot")
+    return name
+
+
+def _num_nodes(job: Table) -> Any:
+    if job.get("num-nodes") == "min":
+        return "min"
+    return job.count("num-nodes")
+
+
+def _time(job: Table) -> str:
+    value = job.get("time")
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else job.text("time")
+    if text and not _TIME.fullmatch(text):
+        job.bad("time", f"`time` cannot be `{text}`", 'write `"HH:MM:SS"`, `"D-HH:MM:SS"` or minutes')
+        return ""
+    return text
+
+
+def _output_dir(job: Table) -> str:
+    value = job.line("output-dir", "results/%x-%j")
+    if not value or re.search(r"%(?![xj])", value):
+        job.bad("output-dir", f"`output-dir` cannot be `{value}`", "use `%x` for the job's name, `%j` for its id")
+    return value
+
+
+def _hosts(table: Table, key: str) -> tuple[str, ...]:
+    value = table.get(key)
+    if value is None:
+        return ()
+    if isinstance(value, int):
+        table.wrong(table.at(key), "a list of hosts (a number of nodes is `num-nodes`)", value)
+        return ()
+    texts = (value,) if isinstance(value, str) else table.strings(key)
+    hosts: list[str] = []
+    for text in texts:
+        try:
+            hosts += expand(text)
+        except ValueError as error:
+            table.bad(key, str(error), 'write host names, or a host list such as `"node[08-15]"`')
+    twice = sorted({host for host in hosts if hosts.count(host) > 1}) if len(hosts) < 5000 else ()
+    if twice:
+        table.bad(key, f"{name_of(table.at(key))} names `{twice[0]}` twice", "name each host once")
+    if not texts:
+        table.bad(key, f"{name_of(table.at(key))} is empty", "name a host, or leave the key out")
+    return tuple(hosts)
+
+
+def _roles(top: Table) -> tuple[Role, ...]:
+    entries = top.tables("roles")
+    default = top.table("job").get("container")
+    roles = tuple(_role(name, table, default) for name, table in entries)
+    if not roles:
+        path = ("roles",) if "roles" in top else ()
+        top.findings.error(
+            "D103", "a job needs at least one role", path, help="add a table `[roles.NAME]` with a `command`"
+        )
+    return roles
+
+
+def _role(name: str, table: Table, container: Any) -> Role:
+    _check_name(name, "role", table)
+    table.unsupported("engine", "mpi")
+    if table.choice("launch", ("per-node", "per-gpu"), "per-node") == "per-gpu":
+        table.bad("launch", '`launch = "per-gpu"` is not supported yet', code="D105")
+    ready, timeout = read_ready(table)
+    restart, stop = table.table("restart"), table.table("stop")
+    role = Role(
+        name=name,
+        task=table.choice("kind", ("service", "task"), "service") == "task",
+        size=_size(table),
+        ports=read_ports(table),
+        launch=_launch(table, container),
+        after=table.strings("after"),
+        ready=ready,
+        ready_timeout_s=timeout,
+        alive=read_probes(table, "alive"),
+        fail_on_log=_regex(table, "fail-on-log"),
+        critical=table.flag("critical", True),
+        restart_max=restart.count("max", 0, 0) or 0,
+        restart_delay_s=restart.seconds("delay", 1),
+        stagger=table.flag("stagger", False),
+        stop=_stop(stop),
+        metrics=table.line("metrics"),
+    )
+    for part in (restart, stop, table):
+        part.close()
+    return role
+
+
+def _check_name(name: str, what: str, table: Table) -> None:
+    if not _NAME.fullmatch(name):
+        table.findings.error(
+            "D109",
+            f"`{name}` is not a name for a {what}",
+            table.path,
+            help="use letters, digits, `-` and `_`, and start with a letter",
+            key=True,
+        )
+
+
+def _stop(table: Table) -> Stop:
+    signal = table.text("signal", "TERM")
+    if not _SIGNAL.fullmatch(signal):
+        table.bad("signal", f"`{signal}` is not a signal to stop with", "TERM, INT, QUIT, HUP, USR1, USR2 or KILL")
+        signal = "TERM"
+    return Stop(signal.removeprefix("SIG"), table.seconds("grace", 30))
+
+
+def _regex(table: Table, key: str) -> str:
+    """Read a regular expression for bash (POSIX extended); several lines would never match."""
+    return table.line(key)
+
+
+def _size(table: Table) -> Size:
+    fill = table.get("workers-per-node") == "max"
+    gpus = _gpus(table)
+    hosts = _hosts(table, "nodes")
+    size = Size(
+        gpus=gpus or 0,
+        workers=table.count("workers"),
+        num_nodes=table.count("num-nodes"),
+        workers_per_node=None if fill else table.count("workers-per-node"),
+        fill=fill,
+        hosts=hosts,
+        per_node=table.flag("per-node", False),
+        spread=table.flag("spread", False),
+        dedicated=table.flag("dedicated", False),
+        place=_place(table),
+    )
+    _check_size(table, size, gpus)
+    return size
+
+
+def _gpus(table: Table) -> int | None:
+    value = table.get("gpus-per-worker")
+    if not isinstance(value, str):
+        return table.number(value, table.at("gpus-per-worker"), 0, LARGEST)
+    try:
+        gpus = evaluate(value, lookup_args(table.data.get("args")))
+    except ExprError as error:
+        table.bad("gpus-per-worker", str(error), "write a number, or sizes that stand in `args`", code="D112")
+        return 1
+    return table.number(gpus, table.at("gpus-per-worker"), 0, LARGEST, 1)
+
+
+def _place(table: Table) -> str:
+    place = table.text("place")
+    if place in ("", "head", "every-node") or place.startswith("with:"):
+        return place
+    table.bad("place", f"`place` cannot be `{place}`", 'it is `"head"`, `"every-node"` or `"with:ROLE"`')
+    return ""
+
+
+def _check_size(table: Table, size: Size, gpus: int | None) -> None:
+    """Refuse sizes that contradict each other, whatever the cluster is."""
+    nodes_keys = [key for key in ("num-nodes", "nodes", "workers", "workers-per-node") if key in table]
+    if gpus is None and size.place == "" and not size.per_node and _wants_gpus(table, size):
+        key = nodes_keys[0]
+        table.bad(
+            key,
+            f"role `{table.path[-1]}` says how many workers it wants, but not how many GPUs each needs",
+            'set `gpus-per-worker`; for a role without GPUs set it to 0, or set `place = "head"`',
+            code="D103",
+        )
+    if size.place and size.gpus:
+        table.bad("place", "`place` is for roles without GPUs", "leave it out, or name hosts in `nodes`", code="D113")
+    if size.per_node and set(nodes_keys) & {"num-nodes", "nodes", "workers"}:
+        table.bad("per-node", "`per-node` is every node, so no number of nodes or workers goes with it", code="D113")
+    if size.place and set(nodes_keys) - {"workers"}:
+        table.bad("place", "`place` says where the role runs, so no number of nodes goes with it", code="D113")
+    if size.hosts and size.num_nodes is not None and size.num_nodes != len(size.hosts):
+        table.bad(
+            "nodes",
+            f"`nodes` of role `{table.path[-1]}` names {len(size.hosts)} hosts, but `num-nodes` is {size.num_nodes}",
+            f"set `num-nodes = {len(size.hosts)}`, or leave it out",
+            code="D113",
+        )
+
+
+def _wants_gpus(table: Table, size: Size) -> bool:
+    several = size.workers is not None and size.workers > 1
+    return several or any(key in table for key in ("num-nodes", "nodes", "workers-per-node"))
+
+
+def _launch(table: Table, container: Any) -> Launch:
+    command = command_words(table, "command")
+    if table.get("command") is None:
+        table.findings.error("D103", f"{name_of(table.at('command'))} is missing", table.path, help="set `command`")
+    more = args_words(table.table("args")) + extra_words(table, "extra-args")
+    if more and isinstance(table.get("command"), str):
+        command = ("bash", "-c", f'{command[-1]} "$@"', "bash")
+    unset = tuple(
+        name
+        for index, name in enumerate(table.strings("unset"))
+        if check_env_name(name, table.at("unset", index), table.findings)
+    )
+    cpus = table.count("cpus-per-task") if table.path[0] == "roles" else None
+    return Launch(
+        command=command + more,
+        leader_args=extra_words(table, "leader-args"),
+        follower_args=extra_words(table, "follower-args"),
+        env=env_pairs(table.table("env")),
+        unset=unset,
+        workdir=table.text("workdir"),
+        srun=option_pairs(table.table("srun")) + ((("cpus-per-task", str(cpus)),) if cpus else ()),
+        container=_container(table, container),
+    )
+
+
+def _container(table: Table, default: Any) -> Container | None:
+    value = table.get("container")
+    if value is False or (value is None and default is None):
+        return None
+    own = value is not None
+    box = Table(value if own else default, table.at("container") if own else ("job", "container"), table.findings)
+    inherited = default if own and isinstance(default, dict) else {}
+    box.data = {**inherited, **box.data}
+    image = box.line("image")
+    if not image:
+        table.findings.error("D103", "a container needs an `image`", box.path, help="set `image`, or drop the table")
+    found = Container(image, box.strings("mounts"), box.text("workdir"), box.line("name"))
+    box.close()
+    return found
+
+
+def _phases(top: Table) -> tuple[Phase, ...]:
+    default = top.table("job").get("container")
+    return tuple(_phase(name, table, default) for name, table in top.tables("phases"))
+
+
+def _phase(name: str, table: Table, container: Any) -> Phase:
+    _check_name(name, "phase", table)
+    phase = Phase(
+        name=name,
+        on=table.text("on"),
+        launch=_launch(table, container),
+        setup=_optional_command(table, "setup"),
+        after_command=_optional_command(table, "after-command"),
+        timeout_s=table.seconds("timeout", 0),
+        health_check=table.flag("health-check", True),
+        continue_on_failure=table.flag("continue-on-failure", False),
+    )
+    table.close()
+    return phase
+
+
+def _optional_command(table: Table, key: str) -> tuple[str, ...]:
+    return command_words(table, key) if key in table else ()
+
+
+def _check_constraints(job: Table, roles: Table) -> None:
+    for index, text in enumerate(job.strings("constraints")):
+        path = job.at("constraints", index)
+        try:
+            holds, left, right = compare(text, lambda name: _constraint_value(name, roles))
+        except ExprError as error:
+            job.findings.error("D112", str(error), path)
+            continue
+        if not holds:
+            job.findings.error("D120", f"the constraint `{text}` does not hold: {left} and {right}", path)
+
+
+def _constraint_value(name: str, roles: Table) -> int:
+    """Look up `ROLE.args.KEY`, or `ROLE.KEY` for a number of the role itself."""
+    role, _, rest = name.partition(".")
+    table = roles.data.get(role)
+    if not isinstance(table, dict) or not rest:
+        near = nearest(role, roles.data)
+        raise ExprError(f"`{name}` names no role" + (f"; did you mean `{near}`?" if near else ""))
+    if rest.startswith("args."):
+        return lookup_args(table.get("args"))(rest.removeprefix("args."))
+    return lookup_args(table)(rest)
+
+
+def _check_references(job: Job, findings: Findings) -> None:
+    names = [role.name for role in job.roles]
+    for role in job.roles:
+        for index, name in enumerate(role.after):
+            _check_role_name(name, names, ("roles", role.name, "after", index), findings)
+        if role.size.place.startswith("with:"):
+            other = role.size.place.removeprefix("with:")
+            _check_role_name(other, names, ("roles", role.name, "place"), findings)
+    for phase in job.phases:
+        if phase.on:
+            _check_role_name(phase.on, names, ("phases", phase.name, "on"), findings)
+    _check_cycles(job, "after", findings)
+    _check_cycles(job, "place", findings)
+
+
+def _check_role_name(name: str, names: list[str], path: tuple[str | int, ...], findings: Findings) -> None:
+    if name not in names:
+        near = nearest(name, names)
+        fix = f"did you mean `{near}`?" if near else "roles: " + ", ".join(names)
+        findings.error("D122", f"{name_of(path)} names `{name}`, which is no role", path, help=fix)
+
+
+def _check_cycles(job: Job, key: str, findings: Findings) -> None:
+    """Report roles that wait for themselves, through others or directly."""
+    edges = {role.name: _edges(role, key) for role in job.roles}
+    left = dict(edges)
+    while True:
+        free = [name for name, others in left.items() if not any(other in left for other in others)]
+        if not free:
+            break
+        for name in free:
+            del left[name]
+    if left:
+        ring = _ring(left)
+        what = "waits for" if key == "after" else "is placed with"
+        message = f"role `{ring[0]}` {what} itself: " + " -> ".join(f"`{name}`" for name in [*ring, ring[0]])
+        findings.error("D121", message, ("roles", ring[0], key), help=f"take one of them out of `{key}`")
+
+
+def _edges(role: Role, key: str) -> tuple[str, ...]:
+    if key == "after":
+        return role.after
+    return (role.size.place.removeprefix("with:"),) if role.size.place.startswith("with:") else ()
+
+
+def _ring(left: dict[str, tuple[str, ...]]) -> list[str]:
+    """Follow the first open edge of each role until one comes round again."""
+    name, seen = next(iter(left)), []
+    while name not in seen:
+        seen.append(name)
+        name = next(other for other in left[name] if other in left)
+    return seen[seen.index(name) :]

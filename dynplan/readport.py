@@ -1,0 +1,112 @@
+"""Read the `ports` of a role: a number, `"auto"`, or a table -> `Port`."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from dynplan.expr import ExprError, evaluate
+from dynplan.model import Port
+from dynplan.sizes import lookup_args
+from dynplan.table import Table, name_of
+
+HIGHEST = 65535
+AUTO = 0  # a base of 0: from the cluster's `port-range`
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
+_OFFSET = re.compile(r"\+?(\d{1,5})(?:\.\.\+?(\d{1,5}))?")
+
+
+def read_ports(role: Table) -> tuple[Port, ...]:
+    """Read every port of a role, in file order."""
+    return tuple(_port(name, value, role) for name, value in role.table("ports").data.items())
+
+
+def _port(name: str, value: Any, role: Table) -> Port:
+    path = role.at("ports", name)
+    if not _NAME.fullmatch(name) or name == "last":
+        role.findings.error(
+            "D109", f"`{name}` is not a name for a port", path, help="use small letters, digits, `-` and `_`", key=True
+        )
+    if not isinstance(value, Mapping):
+        value = {"base": value}
+    table = Table(value, path, role.findings)
+    fixed, base = _base(table)
+    same = table.flag("same", False)
+    port = Port(
+        name=name,
+        base=base,
+        count=_count(table, role),
+        low=table.count("min", 1, 1, HIGHEST) or 1,
+        high=table.count("max", HIGHEST, 1, HIGHEST) or HIGHEST,
+        fixed=fixed,
+        everywhere=same or table.choice("on", ("leader", "every-task"), "leader") == "every-task",
+        same=same,
+        job_wide=table.choice("scope", ("node", "job"), "node") == "job",
+        probed=table.flag("probe", True),
+        also=_offsets(table),
+    )
+    table.close()
+    _check_bounds(port, table)
+    return port
+
+
+def _base(table: Table) -> tuple[bool, int]:
+    """Return whether the port is fixed, and its base; a fixed port may name its number itself."""
+    fixed = table.get("fixed")
+    if isinstance(fixed, int) and not isinstance(fixed, bool):
+        if "base" in table and table.data["base"] != fixed:
+            table.bad("fixed", f"{name_of(table.path)} is fixed at {fixed} but has another base", code="D113")
+        return True, table.number(fixed, table.at("fixed"), 1, HIGHEST, 1) or 1
+    base = table.get("base")
+    exact = table.flag("fixed", False)
+    if base is None or base == "auto":
+        if exact:
+            table.bad("fixed", f"{name_of(table.path)} is fixed, but no number says at what", "set `base`", "D113")
+        return False, AUTO
+    path = table.at("base") if "base" in table.data else table.path
+    if isinstance(base, str):
+        table.findings.error("D104", f"{name_of(path)} cannot be `{base}`", path, help='a number, or `"auto"`')
+        return exact, AUTO
+    return exact, table.number(base, path, 1, HIGHEST, 1) or 1
+
+
+def _count(table: Table, role: Table) -> int:
+    value = table.get("count")
+    if not isinstance(value, str):
+        return table.count("count", 1, 1, HIGHEST) or 1
+    try:
+        count = evaluate(value, lookup_args(role.data.get("args")))
+    except ExprError as error:
+        table.bad("count", str(error), "write a number, or sizes that stand in `args`", code="D112")
+        return 1
+    return table.number(count, table.at("count"), 1, HIGHEST, 1) or 1
+
+
+def _offsets(table: Table) -> tuple[int, ...]:
+    value = table.get("also")
+    items = value if isinstance(value, list) else [] if value is None else [value]
+    found: set[int] = set()
+    for index, item in enumerate(items):
+        text = str(item) if isinstance(item, int) and not isinstance(item, bool) else item
+        match = _OFFSET.fullmatch(text) if isinstance(text, str) else None
+        low, high = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if low > high or high > HIGHEST:
+            path = table.at("also", index) if isinstance(value, list) else table.at("also")
+            table.findings.error("D104", f"{name_of(path)} is no offset", path, help='write 13, or `"233..239"`')
+            continue
+        found.update(range(low, high + 1))
+    return tuple(sorted(found))
+
+
+def _check_bounds(port: Port, table: Table) -> None:
+    top = port.base + max((port.count - 1, *port.also))
+    if port.base != AUTO and top > HIGHEST:
+        table.findings.error(
+            "D302",
+            f"{name_of(table.path)} reaches port {top}, past {HIGHEST}",
+            table.at("base") if "base" in table.data else table.path,
+            help=f"start at {HIGHEST - (top - port.base)} or below",
+        )
+    elif port.low > port.high or (port.base != AUTO and port.base + port.count - 1 > port.high):
+        table.bad("max", f"{name_of(table.path)} cannot stay at or below {port.high}", "raise `max`, or lower the base")
+    elif port.fixed and port.base < port.low:
+        table.bad("min", f"{name_of(table.path)} is fixed below its `min`", code="D113")

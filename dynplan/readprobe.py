@@ -1,0 +1,114 @@
+"""Read the probes of a role: `ready` and `alive`, one table or a list of them -> `Probe`."""
+
+import re
+from collections.abc import Mapping
+
+from attrs import evolve
+
+from dynplan.errors import nearest
+from dynplan.model import Probe
+from dynplan.table import Table, name_of, scalar
+from dynplan.words import command_words, compact_json
+
+READY_TIMEOUT_S = 3600  # engines load for tens of minutes; recipes in the field raise 30 min to hours
+_STATUS = re.compile(r"[1-5](\d\d|xx)")
+
+
+def read_ready(role: Table) -> tuple[tuple[Probe, ...], int]:
+    """Read `ready`: the probes, and the longest `timeout` among them in seconds."""
+    timeouts: list[int] = []
+    probes = tuple(_probe(table, role, timeouts) for table in _tables(role, "ready"))
+    return probes, max(timeouts, default=READY_TIMEOUT_S)
+
+
+def read_probes(role: Table, key: str) -> tuple[Probe, ...]:
+    """Read `alive`, which has no limit of its own."""
+    return tuple(_probe(table, role, None) for table in _tables(role, key))
+
+
+def _tables(role: Table, key: str) -> list[Table]:
+    value = role.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        return [Table(value, role.at(key), role.findings)]
+    return [Table(item, role.at(key, index), role.findings) for index, item in enumerate(value)]
+
+
+def _probe(table: Table, role: Table, timeouts: list[int] | None) -> Probe:
+    if timeouts is not None and "timeout" in table:
+        timeouts.append(table.seconds("timeout", READY_TIMEOUT_S))
+    everywhere = table.choice("on", ("leader", "every-task"), "leader") == "every-task"
+    probe = _read_kind(table, role, everywhere)
+    if timeouts is None:
+        interval, failures = max(1, table.seconds("interval", 10)), table.count("failures", 3) or 3
+        probe = evolve(probe, interval_s=interval, failures=failures)
+    table.close()
+    return probe
+
+
+def _read_kind(table: Table, role: Table, everywhere: bool) -> Probe:
+    kinds = [key for key in ("port", "log", "command") if key in table]
+    if len(kinds) != 1:
+        table.findings.error(
+            "D103" if not kinds else "D113",
+            f"{name_of(table.path)} must say what to ask: one of `port`, `log`, `command`",
+            table.path,
+            help='a TCP or HTTP probe names a `port`; `{ log = "regex" }` waits for a line',
+        )
+        return Probe("tcp", everywhere=everywhere)
+    if "log" in table:
+        return Probe("log", regex=table.line("log"), everywhere=everywhere)
+    if "command" in table:
+        return Probe("command", command=command_words(table, "command"), everywhere=everywhere)
+    return _network(table, role, everywhere)
+
+
+def _network(table: Table, role: Table, everywhere: bool) -> Probe:
+    port = table.text("port")
+    ports = role.data.get("ports")
+    names = list(ports) if isinstance(ports, Mapping) else []
+    if port and port not in names:
+        near = nearest(port, names)
+        table.bad(
+            "port",
+            f"role `{role.path[-1]}` has no port `{port}`",
+            f"did you mean `{near}`?" if near else f"declare it: `ports = {{ {port} = ... }}`",
+            code="D122",
+        )
+    http = [key for key in ("path", "status", "body", "post") if key in table]
+    if not http:
+        return Probe("tcp", port=port, everywhere=everywhere)
+    return Probe(
+        "http",
+        port=port,
+        path=_path(table),
+        status=_status(table),
+        body=table.line("body"),
+        post=_post(table),
+        everywhere=everywhere,
+    )
+
+
+def _path(table: Table) -> str:
+    path = table.line("path", "/")
+    if not path.startswith("/") or " " in path:
+        table.bad("path", f"{name_of(table.at('path'))} must start with `/` and hold no space")
+        return "/"
+    return path
+
+
+def _status(table: Table) -> str:
+    value = table.get("status")
+    text = "2xx" if value is None else scalar(value)
+    if text is None or not _STATUS.fullmatch(text):
+        table.bad("status", f"{name_of(table.at('status'))} is no HTTP status", 'write 200, or `"2xx"`')
+        return "2xx"
+    return text
+
+
+def _post(table: Table) -> str:
+    value = table.get("post")
+    if isinstance(value, Mapping):
+        return compact_json(value, table.at("post"), table.findings)
+    return table.text("post")

@@ -1,0 +1,70 @@
+"""Sizes by name: the integers that `gpus-per-worker`, `count` and constraints compute with."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dynplan.errors import nearest
+from dynplan.expr import ExprError
+
+# The parallel sizes of vLLM (`vllm serve --help`), SGLang (`launch_server --help`) and TensorRT-LLM
+# (`trtllm-serve --help`): each is 1 where the command line does not name it.
+ONE_BY_DEFAULT = frozenset(
+    [
+        "tensor-parallel-size",
+        "pipeline-parallel-size",
+        "data-parallel-size",
+        "prefill-context-parallel-size",
+        "decode-context-parallel-size",
+        "context-parallel-size",
+        "expert-parallel-size",
+        "data-parallel-size-local",
+        "tp-size",
+        "pp-size",
+        "dp-size",
+        "ep-size",
+        "attn-dp-size",
+        "attn-cp-size",
+        "dcp-size",
+        "moe-dp-size",
+        "tp",
+        "pp",
+        "dp",
+        "ep",
+        "cp",
+        "tp_size",
+        "pp_size",
+        "ep_size",
+        "cp_size",
+    ]
+)
+
+
+def lookup_args(args: Any) -> Callable[[str], int]:
+    """Return the look-up of a name in an `args` table, for `dynplan.expr`."""
+    table: Mapping[str, Any] = args if isinstance(args, Mapping) else {}
+
+    def lookup(name: str) -> int:
+        key = _key(name, table)
+        if key is None:
+            return _default(name, table)
+        value = table[key]
+        if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).isdecimal():
+            raise ExprError(f"`{key}` is no whole number")
+        return int(value)
+
+    return lookup
+
+
+def _key(name: str, table: Mapping[str, Any]) -> str | None:
+    """Find a key as it stands, or in its other spelling."""
+    if name in table:
+        return name
+    folded = name.replace("_", "-")
+    return next((key for key in table if key.replace("_", "-") == folded), None)
+
+
+def _default(name: str, table: Mapping[str, Any]) -> int:
+    if name in ONE_BY_DEFAULT or name.replace("_", "-") in ONE_BY_DEFAULT:
+        return 1
+    near = nearest(name, {*table, *ONE_BY_DEFAULT})
+    raise ExprError(f"`{name}` is not set in `args`" + (f"; did you mean `{near}`?" if near else ""))

@@ -1,0 +1,176 @@
+"""From parsed files to one set of tables: spelling, inheritance, phase defaults, `vars`.
+
+The files come as documents, the one that wins first: `--set` overrides, the job file, its
+parent, its grandparent. The result is in the language itself, with nothing left to inherit.
+"""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from dynplan.errors import Document, Findings, Path, nearest
+from dynplan.table import scalar
+from dynplan.template import Ref, fill, parse, refs
+
+Data = dict[str, Any]
+
+# Below these keys every key is the user's: never rewritten, never checked against a list.
+_FREE = frozenset({"args", "env", "vars", "sbatch", "srun", "data"})
+# Below these keys stand names of the user's choosing, and tables of ours under each.
+_NAMED = frozenset({"roles", "phases", "ports", "files"})
+_SETTLED = ("extends", "vars", "phase-defaults")
+
+
+def resolve(documents: Sequence[Document], cluster: Document | None = None) -> Data:
+    """Merge documents into one set of tables in which nothing is left to inherit.
+
+    Args:
+        documents: the one that wins first.
+        cluster: what `--cluster` named; it replaces the job's own cluster description.
+
+    Raises:
+        InputError: D003, D102, D106 or D123.
+    """
+    findings = Findings()
+    merged: Data = {}
+    overrides = [document for document in documents if document.name.startswith("--set")]
+    files = [document for document in documents if document not in overrides]
+    for document in reversed(files):
+        merged = merge(merged, _normalised(document.data, (), findings))
+    if cluster is not None:
+        merged["cluster"] = _normalised(cluster.data, (), findings).get("cluster", {})
+    for document in reversed(overrides):
+        merged = merge(merged, _normalised(document.data, (), findings))
+    findings.raise_if_errors()
+    settled = _settle(merged, findings)
+    findings.raise_if_errors()
+    return settled
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Data:
+    """Merge two tables deeply; scalars and arrays of `above` win, its new keys come last."""
+    out = dict(below)
+    for key, value in above.items():
+        old = out.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        out[key] = merge(old, value) if both else value  # type: ignore[arg-type]  # `both` says so
+    return out
+
+
+def _normalised(table: Mapping[str, Any], path: Path, findings: Findings, *, named: bool = False) -> Data:
+    """Spell dynplan's own keys with dashes, at any depth."""
+    out: Data = {}
+    for raw, value in table.items():
+        key = raw if named else raw.replace("_", "-")
+        if key in out:
+            findings.error("D106", f"`{key}` is set twice, as `{key}` and as `{raw}`", (*path, key), key=True)
+        out[key] = _below(key, value, (*path, key), findings, free=not named and key in _FREE, owner=named)
+    return out
+
+
+def _below(key: str, value: Any, path: Path, findings: Findings, *, free: bool, owner: bool) -> Any:
+    if isinstance(value, list):
+        return [_below(key, item, (*path, index), findings, free=free, owner=True) for index, item in enumerate(value)]
+    if not isinstance(value, Mapping):
+        return value
+    if free:
+        return {
+            name: _below(name, item, (*path, name), findings, free=True, owner=False) for name, item in value.items()
+        }
+    return _normalised(value, path, findings, named=not owner and key in _NAMED)
+
+
+def _settle(merged: Data, findings: Findings) -> Data:
+    """Apply phase defaults, `enabled`, `order` and `vars`."""
+    out = {key: value for key, value in merged.items() if key not in _SETTLED}
+    defaults = _mapping(merged, "phase-defaults", findings)
+    phases = _mapping(merged, "phases", findings)
+    merged_phases = {
+        name: merge(defaults, phase) if isinstance(phase, Mapping) else phase for name, phase in phases.items()
+    }
+    if "phases" in merged:
+        out["phases"] = _taken(merged_phases, "phases", findings)
+    if "roles" in merged:
+        out["roles"] = _taken(_mapping(merged, "roles", findings), "roles", findings)
+    values = _vars(_mapping(merged, "vars", findings), findings)
+    for key in ("job", "roles", "phases", "files", "cluster"):
+        if key in out:
+            out[key] = _filled(out[key], (key,), values, findings)
+    return out
+
+
+def _mapping(table: Data, key: str, findings: Findings) -> Mapping[str, Any]:
+    value = table.get(key, {})
+    if isinstance(value, Mapping):
+        return value
+    findings.error("D102", f"`{key}` must be a table", (key,))
+    return {}
+
+
+def _taken(entries: Mapping[str, Any], kind: str, findings: Findings) -> Data:
+    """Drop what is not enabled and sort by `order`, ties by declaration."""
+    rows: list[tuple[int, str, Any]] = []
+    for name, entry in entries.items():
+        table = entry if isinstance(entry, Mapping) else {}
+        enabled, order = table.get("enabled", True), table.get("order", 0)
+        if not isinstance(enabled, bool):
+            findings.error("D102", f"`{kind}.{name}.enabled` must be `true` or `false`", (kind, name, "enabled"))
+        if isinstance(order, bool) or not isinstance(order, int):
+            findings.error("D102", f"`{kind}.{name}.order` must be a number", (kind, name, "order"))
+            order = 0
+        if enabled is not False:
+            rows.append((order, name, entry))
+    rows.sort(key=lambda row: row[0])
+    return {name: _without(entry, ("enabled", "order")) for _, name, entry in rows}
+
+
+def _without(entry: Any, keys: tuple[str, ...]) -> Any:
+    if not isinstance(entry, Mapping):
+        return entry
+    return {key: value for key, value in entry.items() if key not in keys}
+
+
+def _vars(table: Mapping[str, Any], findings: Findings) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for name, value in table.items():
+        text = scalar(value)
+        if text is None:
+            findings.error("D102", f"`vars.{name}` must be one value, not a list or a table", ("vars", name))
+        values[name] = text or ""
+    return values
+
+
+def _filled(value: Any, path: Path, values: Mapping[str, str], findings: Findings) -> Any:
+    """Put the `vars` into every string below; what they hold is text, never a placeholder."""
+    if isinstance(value, str):
+        return _filled_text(value, path, values, findings)
+    if isinstance(value, Mapping):
+        return {key: _filled(item, (*path, key), values, findings) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, (*path, index), values, findings) for index, item in enumerate(value)]
+    # What JSON cannot carry becomes text, as a command line would show it.
+    dated = isinstance(value, datetime.date | datetime.time)
+    endless = isinstance(value, float) and not isfinite(value) and path[-2] == "args"
+    return scalar(value) if dated or endless else value
+
+
+def _filled_text(text: str, path: Path, values: Mapping[str, str], findings: Findings) -> str:
+    if "{vars." not in text:
+        return text
+    for ref in refs(text):
+        name = ref.name.removeprefix("vars.")
+        if name != ref.name and name not in values:
+            near = nearest(name, values)
+            fix = f"did you mean `{{vars.{near}}}`?" if near else f'set it: `[vars]` `{name} = "..."`'
+            findings.error("D123", f"there is no `{{{ref.name}}}`", path, help=fix)
+
+    def value(ref: Ref) -> str | None:
+        name = ref.name.removeprefix("vars.")
+        return values.get(name, "") if name != ref.name else None
+
+    filled = fill(text, value)
+    plain_text = path[0] == "job" and path[1] not in ("env", "container")
+    parts = parse(filled)
+    only_text = all(isinstance(part, str) for part in parts)
+    return "".join(str(part) for part in parts) if plain_text and only_text else filled

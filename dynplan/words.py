@@ -1,0 +1,191 @@
+"""From TOML values to the words of a command line: `args`, `extra-args`, `command`, JSON.
+
+The rules are seed rules of the field: a scalar is `--key value`, `true` is `--key`, `false` is
+nothing, a table is one word of compact JSON. Every word is a template.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from dynplan.errors import Findings, Path
+from dynplan.model import Pairs, Words
+from dynplan.table import Table, kind, name_of, plain, scalar
+from dynplan.template import literal
+
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# bash computes these itself or keeps them read-only: a value given to them would not arrive.
+_BASH_OWN = frozenset(
+    [
+        "BASHOPTS",
+        "BASHPID",
+        "BASH_ARGC",
+        "BASH_ARGV",
+        "BASH_ARGV0",
+        "BASH_COMMAND",
+        "BASH_LINENO",
+        "BASH_SOURCE",
+        "BASH_SUBSHELL",
+        "BASH_VERSINFO",
+        "BASH_VERSION",
+        "COMP_WORDBREAKS",
+        "DIRSTACK",
+        "EPOCHREALTIME",
+        "EPOCHSECONDS",
+        "EUID",
+        "FUNCNAME",
+        "GROUPS",
+        "HISTCMD",
+        "LINENO",
+        "PIPESTATUS",
+        "PPID",
+        "RANDOM",
+        "SECONDS",
+        "SHELLOPTS",
+        "SRANDOM",
+        "UID",
+        "_",
+    ]
+)
+
+
+def args_words(table: Table) -> Words:
+    """Render an `args` table as words."""
+    words: list[str] = []
+    for key, value in table.data.items():
+        table.known.add(key)
+        words += _arg(key, value, table)
+    return tuple(words)
+
+
+def _arg(key: str, value: Any, table: Table) -> Words:
+    path = table.at(key)
+    flag = literal(f"--{plain(key, path, table.findings)}")
+    if not key:
+        table.findings.error("D104", f"{name_of(path)} has an empty name", path, key=True)
+    if value is True:
+        return (flag,)
+    if value is False:
+        return ()
+    if isinstance(value, list):
+        table.findings.error(
+            "D111",
+            f"{name_of(path)} is a list, and `args` cannot tell how the program wants it",
+            path,
+            help=f'write the words out: `extra-args = ["{flag}", ...]`',
+        )
+        return ()
+    if isinstance(value, Mapping):
+        return (flag, compact_json(value, path, table.findings))
+    return (flag, plain(scalar(value) or "", path, table.findings))
+
+
+def compact_json(value: Any, path: Path, findings: Findings) -> str:
+    """Write a TOML value as one word of JSON without spaces, keys in file order."""
+    import json  # 5 ms, and only jobs that pass JSON need it
+
+    def default(item: object) -> str:
+        return scalar(item) or ""
+
+    try:
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=default)
+    except ValueError:
+        findings.error("D104", f"{name_of(path)} holds `nan` or `inf`, which JSON cannot say", path)
+        return "{}"
+    if "\\u0000" in text:
+        findings.error("D107", f"{name_of(path)} holds a NUL byte, which no process can be given", path)
+    return text
+
+
+def command_words(table: Table, key: str) -> Words:
+    """Read a command: an array is run as it stands, a string by `bash -c`."""
+    value = table.get(key)
+    if isinstance(value, str):
+        return ("bash", "-c", plain(value, table.at(key), table.findings))
+    words = word_list(table, key)
+    if value is not None and not words:
+        table.bad(key, f"{name_of(table.at(key))} is empty", "name a program: an array of words, or a string for bash")
+    return words
+
+
+def word_list(table: Table, key: str) -> Words:
+    """Read an array of words; items `{ each = ... }` are refused by name."""
+    value = table.get(key)
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        table.wrong(table.at(key), "a string or a list of words", value)
+        return ()
+    words: list[str] = []
+    for index, item in enumerate(value):
+        path = table.at(key, index)
+        if isinstance(item, Mapping):
+            table.findings.error("D105", "`each` is not supported yet", path)
+        elif (text := scalar(item)) is None:
+            table.wrong(path, "a word", item)
+        else:
+            words.append(plain(text, path, table.findings))
+    return tuple(words)
+
+
+def extra_words(table: Table, key: str) -> Words:
+    """Read words given as an array, or as a string that is split the way a shell splits."""
+    value = table.get(key)
+    if not isinstance(value, str):
+        return word_list(table, key)
+    import shlex  # only jobs with a string of extra words need it
+
+    try:
+        return tuple(shlex.split(plain(value, table.at(key), table.findings)))
+    except ValueError as error:
+        reason = str(error).lower()
+        table.bad(key, f"{name_of(table.at(key))} cannot be split into words: {reason}", "close the quotes")
+        return ()
+
+
+def env_pairs(table: Table) -> Pairs:
+    """Read an `env` table: names a process can be given, values of one scalar each."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in table.data.items():
+        path = table.at(name)
+        table.known.add(name)
+        text = None if isinstance(value, bool) else scalar(value)
+        if text is None:
+            table.findings.error(
+                "D102",
+                f"{name_of(path)} must be a string or a number, not {kind(value)}",
+                path,
+                help='write the text the program should see, `"1"` or `"true"` for example',
+            )
+        elif check_env_name(name, path, table.findings):
+            pairs.append((name, plain(text, path, table.findings)))
+    return tuple(pairs)
+
+
+def check_env_name(name: str, path: Path, findings: Findings) -> bool:
+    """Tell whether an environment variable of that name reaches the process; report it if not."""
+    if not _ENV_NAME.fullmatch(name):
+        findings.error("D114", f"`{name}` is not a name for an environment variable", path, key=True)
+    elif name in _BASH_OWN:
+        findings.error("D114", f"`{name}` belongs to bash, so a value would not reach the process", path, key=True)
+    elif name.startswith(("DYNPLAN_", "SLURM_")):
+        owner = "dynplan" if name.startswith("DYNPLAN_") else "Slurm"
+        findings.error("D114", f"`{name}` is for {owner} to set", path, key=True)
+    else:
+        return True
+    return False
+
+
+def option_pairs(table: Table) -> Pairs:
+    """Read further options of `srun`: `true` is a bare flag, which stands as an empty value."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in table.data.items():
+        table.known.add(name)
+        text = scalar(value)
+        if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
+            table.findings.error("D104", f"`{name}` is not the long name of an option", table.at(name), key=True)
+        elif text is None:
+            table.wrong(table.at(name), "one value", value)
+        elif value is not False:
+            pairs.append((name, "" if value is True else plain(text, table.at(name), table.findings)))
+    return tuple(pairs)
