@@ -7,7 +7,6 @@ but for the outermost brace and a few escapes: it is an inline table with colons
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from bisect import bisect_right
@@ -165,6 +164,8 @@ def _decode(key: str) -> str:
         return key
     try:
         name: str = tomllib.loads(f"x = {key}")["x"]
-    except tomllib.TOMLDecodeError:  # `\/` and surrogate pairs are JSON alone
-        name = json.loads(key)
+    except tomllib.TOMLDecodeError:  # `\/` and surrogate pairs are JSON's alone
+        from json import loads  # no TOML file needs it
+
+        name = loads(key)
     return name

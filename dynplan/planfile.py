@@ -32,6 +32,13 @@ def to_tree(plan: Plan) -> Data:
     }
 
 
+def to_toml(plan: Plan) -> str:
+    """Return the plan as TOML."""
+    import tomli_w  # `compile` writes no TOML
+
+    return tomli_w.dumps(without_none(to_tree(plan)))
+
+
 def without_none(tree: Any) -> Any:
     """Return the tree as TOML can carry it: what is `None` is left out."""
     if isinstance(tree, dict):

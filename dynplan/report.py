@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import accumulate
 from typing import Any
+from unicodedata import category, east_asian_width  # attrs loads it in any case
 
 from attrs import frozen
 
@@ -86,9 +87,7 @@ def _reading(documents: Sequence[Document]) -> list[Document]:
     return sorted(documents, key=lambda document: document.name.startswith("--"))
 
 
-def _locate(
-    finding: Finding, documents: Sequence[Document], spans_of: _Spans
-) -> tuple[Document | None, Span | None]:
+def _locate(finding: Finding, documents: Sequence[Document], spans_of: _Spans) -> tuple[Document | None, Span | None]:
     """Return document and place of the value, else of the nearest table around it, else a document alone."""
     if finding.span:
         return finding.document, finding.span
@@ -209,9 +208,5 @@ def _shown(text: str) -> str:
 def _columns(text: str) -> int:
     if text.isascii():
         return len(text)
-    from unicodedata import category, east_asian_width  # 1 MB of tables, for the rare line that needs them
-
-    widths = (
-        0 if category(char) in ("Mn", "Me") else 2 if east_asian_width(char) in "WF" else 1 for char in text
-    )
+    widths = (0 if category(char) in ("Mn", "Me") else 2 if east_asian_width(char) in "WF" else 1 for char in text)
     return sum(widths)

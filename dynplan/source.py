@@ -1,7 +1,7 @@
 """From parsed files to one set of tables: spelling, inheritance, phase defaults, `vars`.
 
 The files come as documents, the one that wins first: `--set` overrides, the job file, its
-parent, its grandparent. The result is in the language itself, with nothing left to inherit.
+parent, its grandparent, the cluster file. The result is in the language itself, with nothing left to inherit.
 """
 
 import datetime
@@ -22,25 +22,18 @@ _NAMED = frozenset({"roles", "phases", "ports", "files"})
 _SETTLED = ("extends", "vars", "phase-defaults")
 
 
-def resolve(documents: Sequence[Document], cluster: Document | None = None) -> Data:
+def resolve(documents: Sequence[Document]) -> Data:
     """Merge documents into one set of tables in which nothing is left to inherit.
 
     Args:
         documents: the one that wins first.
-        cluster: what `--cluster` named; it replaces the job's own cluster description.
 
     Raises:
-        InputError: D003, D102, D106 or D123.
+        InputError: D102, D106 or D123.
     """
     findings = Findings()
     merged: Data = {}
-    overrides = [document for document in documents if document.name.startswith("--set")]
-    files = [document for document in documents if document not in overrides]
-    for document in reversed(files):
-        merged = merge(merged, _normalised(document.data, (), findings))
-    if cluster is not None:
-        merged["cluster"] = _normalised(cluster.data, (), findings).get("cluster", {})
-    for document in reversed(overrides):
+    for document in reversed(documents):
         merged = merge(merged, _normalised(document.data, (), findings))
     findings.raise_if_errors()
     settled = _settle(merged, findings)

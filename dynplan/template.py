@@ -72,8 +72,8 @@ def shell_clash(parts: Iterable[Part]) -> bool:
     )
 
 
-def fill(text: str, value: Callable[[Ref], str | None]) -> str:
-    """Replace the placeholders whose value is known; the others stay placeholders."""
+def fill(text: str, value: Callable[[Ref], Part | None]) -> str:
+    """Replace the placeholders whose value is known, by text or by another placeholder; the others stay."""
     if "{" not in text:
         return text
     return unparse(_known(part, value) for part in parse(text))
@@ -89,7 +89,7 @@ def literal(text: str) -> str:
     return unparse((text,)) if text else ""
 
 
-def _known(part: Part, value: Callable[[Ref], str | None]) -> Part:
+def _known(part: Part, value: Callable[[Ref], Part | None]) -> Part:
     if isinstance(part, str):
         return part
     found = value(part)

@@ -1,0 +1,145 @@
+"""Folding: what the plan knows becomes a constant, what only the run knows stays a placeholder."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from dynplan.expressions import expressions, texts, value
+from dynplan.facts import Scope
+from dynplan.model import Block, Phase, Plan, Task, Worker
+from dynplan.template import Part, Ref, fill, refs
+
+
+class Folding:
+    """The constants that hold for every task which a template is written for."""
+
+    def __init__(self, plan: Plan, scope: Scope, workers: Sequence[Worker] = (), node: int | None = None) -> None:
+        """Hold the facts that are the same for all `workers`, or for a phase on `node`."""
+        self.plan = plan
+        self.scope = scope
+        self.workers = workers
+        self.node = node
+        self.spans_nodes = any(len(worker.tasks) > 1 for worker in workers)
+        self.found: dict[Ref, Part | None] = {}
+
+    def fill(self, text: str) -> str:
+        """Return a template with its constants filled in."""
+        return fill(text, self._value)
+
+    def _value(self, ref: Ref) -> Part | None:
+        if ref not in self.found:
+            self.found[ref] = self._expression(ref) if ref.expression else self._name(ref.name)
+        return self.found[ref]
+
+    def _expression(self, ref: Ref) -> Part | None:
+        role, job = self.scope.role, self.plan.job
+        if role is None:
+            return None
+        numbers = (
+            value(ref.expression, job, role, worker, task, len(self.workers))
+            for worker in self.workers
+            for task in worker.tasks
+        )
+        same = _same(map(str, numbers))
+        return same if same is not None else Ref(f"expr.{expressions(job, role).index(ref.expression)}")
+
+    def _name(self, name: str) -> Part | None:
+        if name == "job.name":
+            return self.plan.job.name
+        if name.startswith("role."):
+            return self._of_role(name)
+        if self.node is not None and name == "node":
+            return str(self.node)
+        if self.scope.role is None:
+            return None
+        if name.startswith(("port.", "leader.port.")):
+            return self._port(name)
+        return _same(_fact(name, worker, task, len(self.workers)) for worker in self.workers for task in worker.tasks)
+
+    def _of_role(self, name: str) -> str | None:
+        """Return what the plan knows of another role: its count, and ports of its first worker."""
+        _, role, fact, *rest = name.split(".")
+        if fact == "workers":
+            return str(sum(worker.role == role for worker in self.plan.workers))
+        if fact != "port":
+            return None
+        first = next(worker for worker in self.plan.workers if worker.role == role)
+        return _number(dict(first.tasks[0].ports)[rest[0]], last=len(rest) > 1)
+
+    def _port(self, name: str) -> Part | None:
+        """Return a port's number where all tasks agree.
+
+        A port that only the leader binds has one number for the whole worker, so that a command
+        line can be the same on all of its nodes.
+        """
+        of_leader = name.startswith("leader.")
+        port, _, last = name.removeprefix("leader.").removeprefix("port.").partition(".")
+        role = self.scope.role
+        if not of_leader and role is not None:
+            of_leader = not next(item for item in role.ports if item.name == port).everywhere
+        blocks = (
+            dict((worker.tasks[0] if of_leader else task).ports)[port]
+            for worker in self.workers
+            for task in worker.tasks
+        )
+        same = _same(_number(block, last=bool(last)) for block in blocks)
+        if same is not None:
+            return same
+        plain = f"port.{port}" + (".last" if last else "")
+        return Ref(f"leader.{plain}" if of_leader and self.spans_nodes else plain)
+
+
+def run_time_facts(plan: Plan) -> list[str]:
+    """Return the facts of other roles that templates still name when the job starts, sorted."""
+    found: set[str] = set()
+    for folding, text in _templates(plan):
+        if "{" in text:
+            found.update(ref.name for ref in refs(folding.fill(text)))
+    return sorted(name for name in found if name.startswith("role.") or name == "metrics-urls")
+
+
+def _templates(plan: Plan) -> Iterator[tuple[Folding, str]]:
+    for role in plan.job.roles:
+        workers = [worker for worker in plan.workers if worker.role == role.name]
+        folding = Folding(plan, Scope(plan.job, role=role), workers)
+        for text in texts(plan.job, role):
+            yield folding, text
+    for phase in plan.job.phases:
+        folding = Folding(plan, Scope(plan.job, phase=phase.name), node=0)
+        for text in _phase_texts(phase):
+            yield folding, text
+
+
+def _phase_texts(phase: Phase) -> Iterable[str]:
+    launch = phase.launch
+    yield from (*launch.command, *phase.setup, *phase.after_command, launch.workdir)
+    yield from (text for _, text in (*launch.env, *launch.srun))
+
+
+def _same(values: Iterable[str | None]) -> str | None:
+    """Return the one value of all, or None where they differ."""
+    values = iter(values)
+    first = next(values, None)
+    return first if all(other == first for other in values) else None
+
+
+def _number(block: Block, *, last: bool) -> str:
+    return str(block.port + block.count - 1 if last else block.port)
+
+
+def _fact(name: str, worker: Worker, task: Task, num_workers: int) -> str | None:
+    match name:
+        case "worker":
+            return str(worker.worker)
+        case "num-workers":
+            return str(num_workers)
+        case "rank":
+            return str(task.rank)
+        case "num-tasks":
+            return str(len(worker.tasks))
+        case "node":
+            return str(task.node)
+        case "gpus":
+            return ",".join(map(str, task.gpus))
+        case "gpu-count":
+            return str(len(task.gpus))
+        case _:
+            return None
