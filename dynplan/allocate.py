@@ -8,7 +8,7 @@ from attrs import evolve
 from dynplan.demand import Demand, demands
 from dynplan.errors import Finding, Findings, InputError, Path
 from dynplan.model import Job, Role
-from dynplan.nodes import Allocation, Homes, NoRoom, fewest, place
+from dynplan.nodes import Allocation, Homes, NoRoomError, fewest, place
 
 _MOST_TRIES = 200
 
@@ -37,7 +37,7 @@ def allocate(job: Job, wanted: Sequence[Demand], capacity: int) -> Allocation:
     named = _padded(hosts, count)
     try:
         homes = place(wanted, count, capacity, named)
-    except NoRoom as problem:
+    except NoRoomError as problem:
         raise InputError([_no_room(job, wanted, capacity, count, need, problem)]) from None
     mode: Literal["separate", "shared"] = "separate" if count >= need and not _overlap(wanted) else "shared"
     return Allocation(named, mode, count, _head(wanted, homes, count), _by_role(wanted, homes))
@@ -95,7 +95,8 @@ def _check_dedicated_hosts(wanted: Sequence[Demand], findings: Findings) -> None
             if demand.role.size.dedicated and other is not demand and both:
                 findings.error(
                     "D208",
-                    f"role `{demand.role.name}` is dedicated, but role `{other.role.name}` names its host `{both[0]}` too",
+                    f"role `{demand.role.name}` is dedicated,"
+                    f" but role `{other.role.name}` names its host `{both[0]}` too",
                     ("roles", demand.role.name, "dedicated"),
                     help=f"set `roles.{demand.role.name}.dedicated = false`, or name other hosts",
                 )
@@ -153,7 +154,7 @@ def _fewest(job: Job, wanted: Sequence[Demand], capacity: int, hosts: tuple[str,
         named = _padded(hosts, count)
         try:
             homes = place(wanted, count, capacity, named)
-        except NoRoom as problem:
+        except NoRoomError as problem:
             if lower == count and problem.proven:
                 lower = count + 1
             continue
@@ -186,7 +187,7 @@ def _head_is_closed(wanted: Sequence[Demand], homes: dict[str, Homes], count: in
     return any(demand.form == "none" for demand in wanted) and len(_closed(wanted, homes)) == count
 
 
-def _no_room(job: Job, wanted: Sequence[Demand], capacity: int, count: int, need: int, problem: NoRoom) -> Finding:
+def _no_room(job: Job, wanted: Sequence[Demand], capacity: int, count: int, need: int, problem: NoRoomError) -> Finding:
     """Say why roles do not fit, and which changes would make them fit."""
     gpus = [demand for demand in wanted if demand.form not in ("none", "every")]
     total = sum(sum(demand.slices) * demand.workers for demand in gpus)
@@ -240,7 +241,8 @@ def _overfull_host(job: Job, wanted: Sequence[Demand], capacity: int) -> Finding
             fixes = [f"set `roles.{demand.role.name}.gpus-per-worker = {each}`"] if each else []
             return Finding(
                 "D207",
-                f"role `{demand.role.name}` needs {gpus} GPUs on `{host}`, but the roles before it leave {capacity - before}",
+                f"role `{demand.role.name}` needs {gpus} GPUs on `{host}`,"
+                f" but the roles before it leave {capacity - before}",
                 ("roles", demand.role.name, "nodes"),
                 _fixes(job, fixes) or "name another host",
             )

@@ -95,7 +95,7 @@ def _atom(tokens: list[str], lookup: Lookup) -> int:
     if not tokens:
         raise ExprError("the expression ends where a number or a name should stand")
     token = tokens.pop()
-    if token == "(":
+    if token == "(":  # noqa: S105 - a parenthesis, not a password
         value = _sum(tokens, lookup)
         if not tokens or tokens.pop() != ")":
             raise ExprError("a parenthesis is not closed")

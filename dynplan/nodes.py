@@ -32,7 +32,7 @@ class Allocation:
         return len(self.hosts)
 
 
-class NoRoom(Exception):
+class NoRoomError(Exception):
     """The roles do not fit on the nodes; `proven` is False where the search gave up."""
 
     def __init__(self, role: str, *, proven: bool = True) -> None:
@@ -84,7 +84,7 @@ def place(demands: Sequence[Demand], count: int, capacity: int, hosts: Sequence[
         Per role its workers' nodes.
 
     Raises:
-        NoRoom: they do not fit.
+        NoRoomError: they do not fit.
     """
     rooms = Rooms([capacity] * count, [False] * count, [False] * count)
     homes: dict[str, Homes] = {}
@@ -94,13 +94,13 @@ def place(demands: Sequence[Demand], count: int, capacity: int, hosts: Sequence[
         if demand.role.size.hosts:
             homes[demand.role.name] = _on_hosts(demand, index, rooms)
             if min(rooms.free) < 0:
-                raise NoRoom(demand.role.name)
+                raise NoRoomError(demand.role.name)
     floating = [demand for demand in placed if not demand.role.size.hosts]
     # Room for a role on named hosts is not searched for: what the user named stands.
     after_hosts = Rooms(list(rooms.free), list(rooms.used), list(rooms.closed))
     try:
         homes |= _in_order(floating, rooms)
-    except NoRoom:
+    except NoRoomError:
         homes |= _searched(floating, after_hosts)
     return homes
 
@@ -155,7 +155,7 @@ def _in_order(demands: Sequence[Demand], rooms: Rooms) -> dict[str, Homes]:
         if demand.nodes <= len(fresh):
             homes[demand.role.name] = _alone(demand, fresh[: demand.nodes], rooms)
         elif demand.role.size.dedicated:
-            raise NoRoom(demand.role.name)
+            raise NoRoomError(demand.role.name)
         else:
             homes[demand.role.name] = _joining(demand, fresh, rooms)
     return homes
@@ -177,7 +177,7 @@ def _joining(demand: Demand, fresh: list[int], rooms: Rooms) -> Homes:
         joined = [node for node in rooms.shared() if rooms.free[node] >= demand.block]
         nodes = fresh + joined[: demand.nodes - len(fresh)]
         if len(nodes) < demand.nodes:
-            raise NoRoom(demand.role.name)
+            raise NoRoomError(demand.role.name)
         return _settle(demand, sorted(nodes), rooms)
     candidates = fresh + rooms.shared()
     at = dict.fromkeys(demand.slices, 0)
@@ -196,7 +196,7 @@ def _next(candidates: list[int], at: dict[int, int], gpus: int, demand: Demand, 
     while at[gpus] < len(candidates) and rooms.free[candidates[at[gpus]]] < gpus:
         at[gpus] += 1
     if at[gpus] == len(candidates):
-        raise NoRoom(demand.role.name)
+        raise NoRoomError(demand.role.name)
     node = candidates[at[gpus]]
     rooms.take(node, gpus, close=False)
     return node
@@ -229,7 +229,7 @@ def _searched(demands: Sequence[Demand], rooms: Rooms) -> dict[str, Homes]:
     fresh = [node for node, used in enumerate(rooms.used) if not used]
     at = len(fresh) - sum(demand.nodes for demand in closed)
     if at < 0:
-        raise NoRoom(closed[-1].role.name)
+        raise NoRoomError(closed[-1].role.name)
     for demand in closed:
         homes[demand.role.name] = _alone(demand, fresh[at : at + demand.nodes], rooms)
         at += demand.nodes
@@ -255,7 +255,7 @@ def _arranged(demands: Sequence[Demand], rooms: Rooms) -> list[tuple[int, ...]]:
     kinds = _kinds(demands)
     found = arrange(bins, kinds)
     if found is None or isinstance(found, Unknown):
-        raise NoRoom(demands[-1].role.name, proven=found is None)
+        raise NoRoomError(demands[-1].role.name, proven=found is None)
     counts: list[tuple[int, ...]] = [(0,) * len(kinds)] * len(rooms.free)
     for key, runs in zip(keys, found, strict=True):
         patterns = [pattern for times, pattern in runs for _ in range(times)]

@@ -43,23 +43,28 @@ def assign(
     book = Book([opening(cluster.reserved)] * count)
     book.track = any(port.job_wide for role in roles for port in role.ports)
     numbers: dict[tuple[int, int, int, int], int] = {}
-    for fixed in (True, False):
-        for at, (role, role_homes) in enumerate(zip(roles, homes, strict=True)):
-            for port in role.ports:
-                if port.fixed == fixed:
-                    _check_reach(role, port, cluster, findings)
-            for worker, home in enumerate(role_homes):
-                for slot, port in enumerate(role.ports):
-                    if port.fixed != fixed:
-                        continue
-                    for bound in _bindings(role, worker, home, port):
-                        number = _number(bound, cluster, book, findings)
-                        for rank in bound.ranks:
-                            numbers[at, worker, rank, slot] = number
-                if len(findings.found) >= _MOST_FINDINGS:
-                    findings.raise_if_errors()
+    for role in roles:
+        for port in role.ports:
+            _check_reach(role, port, cluster, findings)
+    for at, slot, bound in _in_ledger_order(roles, homes):
+        number = _number(bound, cluster, book, findings)
+        for rank in bound.ranks:
+            numbers[at, bound.worker, rank, slot] = number
+        if len(findings.found) >= _MOST_FINDINGS:
+            break
     findings.raise_if_errors()
     return _collect(roles, homes, numbers), _ephemeral(roles, numbers, cluster)
+
+
+def _in_ledger_order(roles: Sequence[Role], homes: Sequence[Homes]) -> Iterator[tuple[int, int, Bound]]:
+    """Yield every port of every worker with the index of its role and its own: fixed ones first."""
+    for fixed in (True, False):
+        for at, (role, role_homes) in enumerate(zip(roles, homes, strict=True)):
+            slots = [(slot, port) for slot, port in enumerate(role.ports) if port.fixed == fixed]
+            for worker, home in enumerate(role_homes if slots else []):
+                for slot, port in slots:
+                    for bound in _bindings(role, worker, home, port):
+                        yield at, slot, bound
 
 
 def _bindings(role: Role, worker: int, home: tuple[int, ...], port: Port) -> Iterator[Bound]:

@@ -7,6 +7,7 @@ pass through untouched. The same grammar is read again, at job start, by `static
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 from attrs import frozen
 
@@ -67,8 +68,7 @@ def shell_clash(parts: Iterable[Part]) -> bool:
     """Tell whether a literal `$` stands right before a placeholder."""
     merged = _merge(parts)
     return any(
-        isinstance(left, str) and left.endswith("$") and isinstance(right, Ref)
-        for left, right in zip(merged, merged[1:], strict=False)
+        isinstance(left, str) and left.endswith("$") and isinstance(right, Ref) for left, right in pairwise(merged)
     )
 
 

@@ -1,0 +1,102 @@
+"""The files of a testbed's directory: Slurm's configuration, host names, key and devices."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+from pathlib import Path
+from typing import Final
+
+# Slurm's and munge's Unix sockets live below the directory; their names may have 107 bytes, and
+# the longest one, `node/spool/n31_<job>.<step>`, takes 45 of them.
+LONGEST_DIRECTORY: Final = 60
+# Nothing that slurm.conf takes as a comment, a pattern (%), a list or a bracket expression.
+PLAIN_PATH: Final = re.compile(r"/[\w./+-]+", re.ASCII)
+
+CONTROLLER_ADDRESS: Final = "10.77.0.1"
+
+SLURM_CONF: Final = """\
+ClusterName=testbed
+SlurmctldHost=ctl
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket={dir}/run/munge
+StateSaveLocation={dir}/state
+SlurmctldPidFile={dir}/run/slurmctld.pid
+SlurmctldLogFile={dir}/log/slurmctld.log
+SlurmdSpoolDir={dir}/node/spool
+SlurmdPidFile={dir}/node/slurmd.pid
+SlurmdLogFile={dir}/log/%n.log
+MailProg=/bin/true
+
+# Neither cgroups nor real hardware: a node claims what the tests need.
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+SlurmdParameters=config_overrides
+GresTypes=gpu
+NodeName={nodes} CPUs=64 RealMemory=512000{gres}
+PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE
+
+# Steps and jobs share nodes; without DefMemPerCPU the first one takes all memory.
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+DefMemPerCPU=1000
+
+# Start at once, notice a lost node and an ended job soon, remember jobs for a whole test run.
+SchedulerParameters=sched_min_interval=10000,bf_interval=1
+KillWait=5
+SlurmdTimeout=10
+ReturnToService=2
+JobRequeue=1
+OverTimeLimit=0
+MinJobAge=86400
+"""
+
+
+def node_names(nodes: int) -> list[str]:
+    """Names of the nodes, in Slurm's order."""
+    return [f"n{node}" for node in range(nodes)]
+
+
+def write(directory: Path, nodes: int, gpus: int) -> None:
+    """Fill the new `directory` for a cluster of `nodes` nodes with `gpus` GPUs each."""
+    for name in ("dev", "etc", "log", "node", "run", "state"):
+        (directory / name).mkdir(mode=0o755)
+    etc = directory / "etc"
+    (etc / "slurm.conf").write_text(_slurm_conf(directory, nodes, gpus))
+    (etc / "gres.conf").write_text(_gres_conf(directory, gpus))
+    # Nothing here uses cgroups, yet slurmd loads a plugin for them. Version 1's does no harm anywhere;
+    # the default ends slurmd where /sys/fs/cgroup is absent, or mixes versions 1 and 2.
+    (etc / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
+    (etc / "hosts").write_text(_hosts(nodes))
+    (etc / "nodes").write_text("".join(f"{name}\n" for name in node_names(nodes)))
+    (etc / "munge.key").touch(mode=0o600)
+    (etc / "munge.key").write_bytes(secrets.token_bytes(128))
+    for gpu in range(gpus):
+        os.mknod(directory / "dev" / f"nvidia{gpu}", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+
+
+def read_hosts(directory: Path) -> dict[str, str]:
+    """Address of each node of the testbed in `directory`, by node name, in Slurm's order."""
+    lines = (directory / "etc" / "hosts").read_text().splitlines()
+    address = {name: address for address, name in map(str.split, lines)}
+    return {name: address[name] for name in (directory / "etc" / "nodes").read_text().split()}
+
+
+def _slurm_conf(directory: Path, nodes: int, gpus: int) -> str:
+    gres = f" Gres=gpu:h100:{gpus}" if gpus else ""
+    return SLURM_CONF.format(dir=directory, nodes=f"n[0-{nodes - 1}]", gres=gres)
+
+
+def _gres_conf(directory: Path, gpus: int) -> str:
+    return f"Name=gpu Type=h100 File={directory}/dev/nvidia[0-{gpus - 1}]\n" if gpus else ""
+
+
+def _hosts(nodes: int) -> str:
+    """Text of /etc/hosts: no node is 127.0.1.1 to itself, as it would be on a fresh Debian."""
+    rows = [("127.0.0.1", "localhost"), (CONTROLLER_ADDRESS, "ctl")]
+    rows += [(f"10.77.{1 + i // 250}.{1 + i % 250}", name) for i, name in enumerate(node_names(nodes))]
+    return "".join(f"{address} {name}\n" for address, name in rows)

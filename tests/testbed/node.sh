@@ -1,0 +1,28 @@
+#!/bin/bash
+# First process of a node, in PID, mount, network, host name and IPC namespaces of its own: its end is
+# the end of the node.
+# usage: node.sh DIR NODE
+set -euo pipefail
+dir=$1 node=$2
+address=$(awk -v node="$node" '$2 == node { print $1 }' "$dir/etc/hosts")
+
+# /proc is still the cluster's here: it has our process id there, and the cluster's network as
+# that of process 1.
+read -r pid _ </proc/self/stat
+nsenter --net=/proc/1/ns/net \
+  ip link add "$node" master br0 up type veth peer name eth0 netns "/proc/$pid/ns/net"
+ip -batch - <<END
+link set lo up
+address add $address/16 dev eth0
+link set eth0 up
+END
+
+mount -t proc proc /proc
+mount -t tmpfs shm /dev/shm
+# The spool, with the copies of the batch scripts, is on a node's own disk in a real cluster.
+mount -t tmpfs node "$dir/node"
+hostname "$node"
+slurmd
+echo "$pid" >"$dir/run/$node.pid"
+# Wait for ever; see init.sh. Jobs leave orphans behind, so this matters here.
+read -r <> <(:)
