@@ -123,11 +123,11 @@ def _below(table: Any, key: str) -> Any:
     return table.get(key) if isinstance(table, Mapping) else None
 
 
-def _owner(table: Mapping[str, Any], path: Path, scope: Scope) -> Iterator[tuple[str, Path, Scope]]:
+def _owner(table: Any, path: Path, scope: Scope) -> Iterator[tuple[str, Path, Scope]]:
     for key in _TEMPLATE_KEYS:
-        yield from _strings(table.get(key), (*path, key), scope)
+        yield from _strings(_below(table, key), (*path, key), scope)
     for key in ("ready", "alive"):
-        probes = table.get(key)
+        probes = _below(table, key)
         for index, probe in enumerate(probes if isinstance(probes, list) else [probes]):
             where = (*path, key, index) if isinstance(probes, list) else (*path, key)
             for part in _PROBE_KEYS:

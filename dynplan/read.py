@@ -1,16 +1,16 @@
 """Read resolved tables as a `Job`: types, ranges, references, and nothing about placement."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from dynplan.errors import Findings, nearest
 from dynplan.expr import ExprError, compare, evaluate
 from dynplan.facts import check_templates
 from dynplan.hostlist import expand
-from dynplan.model import Container, Job, Launch, Phase, Port, Role, Size, Stop, Tables
+from dynplan.model import Container, Job, Launch, Phase, Role, Size, Stop, Tables
 from dynplan.readport import read_ports
 from dynplan.readprobe import read_probes, read_ready
+from dynplan.settle import settle
 from dynplan.site import read_cluster, sbatch_options
 from dynplan.sizes import lookup_args
 from dynplan.table import LARGEST, Table, name_of
@@ -52,7 +52,7 @@ def read(tables: Tables) -> Job:
         roles=roles,
         phases=phases,
         cluster=cluster,
-        tables=_settled(tables, _job_name(job), roles),
+        tables=settle(tables, _job_name(job), roles),
     )
     _check_constraints(job, top.table("roles"))
     _ = "cluster" in job, "container" in job  # read by the command line and by the roles
@@ -62,34 +62,6 @@ def read(tables: Tables) -> Job:
     check_templates(found, findings)
     findings.raise_if_errors()
     return found
-
-
-def _settled(tables: Tables, name: str, roles: tuple[Role, ...]) -> Tables:
-    """Return the tables a plan repeats: the name set, every expression replaced by what it is worth."""
-    settled = {key: tables[key] for key in ("cluster", "phases") if tables.get(key)}
-    by_name = {role.name: _settled_role(tables["roles"][role.name], role) for role in roles}
-    return {"job": {"name": name, **_without(tables.get("job", {}), "name")}, "roles": by_name, **settled}
-
-
-def _settled_role(table: Any, role: Role) -> Any:
-    if not isinstance(table, Mapping):
-        return table
-    settled = dict(table)
-    if isinstance(table.get("gpus-per-worker"), str):
-        settled["gpus-per-worker"] = role.size.gpus
-    if role.ports:
-        settled["ports"] = {port.name: _settled_port(table["ports"][port.name], port) for port in role.ports}
-    return settled
-
-
-def _settled_port(value: Any, port: Port) -> Any:
-    if isinstance(value, Mapping) and isinstance(value.get("count"), str):
-        return {**value, "count": port.count}
-    return value
-
-
-def _without(table: Any, key: str) -> dict[str, Any]:
-    return {name: value for name, value in table.items() if name != key} if isinstance(table, Mapping) else {}
 
 
 def _job_name(job: Table) -> str:

@@ -144,7 +144,7 @@ def _filled(value: Any, path: Path, values: Mapping[str, str], findings: Finding
         return [_filled(item, (*path, index), values, findings) for index, item in enumerate(value)]
     # What JSON cannot carry becomes text, as a command line would show it.
     dated = isinstance(value, datetime.date | datetime.time)
-    endless = isinstance(value, float) and not isfinite(value) and path[-2] == "args"
+    endless = isinstance(value, float) and not isfinite(value) and path[-2] in ("args", "env", "sbatch", "srun")
     return scalar(value) if dated or endless else value
 
 

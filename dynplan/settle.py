@@ -1,0 +1,67 @@
+"""The tables that a plan repeats: resolved tables in which nothing is left to compute.
+
+A table stands there only where its place among its neighbours says nothing: TOML writes tables
+after scalars, and the order of `args` and `ports` means something.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dynplan.errors import Findings
+from dynplan.model import Port, Role, Tables
+from dynplan.words import compact_json
+
+
+def settle(tables: Tables, name: str, roles: tuple[Role, ...]) -> Tables:
+    """Return the tables with the job's name set and every expression replaced by what it is worth.
+
+    Args:
+        tables: resolved tables, which the reader has read.
+        name: the job's name, whether the tables set it or not.
+        roles: what was read from `tables["roles"]`.
+    """
+    job = {key: value for key, value in _table(tables.get("job")).items() if key != "name"}
+    phases = _table(tables.get("phases"))
+    return {
+        "job": {"name": name, **job},
+        "roles": {role.name: _role(_table(tables["roles"][role.name]), role) for role in roles},
+        **({"cluster": tables["cluster"]} if tables.get("cluster") else {}),
+        **({"phases": {at: _with_words(_table(phase)) for at, phase in phases.items()}} if phases else {}),
+    }
+
+
+def _role(table: Tables, role: Role) -> Tables:
+    settled = dict(_with_words(table))
+    if isinstance(table.get("gpus-per-worker"), str):
+        settled["gpus-per-worker"] = role.size.gpus
+    if role.ports:
+        settled["ports"] = {port.name: _port(table["ports"][port.name], port) for port in role.ports}
+    for key in ("ready", "alive"):
+        if key in table:
+            probes = table[key]
+            settled[key] = list(map(_probe, probes)) if isinstance(probes, list) else _probe(probes)
+    return settled
+
+
+def _with_words(table: Tables) -> Tables:
+    args = table.get("args")
+    return {**table, "args": {key: _word(value) for key, value in args.items()}} if isinstance(args, Mapping) else table
+
+
+def _probe(probe: Any) -> Any:
+    return {**probe, "post": _word(probe["post"])} if isinstance(probe, Mapping) and "post" in probe else probe
+
+
+def _word(value: Any) -> Any:
+    """Write a table as the JSON it becomes; what is wrong with it has been reported."""
+    return compact_json(value, (), Findings()) if isinstance(value, Mapping) else value
+
+
+def _port(value: Any, port: Port) -> Any:
+    if not isinstance(value, Mapping):
+        return {"base": value}
+    return {**value, "count": port.count} if isinstance(value.get("count"), str) else value
+
+
+def _table(value: Any) -> Tables:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,62 @@
+"""The plan as an artefact: what order means survives TOML, which writes tables after scalars."""
+
+from typing import Any
+
+import pytest
+
+from dynplan.errors import InputError
+from dynplan.model import Plan
+from dynplan.parse import parse, parse_json
+from dynplan.planfile import from_tree, to_toml, to_tree
+from dynplan.planner import plan
+from dynplan.read import read
+from dynplan.source import resolve
+
+JOB = """
+[cluster]
+gpus-per-node = 8
+
+[roles.decode]
+gpus-per-worker = 4
+command = ["serve"]
+args = { kv = { role = { deep = 1 }, port = "{port.b}" }, model = "m", last = true }
+ports = { a = { base = 9000, count = 2 }, b = 9000, c = "auto" }
+ready = { post = { x = { y = 1 }, z = 2 }, port = "b" }
+
+[phases.bench]
+command = ["bench"]
+args = { table = { a = 1 }, scalar = 2 }
+"""
+
+
+def planned(text: str) -> Plan:
+    return plan(read(resolve([parse("job.toml", text.encode())])))
+
+
+@pytest.mark.parametrize("form", ["toml", "json"])
+def test_a_table_among_scalars_keeps_its_place(form: str) -> None:
+    import json
+
+    before = planned(JOB)
+    text = to_toml(before) if form == "toml" else json.dumps(to_tree(before))
+    read_back: Any = parse if form == "toml" else parse_json
+    after = from_tree(read_back("plan", text.encode()).data)
+    role, phase = after.job.roles[0], after.job.phases[0]
+    assert role.launch.command == (
+        *("serve", "--kv", '{"role":{"deep":1},"port":"{port.b}"}'),
+        *("--model", "m", "--last"),
+    )
+    assert phase.launch.command == ("bench", "--table", '{"a":1}', "--scalar", "2")
+    assert [port.name for port in role.ports] == ["a", "b", "c"]
+    assert role.ready[0].post == '{"x":{"y":1},"z":2}'
+    assert after == before
+
+
+@pytest.mark.parametrize("kind", ["roles", "phases"])
+@pytest.mark.parametrize("value", ["7", '"x"', "[]", "true"])
+def test_an_owner_that_is_no_table_is_wrong_input(kind: str, value: str) -> None:
+    with pytest.raises(InputError) as caught:
+        planned(
+            f"{kind}.odd = {value}\n[roles.good]\ncommand = ['x']\n" if kind == "phases" else f"roles.odd = {value}"
+        )
+    assert "must be a table" in caught.value.findings[0].message
