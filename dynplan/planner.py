@@ -81,11 +81,11 @@ def _placement_warnings(
     idle = allocation.nodes - len(busy)
     if busy and idle:
         path = ("job", "nodes") if job.hosts else ("job", "num-nodes")
-        nodes = "node runs" if idle == 1 else "nodes run"
+        run = "runs" if idle == 1 else "run"
         found.append(
             Finding(
                 "W201",
-                f"{idle} of {allocation.nodes} {nodes} no role with GPUs",
+                f"{idle} of {allocation.nodes} nodes {run} no role with GPUs",
                 path,
                 f"{len(busy)} nodes hold them all" if len(busy) > 1 else "one node holds them all",
             )
