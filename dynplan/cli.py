@@ -15,7 +15,7 @@ from dynplan import __version__
 from dynplan.errors import Document, Finding, InputError
 from dynplan.files import load_job, load_tree
 from dynplan.model import Plan
-from dynplan.planfile import from_tree, to_toml, to_tree
+from dynplan.planfile import Outline, from_tree, outline, outline_of, to_toml, to_tree
 from dynplan.planner import plan as make_plan
 from dynplan.read import read
 from dynplan.script import script
@@ -101,11 +101,8 @@ def show(
     output: Output = "",
 ) -> None:
     """Draw a placement for people: nodes by GPUs, ports, warnings."""
-    from dynplan.show import as_svg, as_text  # only this command draws
-
     with _reporting() as inputs:
-        found = _job_or_plan(source, sets, cluster, inputs)
-        _write(as_svg(found) if format is View.svg else as_text(found), output)
+        _write(_drawn(_outline(source, sets, cluster, inputs), format), output)
 
 
 @app.command()
@@ -141,6 +138,24 @@ def _job_or_plan(source: str, sets: Sequence[str] | None, cluster: str, inputs: 
     if sets or cluster:
         raise InputError([Finding("D503", "`--set` and `--cluster` change a job, and this is a plan")])
     return from_tree(document.data)
+
+
+def _outline(source: str, sets: Sequence[str] | None, cluster: str, inputs: Inputs) -> Outline:
+    document, is_plan = load_tree(source)
+    inputs.documents = [document]
+    if not is_plan:
+        return outline_of(_planned(source, sets, cluster, inputs))
+    return outline(document.data)
+
+
+def _drawn(found: Outline, form: View) -> str:
+    if form is View.text:
+        from dynplan.show import as_text  # only one command draws
+
+        return as_text(found)
+    from dynplan.svg import as_svg
+
+    return as_svg(found)
 
 
 def _script(found: Plan) -> str:

@@ -8,14 +8,33 @@ no job file.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from attrs import frozen
+
 from dynplan.errors import Finding, Findings
-from dynplan.model import Block, Job, Node, Placement, Plan, Ports, Role, Task, Worker
+from dynplan.model import Block, Node, Placement, Plan, Ports, Role, Task, Worker
 from dynplan.read import read
 from dynplan.readport import HIGHEST
+from dynplan.site import MOST_GPUS
 from dynplan.table import LARGEST, Table, kind
 
 SCHEMA = 1
 Data = dict[str, Any]
+
+
+@frozen
+class Outline:
+    """Where everything stands, without what is run there: as much of a plan as other tools must write.
+
+    `mode` is empty and `head` None where a tree does not say.
+    """
+
+    name: str
+    mode: str
+    lower: int
+    head: int | None
+    nodes: tuple[Node, ...]
+    workers: tuple[Worker, ...]
+    warnings: tuple[Finding, ...]
 
 
 def to_tree(plan: Plan) -> Data:
@@ -54,33 +73,43 @@ def from_tree(tree: Mapping[str, Any]) -> Plan:
     Only the form is checked here; whether its promises hold is for `dynplan.check`.
 
     Raises:
-        InputError: D501 where this is no plan, D1xx where a table of it is wrong.
+        InputError: D501 where this is no plan, D1xx where a table of it is wrong, D502 where its parts
+            do not fit together.
     """
     findings = Findings()
-    if tree.get("schema") != SCHEMA:
-        message = f"this is no plan of schema {SCHEMA}"
-        findings.error("D501", message, ("schema",), help="write one: `dynplan plan JOB`")
-        findings.raise_if_errors()
-    tables = {key: tree[key] for key in ("job", "roles", "phases", "cluster") if tree.get(key)}
-    job = read(tables)
-    top = Table(tree, (), findings)
-    place = top.table("placement")
-    nodes = tuple(_node(row) for row in _rows(top, "nodes"))
-    workers = tuple(_worker(row, job, len(nodes)) for row in _rows(top, "workers"))
+    _check_schema(tree, findings)
+    job = read({key: tree[key] for key in ("job", "roles", "phases", "cluster") if tree.get(key)})
+    found = _outline(tree, findings)
     plan = Plan(
         job=job,
-        placement=Placement(
-            "shared" if place.choice("mode", ("separate", "shared"), "separate") == "shared" else "separate",
-            place.count("lower-bound", 1) or 1,
-        ),
-        head=place.count("head", 0, 0, max(0, len(nodes) - 1)) or 0,
-        nodes=nodes,
-        workers=workers,
-        warnings=tuple(_warning(row) for row in _rows(top, "warnings")),
+        placement=Placement("shared" if found.mode == "shared" else "separate", found.lower),
+        head=found.head or 0,
+        nodes=found.nodes,
+        workers=found.workers,
+        warnings=found.warnings,
     )
-    _check_complete(plan, findings)
+    _check_roles(plan, findings)
     findings.raise_if_errors()
     return plan
+
+
+def outline(tree: Mapping[str, Any]) -> Outline:
+    """Return where everything stands by a tree that may hold no more than that.
+
+    Raises:
+        InputError: D501, D102 to D110 or D502, as `from_tree`.
+    """
+    findings = Findings()
+    _check_schema(tree, findings)
+    found = _outline(tree, findings)
+    findings.raise_if_errors()
+    return found
+
+
+def outline_of(plan: Plan) -> Outline:
+    """Return where everything stands by a plan."""
+    place = plan.placement
+    return Outline(plan.job.name, place.mode, place.lower, plan.head, plan.nodes, plan.workers, plan.warnings)
 
 
 def _worker_tree(worker: Worker) -> Data:
@@ -112,27 +141,52 @@ def _rows(top: Table, key: str) -> Iterable[Table]:
         yield Table(row, top.at(key, index), top.findings)
 
 
+def _check_schema(tree: Mapping[str, Any], findings: Findings) -> None:
+    if tree.get("schema") != SCHEMA:
+        message = f"this is no plan of schema {SCHEMA}"
+        findings.error("D501", message, ("schema",), help="write one: `dynplan plan JOB`")
+        findings.raise_if_errors()
+
+
+def _outline(tree: Mapping[str, Any], findings: Findings) -> Outline:
+    top = Table(tree, (), findings)
+    place = top.table("placement")
+    nodes = tuple(_node(row) for row in _rows(top, "nodes"))
+    found = Outline(
+        name=top.table("job").line("name"),
+        mode=place.choice("mode", ("separate", "shared"), "separate") if "mode" in place else "",
+        lower=place.count("lower-bound", 1) or 1,
+        head=place.count("head", None, 0, max(0, len(nodes) - 1)),
+        nodes=nodes,
+        workers=tuple(_worker(row, len(nodes)) for row in _rows(top, "workers")),
+        warnings=tuple(_warning(row) for row in _rows(top, "warnings")),
+    )
+    if not nodes:
+        findings.error("D502", "the plan has no nodes", ("nodes",))
+    for index, node in enumerate(nodes):
+        if node.node != index:
+            findings.error("D502", f"node {index} of the plan calls itself {node.node}", ("nodes", index, "node"))
+    return found
+
+
 def _node(row: Table) -> Node:
     host = row.line("host") if row.get("host") is not None else None
-    return Node(row.count("node", 0, 0) or 0, host, row.count("gpus", 0, 0) or 0)
+    return Node(row.count("node", 0, 0) or 0, host, row.count("gpus", 0, 0, MOST_GPUS) or 0)
 
 
-def _worker(row: Table, job: Job, nodes: int) -> Worker:
-    name = row.text("role")
-    role = next((role for role in job.roles if role.name == name), None)
-    if role is None:
-        row.findings.error("D502", f"the plan has a worker of `{name}`, which is no role", row.at("role"))
-    tasks = tuple(_task(task, role, nodes) for task in _rows(row, "tasks"))
+def _worker(row: Table, nodes: int) -> Worker:
+    name = row.line("role")
+    tasks = tuple(_task(task, nodes) for task in _rows(row, "tasks"))
     if not tasks:
         row.findings.error("D502", f"a worker of role `{name}` has no tasks", row.path)
     return Worker(name, row.count("worker", 0, 0) or 0, tasks)
 
 
-def _task(row: Table, role: Role | None, nodes: int) -> Task:
+def _task(row: Table, nodes: int) -> Task:
     node = row.count("node", 0, 0) or 0
     if node >= nodes:
         row.findings.error("D502", f"a task stands on node {node}, and the plan has {nodes}", row.at("node"))
-    return Task(row.count("rank", 0, 0) or 0, node, _gpus(row), _ports(row.table("ports"), role))
+    return Task(row.count("rank", 0, 0) or 0, node, _gpus(row), _ports(row.table("ports")))
 
 
 def _gpus(row: Table) -> tuple[int, ...]:
@@ -144,15 +198,12 @@ def _gpus(row: Table) -> tuple[int, ...]:
     return tuple(item for item in found if item is not None)
 
 
-def _ports(table: Table, role: Role | None) -> Ports:
-    known = {port.name for port in role.ports} if role else set()
-    found: list[tuple[str, Block]] = []
-    for name, value in table.data.items():
-        block = Table(value, table.at(name), table.findings)
-        if role and name not in known:
-            table.findings.error("D502", f"role `{role.name}` has no port `{name}`", table.at(name), key=True)
-        found.append((name, Block(block.count("port", 1, 1, HIGHEST) or 1, block.count("count", 1, 1, HIGHEST) or 1)))
-    return tuple(found)
+def _ports(table: Table) -> Ports:
+    return tuple((name, _block(Table(value, table.at(name), table.findings))) for name, value in table.data.items())
+
+
+def _block(table: Table) -> Block:
+    return Block(table.count("port", 1, 1, HIGHEST) or 1, table.count("count", 1, 1, HIGHEST) or 1)
 
 
 def _warning(row: Table) -> Finding:
@@ -161,31 +212,31 @@ def _warning(row: Table) -> Finding:
     return Finding(row.line("code"), row.text("message"), place, row.text("help"))
 
 
-def _check_complete(plan: Plan, findings: Findings) -> None:
-    """Report roles without a worker: nothing after this could say where they are."""
-    if not plan.nodes:
-        findings.error("D502", "the plan has no nodes", ("nodes",))
-    have = {worker.role for worker in plan.workers}
-    for role in plan.job.roles:
-        if role.name not in have:
-            findings.error("D502", f"the plan has no worker of role `{role.name}`", ("roles", role.name))
-    for index, node in enumerate(plan.nodes):
-        if node.node != index:
-            findings.error("D502", f"node {index} of the plan calls itself {node.node}", ("nodes", index, "node"))
-    for role in plan.job.roles:
-        _check_leader_ports(plan, role, findings)
-
-
-def _check_leader_ports(plan: Plan, role: Role, findings: Findings) -> None:
-    wanted = [port.name for port in role.ports]
+def _check_roles(plan: Plan, findings: Findings) -> None:
+    """Report workers of no role and roles without a worker: nothing after this could say where they are."""
+    roles = {role.name: role for role in plan.job.roles}
+    missing = dict(roles)
     for index, worker in enumerate(plan.workers):
-        if worker.role != role.name or not worker.tasks:
-            continue
-        have = {name for name, _ in worker.tasks[0].ports}
-        missing = [name for name in wanted if name not in have]
-        if missing:
-            findings.error(
-                "D502",
-                f"worker {worker.worker} of role `{role.name}` has no port `{missing[0]}`",
-                ("workers", index, "tasks", 0),
-            )
+        missing.pop(worker.role, None)
+        role = roles.get(worker.role)
+        if role is None:
+            message = f"the plan has a worker of `{worker.role}`, which is no role"
+            findings.error("D502", message, ("workers", index, "role"))
+        else:
+            _check_ports(worker, role, index, findings)
+    for name in missing:
+        findings.error("D502", f"the plan has no worker of role `{name}`", ("roles", name))
+
+
+def _check_ports(worker: Worker, role: Role, index: int, findings: Findings) -> None:
+    known = [port.name for port in role.ports]
+    for at, task in enumerate(worker.tasks):
+        path = ("workers", index, "tasks", at)
+        have = [name for name, _ in task.ports]
+        for name in have:
+            if name not in known:
+                findings.error("D502", f"role `{role.name}` has no port `{name}`", (*path, "ports", name), key=True)
+        lacking = [port.name for port in role.ports if port.name not in have and (at == 0 or port.everywhere)]
+        if lacking:
+            message = f"rank {task.rank} of worker {worker.worker} of role `{role.name}` has no port `{lacking[0]}`"
+            findings.error("D502", message, path)
