@@ -16,7 +16,7 @@ from dynplan.template import Ref, fill, parse, refs
 Data = dict[str, Any]
 
 # Below these keys every key is the user's: never rewritten, never checked against a list.
-_FREE = frozenset({"args", "env", "vars", "sbatch", "srun", "data"})
+_FREE = frozenset({"args", "env", "vars", "sbatch", "srun", "data", "post"})
 # Below these keys stand names of the user's choosing, and tables of ours under each.
 _NAMED = frozenset({"roles", "phases", "ports", "files"})
 _SETTLED = ("extends", "vars", "phase-defaults")
