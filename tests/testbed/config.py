@@ -72,6 +72,7 @@ def write(directory: Path, nodes: int, gpus: int) -> None:
     # the default ends slurmd where /sys/fs/cgroup is absent, or mixes versions 1 and 2.
     (etc / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
     (etc / "hosts").write_text(_hosts(nodes))
+    (etc / "resolv.conf").touch()
     (etc / "nodes").write_text("".join(f"{name}\n" for name in node_names(nodes)))
     (etc / "munge.key").touch(mode=0o600)
     (etc / "munge.key").write_bytes(secrets.token_bytes(128))

@@ -17,6 +17,8 @@ echo "${stat[0]} ${stat[21]}" >"$dir/run/init.pid"
 mount -t proc proc /proc
 mount -t tmpfs shm /dev/shm
 mount --bind "$dir/etc/hosts" /etc/hosts
+# Without a name server a name that is not in `hosts` is unknown at once, and not after 5 s.
+[[ ! -e /etc/resolv.conf ]] || mount --bind "$dir/etc/resolv.conf" /etc/resolv.conf
 hostname ctl
 ip -batch - <<END
 link set lo up
@@ -24,6 +26,8 @@ link add br0 type bridge
 address add $address/16 dev br0
 link set br0 up
 END
+# A router without a route: a connection to the world outside fails at once.
+echo 1 >/proc/sys/net/ipv4/ip_forward
 
 export SLURM_CONF=$dir/etc/slurm.conf
 # --force: munged doubts a directory below one that others may write to, such as /tmp.

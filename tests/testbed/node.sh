@@ -4,17 +4,20 @@
 # usage: node.sh DIR NODE
 set -euo pipefail
 dir=$1 node=$2
-address=$(awk -v node="$node" '$2 == node { print $1 }' "$dir/etc/hosts")
+address_of() { awk -v name="$1" '$2 == name { print $1 }' "$dir/etc/hosts"; }
+address=$(address_of "$node")
 
 # /proc is still the cluster's here: it has our process id there, and the cluster's network as
 # that of process 1.
 read -r pid _ </proc/self/stat
 nsenter --net=/proc/1/ns/net \
   ip link add "$node" master br0 up type veth peer name eth0 netns "/proc/$pid/ns/net"
+# The default route leads nowhere, but programs find their own address by it, as Dynamo does.
 ip -batch - <<END
 link set lo up
 address add $address/16 dev eth0
 link set eth0 up
+route add default via $(address_of ctl)
 END
 
 mount -t proc proc /proc
