@@ -20,7 +20,7 @@ from tests.testbed import Cluster, Job, Process
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache"
 VENV = CACHE / "acceptance-venv"
-EXAMPLE = ROOT / "examples" / "dynamo-mocker" / "job.toml"
+EXAMPLE = ROOT / "examples" / "dynamo-shared" / "job.toml"
 VARS = {
     "python": VENV / "bin" / "python",
     "aiperf": VENV / "bin" / "aiperf",
