@@ -1,19 +1,20 @@
 """The command line: streams, files to write, and exit codes. What a command computes is elsewhere, and pure."""
 
+import errno
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path as File
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from attrs import define, field
 
 from dynplan import __version__
 from dynplan.errors import Document, Finding, InputError
-from dynplan.files import load_job, load_tree
+from dynplan.files import STDIN, is_plan, job_documents, load
 from dynplan.model import Plan
 from dynplan.planfile import Outline, from_tree, outline, outline_of, to_toml, to_tree
 from dynplan.planner import plan as make_plan
@@ -24,10 +25,21 @@ from dynplan.source import resolve
 STAMP = f"dynplan {__version__}"
 _PROGRAM = File(__file__).parent / "static" / "launch.sh"
 
+_HELP = """Compile TOML roles into a placement plan and one self-contained sbatch script.
+
+\b
+dynplan compile job.toml | sbatch
+dynplan compile job.toml --set roles.decode.num-nodes=4 -o job.sbatch
+dynplan show job.toml
+
+Exit status: 0 done, 1 the input is wrong (standard error says what and where), 2 wrong usage.
+"""
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Compile TOML roles into a placement plan and one self-contained sbatch script.",
+    rich_markup_mode=None,  # boxes and colours cost 48 ms and say nothing more
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -45,15 +57,27 @@ class View(StrEnum):
     svg = "svg"
 
 
-JobFile = Annotated[str, typer.Argument(metavar="JOB", help="The job file, - for standard input.")]
-JobOrPlan = Annotated[str, typer.Argument(metavar="JOB|PLAN", help="A job file or a plan, - for standard input.")]
-PlanFile = Annotated[str, typer.Argument(metavar="PLAN", help="A plan in TOML or JSON, - for standard input.")]
-ClusterFile = Annotated[str, typer.Option("--cluster", metavar="FILE", help="Cluster file; wins over the job's own.")]
+JobFile = Annotated[str, typer.Argument(metavar="JOB", help="Job file; - for standard input.")]
+JobOrPlan = Annotated[str, typer.Argument(metavar="JOB|PLAN", help="Job file or plan; - for standard input.")]
+PlanFile = Annotated[str, typer.Argument(metavar="PLAN", help="Plan in TOML or JSON; - for standard input.")]
+ClusterFile = Annotated[
+    str, typer.Option("--cluster", metavar="FILE", help="Cluster description; wins over the job's own.")
+]
 Sets = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set a key to a TOML value: job.num-nodes=4."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set a key of the job to a TOML value, over everything else; may be repeated.",
+    ),
 ]
-Output = Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Write here instead of standard output.")]
+Output = Annotated[
+    str,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, all of it or nothing, not to standard output."),
+]
+AsFormat = Annotated[Format, typer.Option("--format", help="How to write the plan.", show_default=True)]
+AsView = Annotated[View, typer.Option("--format", help="How to draw the placement.", show_default=True)]
+Version = Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)]
 
 
 @define
@@ -63,99 +87,113 @@ class Inputs:
     documents: list[Document] = field(factory=list)
 
 
+@app.callback(invoke_without_command=True, help=_HELP)
+def about(version: Version = False) -> None:
+    """Answer `dynplan --version`."""
+    if version:
+        typer.echo(STAMP)
+        raise typer.Exit
+
+
 @app.command("compile")
 def compile_(job: JobFile, cluster: ClusterFile = "", sets: Sets = None, output: Output = "") -> None:
     """Write the sbatch script of a job file."""
     with _reporting() as inputs:
-        _write(_script(_planned(job, sets, cluster, inputs)), output)
+        _write(_script(_job(job, sets, cluster, inputs)), output)
 
 
 @app.command()
 def plan(
-    job: JobFile,
-    cluster: ClusterFile = "",
-    sets: Sets = None,
-    output: Output = "",
-    format: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.toml,  # noqa: A002 - the option's name
+    job: JobFile, cluster: ClusterFile = "", sets: Sets = None, form: AsFormat = Format.toml, output: Output = ""
 ) -> None:
     """Write the placement plan of a job file."""
     with _reporting() as inputs:
-        _write(_plan_text(_planned(job, sets, cluster, inputs), format), output)
+        _write(_plan_text(_job(job, sets, cluster, inputs), form), output)
 
 
 @app.command()
 def emit(plan_file: PlanFile, output: Output = "") -> None:
     """Write the sbatch script of a plan: the same bytes as compile."""
     with _reporting() as inputs:
-        document, _ = load_tree(plan_file)
-        inputs.documents = [document]
-        _write(_script(from_tree(document.data)), output)
+        _write(_script(from_tree(_read(plan_file, inputs).data)), output)
 
 
 @app.command()
 def show(
-    source: JobOrPlan,
-    cluster: ClusterFile = "",
-    sets: Sets = None,
-    format: Annotated[View, typer.Option("--format", help="How to draw it.")] = View.text,  # noqa: A002 - the option's name
-    output: Output = "",
+    source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None, form: AsView = View.text, output: Output = ""
 ) -> None:
-    """Draw a placement for people: nodes by GPUs, ports, warnings."""
+    """Draw the placement for people: nodes by GPUs, ports, warnings."""
     with _reporting() as inputs:
-        _write(_drawn(_outline(source, sets, cluster, inputs), format), output)
+        document = _read(source, inputs)
+        if is_plan(document):
+            _refuse_changes(sets, cluster)
+            found = outline(document.data)
+        else:
+            found = outline_of(_planned(source, document, sets, cluster, inputs))
+        _write(_drawn(found, form), output)
 
 
 @app.command()
 def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None) -> None:
-    """Report what is wrong; a plan's every promise is checked again by code the planner does not share."""
-    from dynplan.check import check as check_tree  # only this command checks
+    """Say what is wrong with a job or a plan, and write nothing else.
 
+    Every promise of a plan is checked again, by code that the planner does not share.
+    """
     with _reporting() as inputs:
-        found = _job_or_plan(source, sets, cluster, inputs)
-        broken = check_tree(to_tree(found))
-        if broken:
-            raise InputError(broken)
+        document = _read(source, inputs)
+        if is_plan(document):
+            _refuse_changes(sets, cluster)
+            _check(document.data)
+            if "roles" in document.data:  # a plan without commands may come from anywhere
+                from_tree(document.data)
+            return
+        found = _planned(source, document, sets, cluster, inputs)
+        _tell(found.warnings, inputs)
+        _check(to_tree(found))
 
 
 def main() -> None:
     """Run the command line."""
-    app()
+    app(prog_name="dynplan")
 
 
-def _planned(job: str, sets: Sequence[str] | None, cluster: str, inputs: Inputs) -> Plan:
-    inputs.documents = load_job(job, sets or (), cluster)
-    found = make_plan(read(resolve(inputs.documents)))
+def _read(name: str, inputs: Inputs) -> Document:
+    document = load(name)
+    inputs.documents = [document]
+    return document
+
+
+def _planned(name: str, document: Document, sets: Sequence[str] | None, cluster: str, inputs: Inputs) -> Plan:
+    if name == STDIN == cluster:
+        raise typer.BadParameter("standard input can be read once, for the job or for the cluster")
+    inputs.documents = job_documents(name, document, sets or (), cluster)
+    return make_plan(read(resolve(inputs.documents)))
+
+
+def _job(name: str, sets: Sequence[str] | None, cluster: str, inputs: Inputs) -> Plan:
+    """Read and plan a job file, and tell its warnings."""
+    document = _read(name, inputs)
+    if is_plan(document):
+        message = "this is a plan, not a job file"
+        raise InputError(
+            [Finding("D504", message, ("schema",), "`dynplan emit` writes the script of a plan", key=True)]
+        )
+    found = _planned(name, document, sets, cluster, inputs)
     _tell(found.warnings, inputs)
     return found
 
 
-def _job_or_plan(source: str, sets: Sequence[str] | None, cluster: str, inputs: Inputs) -> Plan:
-    """Read a plan where the file is one, and plan it where it is a job."""
-    document, is_plan = load_tree(source)
-    inputs.documents = [document]
-    if not is_plan:
-        return _planned(source, sets, cluster, inputs)
+def _refuse_changes(sets: Sequence[str] | None, cluster: str) -> None:
     if sets or cluster:
-        raise InputError([Finding("D503", "`--set` and `--cluster` change a job, and this is a plan")])
-    return from_tree(document.data)
+        fix = "plan the job again with them: `dynplan plan JOB`"
+        raise InputError([Finding("D503", "`--set` and `--cluster` change a job, and this is a plan", help=fix)])
 
 
-def _outline(source: str, sets: Sequence[str] | None, cluster: str, inputs: Inputs) -> Outline:
-    document, is_plan = load_tree(source)
-    inputs.documents = [document]
-    if not is_plan:
-        return outline_of(_planned(source, sets, cluster, inputs))
-    return outline(document.data)
+def _check(tree: Mapping[str, Any]) -> None:
+    from dynplan.check import check as broken_promises  # a fresh plan needs no check
 
-
-def _drawn(found: Outline, form: View) -> str:
-    if form is View.text:
-        from dynplan.show import as_text  # only one command draws
-
-        return as_text(found)
-    from dynplan.svg import as_svg
-
-    return as_svg(found)
+    if findings := broken_promises(tree):
+        raise InputError(findings)
 
 
 def _script(found: Plan) -> str:
@@ -165,9 +203,19 @@ def _script(found: Plan) -> str:
 def _plan_text(found: Plan, form: Format) -> str:
     if form is Format.toml:
         return to_toml(found)
-    import json  # TOML is the default
+    import json  # only a plan in JSON needs it
 
     return json.dumps(to_tree(found), indent=1, ensure_ascii=False) + "\n"
+
+
+def _drawn(found: Outline, form: View) -> str:
+    if form is View.text:
+        from dynplan.show import as_text  # only one command draws
+
+        return as_text(found)
+    from dynplan.svg import as_svg  # and seldom as a picture
+
+    return as_svg(found)
 
 
 @contextmanager
@@ -182,41 +230,47 @@ def _reporting() -> Iterator[Inputs]:
 
 
 def _tell(findings: Sequence[Finding], inputs: Inputs) -> None:
-    if findings:
-        from dynplan.report import render  # nothing to report is the usual case
+    if not findings or sys.stderr is None:
+        return
+    from dynplan.report import render  # nothing to report is the usual case
 
+    with suppress(OSError):  # whoever closed standard error wants to hear nothing
         sys.stderr.write(render(findings, inputs.documents))
+        sys.stderr.flush()
 
 
 def _write(text: str, output: str) -> None:
     """Write the artefact, all of it or nothing."""
-    data = text.encode()
-    if output:
-        _write_file(data, File(output))
-        return
     try:
-        sys.stdout.buffer.write(data)
+        if output not in ("", STDIN):
+            _write_file(text.encode(), File(output))
+            return
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, "it is closed")
+        sys.stdout.buffer.write(text.encode())
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         # The reader has gone: say nothing, and keep Python from saying it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None
-    except OSError as error:
-        raise InputError([Finding("D005", f"cannot write: {_reason(error)}")]) from None
+    except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        target = "standard output" if output in ("", STDIN) else f"`{output}`"
+        raise InputError([Finding("D005", f"cannot write {target}: {reason.lower()}")]) from None
 
 
 def _write_file(data: bytes, target: File) -> None:
+    """Put a new file in the place of the old one, which stays as it is where that fails."""
     if target.exists() and not target.is_file():
-        target.write_bytes(data)  # /dev/stdout, a pipe: nothing to replace
+        target.write_bytes(data)  # /dev/null, a pipe: nothing to put something in the place of
         return
-    partial = target.with_name(f".{target.name}.{os.getpid()}")
+    target = target.resolve()  # a link stays a link
+    partial = target.with_name(f".dynplan-{os.getpid()}")
     try:
         partial.write_bytes(data)
+        if target.exists():
+            partial.chmod(target.stat().st_mode)
         partial.replace(target)
-    except OSError as error:
+    except OSError:
         partial.unlink(missing_ok=True)
-        raise InputError([Finding("D005", f"cannot write `{target}`: {_reason(error)}")]) from None
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+        raise

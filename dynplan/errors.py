@@ -55,6 +55,7 @@ CODES: dict[str, str] = {
     "D501": "not a plan",
     "D502": "a plan whose parts do not fit together",
     "D503": "an option that does not go with a plan",
+    "D504": "a plan where a job file belongs",
     "D601": "a script larger than Slurm takes",
     "D602": "a word larger than Linux takes",
     "W201": "nodes that run no role with GPUs",

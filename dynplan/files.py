@@ -1,111 +1,126 @@
 """Reading input files: the job file, its parents, the cluster file, a plan. Used by the command line only."""
 
+import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path as File
-from typing import Any
+from typing import Any, BinaryIO
 
 from attrs import evolve
 
 from dynplan.errors import Document, Finding, InputError
 from dynplan.parse import parse, parse_json
 
-_MOST_PARENTS = 50
 STDIN = "-"
+_MOST_PARENTS = 50
+_MOST_BYTES = 256 * 1024 * 1024  # a plan of 10,000 nodes has a tenth of that, and /dev/zero has no end
 
 
-def read_bytes(name: str, asked: Finding | None = None) -> bytes:
-    """Return the bytes of a file, or of standard input for `-`.
+def load(name: str) -> Document:
+    """Return the document that a command was given: TOML, or JSON where it starts with a brace.
 
     Args:
-        name: the file's name as the user gave it.
-        asked: the finding to raise where another file asked for this one, without its message.
+        name: a file, or `-` for standard input.
 
     Raises:
-        InputError: D004 or the code of `asked`, with the system's reason.
+        InputError: D001 to D004.
     """
-    try:
-        return sys.stdin.buffer.read() if name == STDIN else File(name).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        message = f"cannot read `{name}`: {reason.lower()}"
-        finding = evolve(asked, message=message) if asked else Finding("D004", message)
-        raise InputError([finding]) from None
+    raw, shown = _read_named(name), "<stdin>" if name == STDIN else name
+    return parse_json(shown, raw) if raw.lstrip()[:1] == b"{" else parse(shown, raw)
 
 
-def load_job(name: str, sets: Sequence[str], cluster: str) -> list[Document]:
+def is_plan(document: Document) -> bool:
+    """Tell a plan from a job file, which is TOML without a `schema` and without a list of workers."""
+    data = document.data
+    return "schema" in data or isinstance(data.get("workers"), list) or document.text.lstrip()[:1] == "{"
+
+
+def job_documents(name: str, document: Document, sets: Sequence[str], cluster: str) -> list[Document]:
     """Return the documents a job is made of, the one that wins first.
 
     Args:
-        name: the job file, or `-`.
+        name: the job file, or `-`; the paths in it are relative to its folder, or to the current one.
+        document: what is in it.
         sets: `KEY=VALUE` overrides, the last one wins.
         cluster: the file that `--cluster` names, or an empty string.
 
     Raises:
-        InputError: D001 to D004 or D108.
+        InputError: D001 to D004, D101, D103 or D108.
     """
     overrides = [parse("--set", text.encode(errors="surrogateescape")) for text in reversed(sets)]
-    chain = _chain(name)
-    documents = [*overrides, *(document for document, _ in chain)]
+    chain = _chain(document, File() if name == STDIN else File(name))
+    files = [document for document, _ in chain]
     if cluster:
         # The whole description is replaced, not merged: half of one site and half of another is neither.
-        files = [evolve(document, data=_without_cluster(document.data)) for document, _ in chain]
-        return [*overrides, *files, _cluster_file(cluster, None)]
+        files = [evolve(document, data=_without_cluster(document.data)) for document in files]
+        return [*overrides, *files, _cluster_document(cluster, _read_named(cluster))]
     for document, folder in [*((document, File()) for document in overrides), *chain]:
         job = document.data.get("job")
         asked = job.get("cluster") if isinstance(job, Mapping) else None
         if isinstance(asked, str):
             finding = Finding("D108", "", ("job", "cluster"), document=document)
-            return [*documents, _cluster_file(os.fspath(folder / asked), finding)]
-    return documents
+            file = folder / asked
+            return [*overrides, *files, _cluster_document(os.fspath(file), _read(file, finding))]
+    return [*overrides, *files]
 
 
-def load_tree(name: str) -> tuple[Document, bool]:
-    """Return a document in TOML or JSON, and whether it is a plan."""
-    raw = read_bytes(name)
-    shown = shown_name(name)
-    document = parse_json(shown, raw) if raw.lstrip()[:1] == b"{" else parse(shown, raw)
-    return document, "schema" in document.data or "workers" in document.data
-
-
-def shown_name(name: str) -> str:
-    """Return a file's name for messages."""
-    return "<stdin>" if name == STDIN else name
-
-
-def _chain(name: str) -> list[tuple[Document, File]]:
+def _chain(document: Document, file: File) -> list[tuple[Document, File]]:
     """Return a job file and its parents, each with the folder its paths are relative to."""
-    found: list[tuple[Document, File]] = []
-    seen: list[str] = []
-    asked: Finding | None = None
-    while True:
-        document = parse(shown_name(name), read_bytes(name, asked))
-        folder = File() if name == STDIN else File(name).parent
-        found.append((document, folder))
-        seen.append(os.path.realpath(name))
-        parent = document.data.get("extends")
-        if parent is None:
-            return found
+    found = [(document, file.parent)]
+    seen = [os.path.realpath(file)]
+    while (parent := document.data.get("extends")) is not None:
         asked = Finding("D108", "", ("extends",), document=document)
-        name = os.fspath(folder / _parent_name(parent, asked))
-        if os.path.realpath(name) in seen or len(seen) > _MOST_PARENTS:
+        if not isinstance(parent, str):
+            raise InputError([evolve(asked, message="`extends` must be the name of one file")])
+        file = file.parent / parent
+        name, raw = os.fspath(file), _read(file, asked)
+        if os.path.realpath(file) in seen or len(seen) > _MOST_PARENTS:
             raise InputError([evolve(asked, message=f"`{name}` extends itself, through this file")])
+        document = parse(name, raw)
+        found.append((document, file.parent))
+        seen.append(os.path.realpath(file))
+    return found
 
 
-def _parent_name(parent: Any, asked: Finding) -> str:
-    if isinstance(parent, str) and parent:
-        return parent
-    raise InputError([evolve(asked, message="`extends` must be the name of one file")])
+def _read_named(name: str) -> bytes:
+    """Return the bytes of a file named on the command line, or of standard input."""
+    return _read(None if name == STDIN else File(name), Finding("D004", ""))
 
 
-def _cluster_file(name: str, asked: Finding | None) -> Document:
-    document = parse(shown_name(name), read_bytes(name, asked))
+def _read(file: File | None, asked: Finding) -> bytes:
+    """Return the bytes of a file or, for None, of standard input.
+
+    Raises `asked` with the reason where that cannot be done: who asked for the file knows the place to show.
+    """
+    try:
+        with _opened(file) as stream:
+            raw = stream.read(_MOST_BYTES + 1)
+    except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    else:
+        if len(raw) <= _MOST_BYTES:
+            return raw
+        reason = f"it is larger than {_MOST_BYTES // 1024 // 1024} MiB"
+    name = f"`{file}`" if file else "standard input"
+    raise InputError([evolve(asked, message=f"cannot read {name}: {reason.lower()}")])
+
+
+def _opened(file: File | None) -> AbstractContextManager[BinaryIO]:
+    if file:
+        return file.open("rb")
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "it is closed")
+    return nullcontext(sys.stdin.buffer)
+
+
+def _cluster_document(name: str, raw: bytes) -> Document:
+    document = parse(name, raw)
     if not isinstance(document.data.get("cluster"), Mapping):
         message = f"`{name}` has no table `[cluster]`"
-        raise InputError(
-            [Finding("D103", message, help="a cluster file holds one table: `[cluster]`", document=document)]
-        )
+        fix = "a cluster file holds one table: `[cluster]`"
+        raise InputError([Finding("D103", message, help=fix, document=document)])
     strange = [key for key in document.data if key != "cluster"]
     if strange:
         message = f"unknown key `{strange[0]}` in a cluster file"
