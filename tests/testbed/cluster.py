@@ -192,6 +192,10 @@ class Cluster:
         pids = sorted(int(path.name) for path in proc.iterdir() if path.name.isdigit())
         return [process for pid in pids if pid != 1 and (process := _process(proc, pid))]
 
+    def runs(self, node: str) -> bool:
+        """Whether `node` runs: it has not been killed."""
+        return self._node_pid_file(node).exists()
+
     def kill_node(self, node: str) -> None:
         """Take `node` away in an instant, with every process on it, as a power cut does."""
         pid = self._node_pid(node)
@@ -205,7 +209,7 @@ class Cluster:
         """Boot `node` after `kill_node`, and wait until Slurm uses it again."""
         script = Path(__file__).with_name("start-node.sh")
         self.run(["bash", script, self.directory, node])
-        life.eventually(lambda: self._node_pid_file(node).exists() and self.node_state(node) in UP)
+        life.eventually(lambda: self.runs(node) and self.node_state(node) in UP)
 
     def node_state(self, node: str) -> str:
         """The node's state, in sinfo's words: `idle`, `mixed`, `down`, `idle*` (no answer) ..."""

@@ -142,8 +142,8 @@ def clean(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not name.startswith(slurms)}
 
 
-def eventually(condition: Callable[[], object], timeout_s: float = 10) -> None:
-    """Wait until `condition` holds.
+def eventually(condition: Callable[[], object], timeout_s: float = 10, pause_s: float = 0.02) -> None:
+    """Wait until `condition` holds, asking again after every `pause_s` seconds.
 
     Raises:
         TimeoutError: it still does not after `timeout_s` seconds.
@@ -152,7 +152,7 @@ def eventually(condition: Callable[[], object], timeout_s: float = 10) -> None:
     while not condition():
         if time.monotonic() >= deadline:
             raise TimeoutError(f"not within {timeout_s} s")
-        time.sleep(0.02)
+        time.sleep(pause_s)
 
 
 def _check(directory: Path, nodes: int) -> None:
