@@ -198,11 +198,12 @@ def end(options: dict[str, str]) -> None:
     if "exit-after" in options:
         delay, _, status = options["exit-after"].partition(",")
         time.sleep(float(delay))
-        sys.stdout.flush()
+        print(f"stub: exits with {status or 0}", flush=True)
         os._exit(int(status or 0))
     if "kill-after" in options:
         delay, _, name = options["kill-after"].partition(",")
         time.sleep(float(delay))
+        print(f"stub: dies of SIG{name}", flush=True)
         os.kill(os.getpid(), signal.Signals[f"SIG{name}"])
     while True:
         time.sleep(3600)
@@ -224,6 +225,8 @@ def main() -> None:
     if "say-after" in options:
         delay, _, text = options["say-after"].partition(",")
         say_later(float(delay), text)
+    if "hang-after" in options:
+        say_later(float(options["hang-after"]), "stub: hangs")
     leave_processes(options)
     end(options)
 
