@@ -39,12 +39,13 @@ def read(tables: Tables) -> Job:
     top.unsupported("files")
     cluster = read_cluster(top.table("cluster"))
     job = top.table("job")
+    hosts = _hosts(job, "nodes")
     roles = _roles(top)
     phases = _phases(top)
     found = Job(
         name=_job_name(job),
         num_nodes=_num_nodes(job),
-        hosts=_hosts(job, "nodes"),
+        hosts=hosts,
         time=_time(job),
         output_dir=_output_dir(job),
         env=env_pairs(job.table("env")),
@@ -52,7 +53,7 @@ def read(tables: Tables) -> Job:
         roles=roles,
         phases=phases,
         cluster=cluster,
-        tables=settle(tables, _job_name(job), roles),
+        tables=settle(tables, _job_name(job), hosts, roles),
     )
     _check_constraints(job, top.table("roles"))
     _ = "cluster" in job, "container" in job  # read by the command line and by the roles

@@ -12,18 +12,19 @@ from dynplan.model import Port, Role, Tables
 from dynplan.words import compact_json
 
 
-def settle(tables: Tables, name: str, roles: tuple[Role, ...]) -> Tables:
-    """Return the tables with the job's name set and every expression replaced by what it is worth.
+def settle(tables: Tables, name: str, hosts: tuple[str, ...], roles: tuple[Role, ...]) -> Tables:
+    """Return the tables with the job's name set, every expression worked out and every host list written out.
 
     Args:
         tables: resolved tables, which the reader has read.
         name: the job's name, whether the tables set it or not.
+        hosts: the job's hosts.
         roles: what was read from `tables["roles"]`.
     """
     job = {key: value for key, value in _table(tables.get("job")).items() if key != "name"}
     phases = _table(tables.get("phases"))
     return {
-        "job": {"name": name, **job},
+        "job": {"name": name, **job, **({"nodes": list(hosts)} if hosts else {})},
         "roles": {role.name: _role(_table(tables["roles"][role.name]), role) for role in roles},
         **({"cluster": tables["cluster"]} if tables.get("cluster") else {}),
         **({"phases": {at: _with_words(_table(phase)) for at, phase in phases.items()}} if phases else {}),
@@ -34,6 +35,8 @@ def _role(table: Tables, role: Role) -> Tables:
     settled = dict(_with_words(table))
     if isinstance(table.get("gpus-per-worker"), str):
         settled["gpus-per-worker"] = role.size.gpus
+    if role.size.hosts:
+        settled["nodes"] = list(role.size.hosts)
     if role.ports:
         settled["ports"] = {port.name: _port(table["ports"][port.name], port) for port in role.ports}
     for key in ("ready", "alive"):
