@@ -10,7 +10,6 @@ from pathlib import Path as File
 from typing import Annotated, Any
 
 import typer
-from attrs import define, field
 
 from dynplan import __version__
 from dynplan.errors import Document, Finding, InputError
@@ -21,6 +20,8 @@ from dynplan.planner import plan as make_plan
 from dynplan.read import read
 from dynplan.script import script
 from dynplan.source import resolve
+
+Inputs = list[Document]  # what a command has read so far: where its findings point
 
 STAMP = f"dynplan {__version__}"
 _PROGRAM = File(__file__).parent / "static" / "launch.sh"
@@ -78,13 +79,6 @@ Output = Annotated[
 AsFormat = Annotated[Format, typer.Option("--format", help="How to write the plan.", show_default=True)]
 AsView = Annotated[View, typer.Option("--format", help="How to draw the placement.", show_default=True)]
 Version = Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)]
-
-
-@define
-class Inputs:
-    """What a command has read so far: where its findings point."""
-
-    documents: list[Document] = field(factory=list)
 
 
 @app.callback(invoke_without_command=True, help=_HELP)
@@ -159,15 +153,15 @@ def main() -> None:
 
 def _read(name: str, inputs: Inputs) -> Document:
     document = load(name)
-    inputs.documents = [document]
+    inputs[:] = [document]
     return document
 
 
 def _planned(name: str, document: Document, sets: Sequence[str] | None, cluster: str, inputs: Inputs) -> Plan:
     if name == STDIN == cluster:
         raise typer.BadParameter("standard input can be read once, for the job or for the cluster")
-    inputs.documents = job_documents(name, document, sets or (), cluster)
-    return make_plan(read(resolve(inputs.documents)))
+    inputs[:] = job_documents(name, document, sets or (), cluster)
+    return make_plan(read(resolve(inputs)))
 
 
 def _job(name: str, sets: Sequence[str] | None, cluster: str, inputs: Inputs) -> Plan:
@@ -221,7 +215,7 @@ def _drawn(found: Outline, form: View) -> str:
 @contextmanager
 def _reporting() -> Iterator[Inputs]:
     """Catch wrong input, the one place that does: findings go to stderr, and the exit code is 1."""
-    inputs = Inputs()
+    inputs: Inputs = []
     try:
         yield inputs
     except InputError as problem:
@@ -235,7 +229,7 @@ def _tell(findings: Sequence[Finding], inputs: Inputs) -> None:
     from dynplan.report import render  # nothing to report is the usual case
 
     with suppress(OSError):  # whoever closed standard error wants to hear nothing
-        sys.stderr.write(render(findings, inputs.documents))
+        sys.stderr.write(render(findings, inputs))
         sys.stderr.flush()
 
 

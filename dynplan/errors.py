@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from attrs import define, field, frozen
 
+from dynplan.record import Record
+
 Path = tuple[str | int, ...]
 
 # Code -> short title. Each has a section in docs/diagnostics.md; a test holds code, table and page together.
@@ -77,8 +79,8 @@ CODES: dict[str, str] = {
 }
 
 
-@frozen
-class Span:
+@frozen(eq=False, repr=False)
+class Span(Record):
     """A stretch of text: lines and columns from 1, columns in characters, the end exclusive."""
 
     line: int
@@ -100,8 +102,8 @@ class Document:
     root: Path = ()
 
 
-@frozen
-class Finding:
+@frozen(eq=False, repr=False)
+class Finding(Record):
     """One thing wrong with the input, at a key path of the merged data; `()` is the whole file.
 
     `message` is lower-case, without a full stop, names in backticks; the fix stands in `help` only, and

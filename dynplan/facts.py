@@ -8,6 +8,7 @@ from attrs import frozen
 from dynplan.errors import Findings, Path, nearest
 from dynplan.expr import ExprError, evaluate
 from dynplan.model import Job, Role
+from dynplan.record import Record
 from dynplan.sizes import lookup_args
 from dynplan.table import name_of
 from dynplan.template import Ref, parse, refs, shell_clash
@@ -39,8 +40,8 @@ _TEMPLATE_KEYS = [
 _PROBE_KEYS = ("path", "post", "command")
 
 
-@frozen
-class Scope:
+@frozen(eq=False, repr=False)
+class Scope(Record):
     """Where a template stands: below a role, below a phase, or for all of them (both None)."""
 
     job: Job

@@ -11,22 +11,23 @@ from typing import Any, Literal
 from attrs import frozen
 
 from dynplan.errors import Finding
+from dynplan.record import Record
 
 Tables = Mapping[str, Any]  # TOML tables, merged and resolved; never changed once read
 Pairs = tuple[tuple[str, str], ...]  # NAME, template
 Words = tuple[str, ...]  # templates, one per word of a command line
 
 
-@frozen
-class PortRange:
+@frozen(eq=False, repr=False)
+class PortRange(Record):
     """The ports `first` to `last`, both included."""
 
     first: int
     last: int
 
 
-@frozen
-class Cluster:
+@frozen(eq=False, repr=False)
+class Cluster(Record):
     """What a site has and how it wants to be asked.
 
     `groups` are the GPU islands of a node (NVLink, NUMA), each a tuple of GPU indices;
@@ -70,8 +71,8 @@ class Port:
     also: tuple[int, ...]
 
 
-@frozen
-class Probe:
+@frozen(eq=False, repr=False)
+class Probe(Record):
     """One question whose answer says that a worker is ready (or still alive).
 
     `kind` is `tcp`, `http`, `log` or `command`. `interval_s` and `failures` matter to
@@ -91,8 +92,8 @@ class Probe:
     failures: int = 3
 
 
-@frozen
-class Size:
+@frozen(eq=False, repr=False)
+class Size(Record):
     """How many workers a role has and what each of them needs.
 
     `workers_per_node` is None where the job does not say; `fill` is its `"max"`.
@@ -111,16 +112,16 @@ class Size:
     place: str
 
 
-@frozen
-class Stop:
+@frozen(eq=False, repr=False)
+class Stop(Record):
     """How a worker is ended: this signal, then KILL after `grace_s` seconds."""
 
     signal: str
     grace_s: int
 
 
-@frozen
-class Container:
+@frozen(eq=False, repr=False)
+class Container(Record):
     """The image a role or phase runs in, its mounts and its working directory."""
 
     image: str
@@ -129,8 +130,8 @@ class Container:
     name: str
 
 
-@frozen
-class Launch:
+@frozen(eq=False, repr=False)
+class Launch(Record):
     """What a process runs and in which surroundings."""
 
     command: Words
@@ -143,8 +144,8 @@ class Launch:
     container: Container | None
 
 
-@frozen
-class Role:
+@frozen(eq=False, repr=False)
+class Role(Record):
     """A named set of identical workers."""
 
     name: str
@@ -165,8 +166,8 @@ class Role:
     metrics: str
 
 
-@frozen
-class Phase:
+@frozen(eq=False, repr=False)
+class Phase(Record):
     """One foreground command, run when every role is ready."""
 
     name: str
@@ -179,8 +180,8 @@ class Phase:
     continue_on_failure: bool
 
 
-@frozen
-class Job:
+@frozen(eq=False, repr=False)
+class Job(Record):
     """A job as asked for.
 
     `num_nodes` is a number, `"min"`, or None where the roles decide. `tables` are the
@@ -205,8 +206,8 @@ class Job:
         return next(role for role in self.roles if role.name == name)
 
 
-@frozen
-class Node:
+@frozen(eq=False, repr=False)
+class Node(Record):
     """One node of the allocation; `host` is None where the user named no host."""
 
     node: int
@@ -225,8 +226,8 @@ class Block:
 Ports = tuple[tuple[str, Block], ...]
 
 
-@frozen
-class Task:
+@frozen(eq=False, repr=False)
+class Task(Record):
     """One process of a worker: its node, its slice, and the ports it binds."""
 
     rank: int
@@ -235,8 +236,8 @@ class Task:
     ports: Ports
 
 
-@frozen
-class Worker:
+@frozen(eq=False, repr=False)
+class Worker(Record):
     """One instance of a role; `tasks` are in rank order, the leader first."""
 
     role: str
@@ -244,8 +245,8 @@ class Worker:
     tasks: tuple[Task, ...]
 
 
-@frozen
-class Placement:
+@frozen(eq=False, repr=False)
+class Placement(Record):
     """How the nodes were found: `mode` is `separate` or `shared`.
 
     `lower` is the proven least number of nodes where `num-nodes = "min"` was asked, else
@@ -256,8 +257,8 @@ class Placement:
     lower: int
 
 
-@frozen
-class Plan:
+@frozen(eq=False, repr=False)
+class Plan(Record):
     """The immutable answer: every worker's nodes, slices and ports, and all that is run."""
 
     job: Job

@@ -14,6 +14,7 @@ from dynplan.errors import Finding, Findings
 from dynplan.model import Block, Node, Placement, Plan, Ports, Role, Task, Worker
 from dynplan.read import read
 from dynplan.readport import HIGHEST
+from dynplan.record import Record
 from dynplan.site import MOST_GPUS
 from dynplan.table import LARGEST, Table, kind
 
@@ -21,8 +22,8 @@ SCHEMA = 1
 Data = dict[str, Any]
 
 
-@frozen
-class Outline:
+@frozen(eq=False, repr=False)
+class Outline(Record):
     """Where everything stands, without what is run there: as much of a plan as other tools must write.
 
     `mode` is empty and `head` None where a tree does not say.
