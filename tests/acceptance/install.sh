@@ -7,34 +7,26 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=$here/../../.cache
 venv=$cache/acceptance-venv
 
-missing=()
-command -v etcd >/dev/null || missing+=(etcd-server)
-command -v nats-server >/dev/null || missing+=(nats-server)
-if ((${#missing[@]} && EUID)); then
-  echo "install.sh: as root: apt-get install ${missing[*]}" >&2
-  exit 1
-elif ((${#missing[@]})); then
-  apt-get update -q
-  DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
-fi
+"$here/../../tools/install.sh" stack
+type -P etcd nats-server >/dev/null || exit 1
 
 python() {
-  local candidate
-  for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.10}; do
-    if "$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null; then
-      "$candidate" "$@"
-      return
-    fi
-  done
-  echo "install.sh: AIPerf needs Python 3.10 to 3.13, and there is none; name one in PYTHON" >&2
-  return 1
+	local candidate
+	for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.10}; do
+		if "$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null; then
+			"$candidate" "$@"
+			return
+		fi
+	done
+	echo "install.sh: AIPerf needs Python 3.10 to 3.13, and there is none; name one in PYTHON" >&2
+	return 1
 }
 
 stamp=$(cat "$here/requirements.txt" "$here/constraints.txt")
 if [[ $(cat "$venv/installed" 2>/dev/null) != "$stamp" ]]; then
-  mkdir -p "$cache"
-  python -m venv --clear "$venv"
-  "$venv/bin/pip" install -q --disable-pip-version-check -r "$here/requirements.txt" -c "$here/constraints.txt"
-  printf '%s\n' "$stamp" >"$venv/installed"
+	mkdir -p "$cache"
+	python -m venv --clear "$venv"
+	"$venv/bin/pip" install -q --disable-pip-version-check -r "$here/requirements.txt" -c "$here/constraints.txt"
+	printf '%s\n' "$stamp" >"$venv/installed"
 fi
 "$venv/bin/python" "$here/make_model.py" "$cache/acceptance-model"

@@ -32,15 +32,15 @@ echo 1 >/proc/sys/net/ipv4/ip_forward
 export SLURM_CONF=$dir/etc/slurm.conf
 # --force: munged doubts a directory below one that others may write to, such as /tmp.
 munged --force --key-file="$dir/etc/munge.key" --socket="$dir/run/munge" \
-  --pid-file="$dir/run/munged.pid" --seed-file="$dir/run/munged.seed" --log-file="$dir/log/munged.log"
+	--pid-file="$dir/run/munged.pid" --seed-file="$dir/run/munged.seed" --log-file="$dir/log/munged.log"
 slurmctld -c </dev/null >>"$dir/log/slurmctld.log" 2>&1
 
 # A slurmd that finds no controller tries again only seconds later, so wait for port 6817.
 until grep -q ':1AA1 ' /proc/net/tcp; do sleep 0.01; done
 while read -r node; do bash "$here/start-node.sh" "$dir" "$node"; done <"$dir/etc/nodes"
 until [[ $(sinfo --noheader --states=idle --format=%D) == "$nodes" ]]; do
-  ((SECONDS < 30)) || { echo "not all of $nodes nodes are idle after 30 s" >&2 && exit 1; }
-  sleep 0.02
+	((SECONDS < 30)) || { echo "not all of $nodes nodes are idle after 30 s" >&2 && exit 1; }
+	sleep 0.02
 done
 echo ready
 

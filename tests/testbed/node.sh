@@ -11,7 +11,7 @@ address=$(address_of "$node")
 # that of process 1.
 read -r pid _ </proc/self/stat
 nsenter --net=/proc/1/ns/net \
-  ip link add "$node" master br0 up type veth peer name eth0 netns "/proc/$pid/ns/net"
+	ip link add "$node" master br0 up type veth peer name eth0 netns "/proc/$pid/ns/net"
 # The default route leads nowhere, but programs find their own address by it, as Dynamo does.
 ip -batch - <<END
 link set lo up

@@ -1,0 +1,50 @@
+# `make demo` and `make test` need nothing but Python and make; `make help` lists the rest.
+
+.PHONY: help demo test acceptance laws bench golden mutants lint format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/installed: pyproject.toml tools/install.sh
+	@tools/install.sh venv
+
+demo: .venv/installed ## compile an example and, as root on Debian or Ubuntu, run it on a throwaway Slurm
+	@.venv/bin/python -m tools.demo
+
+test: .venv/installed ## everything that checks the project
+	tools/install.sh checks slurm
+	tools/lint.sh
+	.venv/bin/python -m pytest
+	tools/pythons.sh
+	tools/wheel.sh
+
+acceptance: .venv/installed ## the real stack: Dynamo with its mock engine and AIPerf on a throwaway Slurm
+	tools/install.sh slurm
+	tests/acceptance/install.sh
+	.venv/bin/python -m pytest tests/acceptance
+
+laws: .venv/installed ## the planner's laws, at least 20,000 examples each
+	DYNPLAN_EXAMPLES=20000 .venv/bin/python -m pytest tests/laws
+
+bench: .venv/installed ## what things cost: start-up, planning, launching
+	.venv/bin/python -m bench.startup
+	.venv/bin/python -m bench.planner
+	.venv/bin/python -m bench.launch
+
+golden: .venv/installed ## write anew what stands beside the examples; read the diff
+	.venv/bin/python -m tests.golden
+
+mutants: .venv/installed ## change the planner one bit at a time; the tests must notice
+	tools/mutants.sh
+
+lint: .venv/installed ## read the sources without running them
+	tools/install.sh checks
+	tools/lint.sh
+
+format: .venv/installed ## format all sources
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+	shfmt -w $$(git ls-files '*.sh' .ci/run)
+
+clean: ## remove what the targets made
+	rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist demo results *.egg-info

@@ -1,0 +1,22 @@
+"""The examples are what they were: every artefact is made anew and compared byte for byte."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.golden import COMMANDS, EXAMPLES, ROOT, make, place
+
+
+def test_there_are_examples_and_each_has_its_artefacts_and_no_others() -> None:
+    assert EXAMPLES
+    assert {path.stem for path in ROOT.glob("docs/images/*.svg")} == {example.name for example in EXAMPLES}
+
+
+@pytest.mark.parametrize("artefact", COMMANDS)
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_compiles_without_a_warning_to_the_artefact_beside_it(
+    example: Path, artefact: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(example, artefact, tmp_path / artefact)
+    assert capsys.readouterr() == ("", "")
+    assert (tmp_path / artefact).read_text() == place(example, artefact).read_text(), "run `make golden`, read the diff"

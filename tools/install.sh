@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Install what the project's make targets need, and nothing that is there already.
+#
+#   tools/install.sh venv      .venv: this project and its checks, for Python 3.11 or newer
+#   tools/install.sh checks    shellcheck and shfmt
+#   tools/install.sh slurm     what the throwaway Slurm of the tests is made of
+#   tools/install.sh stack     etcd and NATS, for the real stack of `make acceptance` and `make demo`
+#
+# Debian's packages need root; without it their absence is told, and what needs them is skipped.
+# PYTHON names the interpreter for .venv.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# PACKAGE:PROGRAM...: install the packages whose program is missing.
+packages() {
+	local pair missing=()
+	for pair; do
+		type -P "${pair#*:}" >/dev/null || missing+=("${pair%:*}")
+	done
+	((${#missing[@]})) || return 0
+	if ((EUID)) || ! type -P apt-get >/dev/null; then
+		echo "install.sh: missing, and only root on Debian or Ubuntu can install it here: ${missing[*]}" >&2
+		return 0
+	fi
+	echo "+ apt-get install ${missing[*]}"
+	[[ -n ${apt_updated-} ]] || apt-get update -qq </dev/null
+	apt_updated=yes
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+}
+
+python() {
+	local candidate
+	for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
+		if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+			type -P "$candidate"
+			return
+		fi
+	done
+	echo "install.sh: dynplan needs Python 3.11 or newer; name one in PYTHON" >&2
+	return 1
+}
+
+# Debian's Python comes without venv; python3-venv has it, for the interpreter's own version.
+new_venv() { # PYTHON DIRECTORY
+	if ! "$1" -c 'import ensurepip, venv' 2>/dev/null; then
+		packages "$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'):no-program"
+	fi
+	"$1" -m venv --clear "$2"
+}
+
+venv() {
+	local stamp found
+	found=$(python)
+	stamp=$("$found" -VV && cat pyproject.toml)
+	[[ $(cat .venv/installed 2>/dev/null) != "$stamp" ]] || return 0
+	echo "+ $found -m venv .venv; pip install -e .[dev]"
+	new_venv "$found" .venv
+	.venv/bin/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	printf '%s\n' "$stamp" >.venv/installed
+}
+
+for what; do
+	case $what in
+	venv) venv ;;
+	checks) packages shellcheck:shellcheck shfmt:shfmt ;;
+	slurm)
+		packages slurmctld:slurmctld slurmd:slurmd slurm-client:sbatch munge:munged \
+			iproute2:ip util-linux:nsenter mount:mount hostname:hostname
+		;;
+	stack) packages etcd-server:etcd nats-server:nats-server ;;
+	*)
+		echo "install.sh: no such thing to install: $what" >&2
+		exit 2
+		;;
+	esac
+done

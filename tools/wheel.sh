@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Build the wheel, install it into an empty environment, and compile an example with that copy alone:
+# are the script's own .sh files really in it?
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD venv=$PWD/.cache/venv-wheel
+
+rm -rf .cache/wheel
+.venv/bin/python -m pip wheel -q --disable-pip-version-check --no-deps --wheel-dir .cache/wheel .
+.venv/bin/python -m venv --clear "$venv"
+"$venv/bin/python" -m pip install -q --disable-pip-version-check .cache/wheel/*.whl
+
+cd / # nothing of the project is in reach but the wheel
+"$venv/bin/dynplan" compile "$root/examples/dynamo-shared/job.toml" -o "$root/.cache/wheel/job.sbatch"
+cd "$root"
+.venv/bin/dynplan compile examples/dynamo-shared/job.toml | cmp - .cache/wheel/job.sbatch
+echo "the wheel compiles the same script: $(cd .cache/wheel && ls -- *.whl)"
