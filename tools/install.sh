@@ -25,7 +25,7 @@ packages() {
 	echo "+ apt-get install ${missing[*]}"
 	[[ -n ${apt_updated-} ]] || apt-get update -qq </dev/null
 	apt_updated=yes
-	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+	DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get install -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
 }
 
 python() {
