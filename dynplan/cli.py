@@ -107,9 +107,15 @@ def plan(
 
 @app.command()
 def emit(plan_file: PlanFile, output: Output = "") -> None:
-    """Write the sbatch script of a plan: the same bytes as compile."""
+    """Write the sbatch script of a plan: the same bytes as compile.
+
+    A plan that breaks a promise, a GPU or a port given out twice for example, is refused as by check.
+    """
     with _reporting() as inputs:
-        _write(_script(from_tree(_read(plan_file, inputs).data)), output)
+        tree = _read(plan_file, inputs).data
+        found = from_tree(tree)
+        _check(tree)
+        _write(_script(found), output)
 
 
 @app.command()
@@ -184,7 +190,7 @@ def _refuse_changes(sets: Sequence[str] | None, cluster: str) -> None:
 
 
 def _check(tree: Mapping[str, Any]) -> None:
-    from dynplan.check import check as broken_promises  # a fresh plan needs no check
+    from dynplan.check import check as broken_promises  # `compile` trusts its own planner
 
     if findings := broken_promises(tree):
         raise InputError(findings)

@@ -79,6 +79,13 @@ def from_tree(tree: Mapping[str, Any]) -> Plan:
     """
     findings = Findings()
     _check_schema(tree, findings)
+    if "roles" not in tree:
+        message, fix = (
+            "this plan says where its workers stand, but not what they run",
+            "write a whole one: `dynplan plan JOB`",
+        )
+        findings.error("D103", message, ("workers",), help=fix, key=True)
+        findings.raise_if_errors()
     job = read({key: tree[key] for key in ("job", "roles", "phases", "cluster") if tree.get(key)})
     found = _outline(tree, findings)
     plan = Plan(
