@@ -16,7 +16,11 @@ Lookup = Callable[[str], int]
 
 
 class ExprError(Exception):
-    """An expression that cannot be read or has no value; the message says why."""
+    """An expression that cannot be read or has no value: the message says why, and `fix` what to do if known."""
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
 
 
 def evaluate(text: str, lookup: Lookup) -> int:

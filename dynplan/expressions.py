@@ -62,5 +62,5 @@ def check_expressions(plan: Plan) -> None:
                         value(expression, plan.job, role, worker, task, len(workers))
             except ExprError as error:
                 message = f"`{{={expression}}}` of role `{role.name}`: {error}"
-                findings.error("D112", message, ("roles", role.name))
+                findings.error("D112", message, ("roles", role.name), help=error.fix)
     findings.raise_if_errors()

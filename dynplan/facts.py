@@ -11,7 +11,7 @@ from dynplan.model import Job, Role
 from dynplan.record import Record
 from dynplan.sizes import lookup_args
 from dynplan.table import name_of
-from dynplan.template import Ref, parse, refs, shell_clash
+from dynplan.template import Ref, refs
 
 # Integers that differ from task to task and may stand in `{= ... }`.
 TASK_NUMBERS = ("rank", "num-tasks", "gpu-count", "worker", "num-workers", "node")
@@ -77,13 +77,18 @@ def _check(text: str, path: Path, scope: Scope, known: frozenset[str], findings:
         if ref.expression:
             _check_expression(ref, path, scope, findings)
         elif ref.name not in known:
-            near = nearest(ref.name, known)
-            fix = f"did you mean `{{{near}}}`?" if near else "write `{{` for a literal brace"
-            findings.error("D123", f"there is no `{{{ref.name}}}` in {name_of(path)}", path, help=fix)
-    if shell_clash(parse(text)):
-        findings.error(
-            "D124", f"{name_of(path)} puts `$` right before a placeholder, which reads as a shell variable", path
-        )
+            message = f"there is no `{{{ref.name}}}` in {name_of(path)}"
+            findings.error("D123", message, path, help=_fix(ref.name, known, scope.job))
+
+
+def _fix(name: str, known: frozenset[str], job: Job) -> str:
+    start, _, rest = name.partition(".")
+    roles = [role.name for role in job.roles]
+    if start == "role" and rest.partition(".")[0] not in roles:
+        near = nearest(rest.partition(".")[0], roles)
+        return f"did you mean role `{near}`?" if near else "the roles are " + ", ".join(f"`{role}`" for role in roles)
+    near = nearest(name, known)
+    return f"did you mean `{{{near}}}`?" if near else f"for just this text write `{{{{{name}}}`"
 
 
 def _check_expression(ref: Ref, path: Path, scope: Scope, findings: Findings) -> None:
@@ -91,7 +96,7 @@ def _check_expression(ref: Ref, path: Path, scope: Scope, findings: Findings) ->
         evaluate(ref.expression, expression_lookup(scope, dict.fromkeys(TASK_NUMBERS, 1)))
     except ExprError as error:
         if "zero" not in str(error):  # with the job's own numbers it may well have a value
-            findings.error("D112", f"`{{={ref.expression}}}`: {error}", path)
+            findings.error("D112", f"`{{={ref.expression}}}`: {error}", path, help=error.fix)
 
 
 def expression_lookup(scope: Scope, numbers: Mapping[str, int]) -> Any:

@@ -104,7 +104,8 @@ def _read(file: File | None, asked: Finding) -> bytes:
             return raw
         reason = f"it is larger than {_MOST_BYTES // 1024 // 1024} MiB"
     name = f"`{file}`" if file else "standard input"
-    raise InputError([evolve(asked, message=f"cannot read {name}: {reason.lower()}")])
+    fix = "a path is relative to the folder of the file it stands in" if asked.document else ""
+    raise InputError([evolve(asked, message=f"cannot read {name}: {reason.lower()}", help=fix)])
 
 
 def _opened(file: File | None) -> AbstractContextManager[BinaryIO]:

@@ -43,7 +43,8 @@ class Folding:
 
     def _name(self, name: str) -> Part | None:
         if name == "job.name":
-            return self.plan.job.name
+            # A `$` before another placeholder would read as a variable of the shell; the run knows the name too.
+            return None if self.plan.job.name.endswith("$") else self.plan.job.name
         if name.startswith("role."):
             return self._of_role(name)
         if self.node is not None and name == "node":

@@ -17,6 +17,8 @@ _MAX_DEPTH = 100  # dotted keys nest without limit, and later stages recurse
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # How a message ends: "(at line 1, column 5)" or "(at end of document)"; json: ": line 1 column 5 (char 4)".
 _PLACE = re.compile(r"(?: \(at |: )(?:line (\d+),? column (\d+)|end of document)(?:\)| \(char \d+\))$")
+_WORD = re.compile(r"[^\W\d][\w.-]*")
+_QUOTES = "put a string in quotes"
 _TWICE = ("cannot overwrite", "cannot declare", "cannot mutate", "cannot redefine", "duplicate")
 _BROKEN = ("unclosed inline table", "invalid initial character for a key part")
 
@@ -47,7 +49,9 @@ def parse_error(exc: ValueError, document: Document) -> Finding:
     line = document.text.split("\n")[span.line - 1].rstrip(" \t\r")
     if message.startswith(_TWICE):  # said where the second one ends
         span = evolve(span, column=len(line) - len(line.lstrip()) + 1)
-    fix = _fix(message, line[span.column - 1 :])
+    message, fix = _plainly(message, line[span.column - 1 :])
+    if fix == _QUOTES and document.name.startswith("--"):
+        fix = f"{_QUOTES}, and for the shell the whole option: `--set 'job.name=\"demo\"'`"
     return Finding("D001", message, help=fix, document=document, span=span)
 
 
@@ -115,12 +119,17 @@ def _span(text: str, offset: int, width: int = 1) -> Span:
     return Span(line, column, line, column + width)
 
 
-def _fix(message: str, rest: str) -> str:
-    """Return what to do about the commonest slips; `rest` is the line from the place on."""
+def _plainly(message: str, rest: str) -> tuple[str, str]:
+    """Say the commonest slips in the reader's words, and what to do; `rest` is the line from the place on."""
     if message.startswith(_TWICE):
-        return "keep one of the two"
+        return "this key or table stands here a second time", "keep one of the two"
     if message in _BROKEN and not rest:
-        return "an inline table stands on one line: use a table of its own, such as `[roles.decode.args]`"
-    if message == "invalid value" and rest[:1].isalpha():
-        return "put a string in quotes; a boolean is `true` or `false`"
-    return ""
+        fix = "use a table of its own, such as `[roles.decode.args]`"
+        return "an inline table has to end on the line it begins on", fix
+    if message == "invalid value" and (word := _WORD.match(rest)):
+        return f"`{word[0]}` is no value", _QUOTES
+    if message.startswith("illegal character '\\n'"):
+        return "a string is not closed before the end of the line", "close the quotes; three open a longer text"
+    if message.startswith("expected newline or end of document"):
+        return "something stands between the value and the end of the line", _QUOTES
+    return message, ""

@@ -12,7 +12,7 @@ from dynplan.readport import read_ports
 from dynplan.readprobe import read_probes, read_ready
 from dynplan.settle import settle
 from dynplan.site import read_cluster, sbatch_options
-from dynplan.sizes import lookup_args
+from dynplan.sizes import SIZES_FIX, lookup_args
 from dynplan.table import LARGEST, Table, name_of
 from dynplan.words import (
     args_words,
@@ -25,6 +25,7 @@ from dynplan.words import (
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _TIME = re.compile(r"(\d+-\d+(:\d+){0,2}|\d+(:\d+){0,2}|infinite|unlimited)", re.IGNORECASE)
+_ONE = "leave out one of the two"
 _SIGNAL = re.compile(r"(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)")
 
 
@@ -73,9 +74,11 @@ def _job_name(job: Table) -> str:
 
 
 def _num_nodes(job: Table) -> Any:
-    if job.get("num-nodes") == "min":
-        return "min"
-    return job.count("num-nodes")
+    value = job.get("num-nodes")
+    if isinstance(value, str) and value != "min":
+        job.wrong(job.at("num-nodes"), 'a whole number or `"min"`', value)
+        return None
+    return value if value == "min" else job.count("num-nodes")
 
 
 def _time(job: Table) -> str:
@@ -209,7 +212,7 @@ def _gpus(table: Table) -> int | None:
     try:
         gpus = evaluate(value, lookup_args(table.data.get("args")))
     except ExprError as error:
-        table.bad("gpus-per-worker", str(error), "write a number, or sizes that stand in `args`", code="D112")
+        table.bad("gpus-per-worker", str(error), error.fix or SIZES_FIX, code="D112")
         return 1
     return table.number(gpus, table.at("gpus-per-worker"), 0, LARGEST, 1)
 
@@ -236,9 +239,9 @@ def _check_size(table: Table, size: Size, gpus: int | None) -> None:
     if size.place and size.gpus:
         table.bad("place", "`place` is for roles without GPUs", "leave it out, or name hosts in `nodes`", code="D113")
     if size.per_node and set(nodes_keys) & {"num-nodes", "nodes", "workers"}:
-        table.bad("per-node", "`per-node` is every node, so no number of nodes or workers goes with it", code="D113")
+        table.bad("per-node", "`per-node` is every node, so no number of nodes or workers goes with it", _ONE, "D113")
     if size.place and set(nodes_keys) - {"workers"}:
-        table.bad("place", "`place` says where the role runs, so no number of nodes goes with it", code="D113")
+        table.bad("place", "`place` says where the role runs, so no number of nodes goes with it", _ONE, "D113")
     if size.hosts and size.num_nodes is not None and size.num_nodes != len(size.hosts):
         table.bad(
             "nodes",
@@ -256,7 +259,12 @@ def _wants_gpus(table: Table, size: Size) -> bool:
 def _launch(table: Table, container: Any) -> Launch:
     command = command_words(table, "command")
     if table.get("command") is None:
-        table.findings.error("D103", f"{name_of(table.at('command'))} is missing", table.path, help="set `command`")
+        table.findings.error(
+            "D103",
+            f"{name_of(table.at('command'))} is missing",
+            table.path,
+            help='set it: `command = ["program", "word"]`',
+        )
     more = args_words(table.table("args")) + extra_words(table, "extra-args")
     if more and isinstance(table.get("command"), str):
         command = ("bash", "-c", f'{command[-1]} "$@"', "bash")
@@ -325,10 +333,11 @@ def _check_constraints(job: Table, roles: Table) -> None:
         try:
             holds, left, right = compare(text, lambda name: _constraint_value(name, roles))
         except ExprError as error:
-            job.findings.error("D112", str(error), path)
+            job.findings.error("D112", str(error), path, help=error.fix)
             continue
         if not holds:
-            job.findings.error("D120", f"the constraint `{text}` does not hold: {left} and {right}", path)
+            message = f"the constraint `{text}` does not hold: the left side is {left}, the right side {right}"
+            job.findings.error("D120", message, path)
 
 
 def _constraint_value(name: str, roles: Table) -> int:
@@ -337,7 +346,7 @@ def _constraint_value(name: str, roles: Table) -> int:
     table = roles.data.get(role)
     if not isinstance(table, dict) or not rest:
         near = nearest(role, roles.data)
-        raise ExprError(f"`{name}` names no role" + (f"; did you mean `{near}`?" if near else ""))
+        raise ExprError(f"`{name}` names no role", f"did you mean `{near}`?" if near else "write `ROLE.args.KEY`")
     if rest.startswith("args."):
         return lookup_args(table.get("args"))(rest.removeprefix("args."))
     return lookup_args(table)(rest)
@@ -361,25 +370,27 @@ def _check_references(job: Job, findings: Findings) -> None:
 def _check_role_name(name: str, names: list[str], path: tuple[str | int, ...], findings: Findings) -> None:
     if name not in names:
         near = nearest(name, names)
-        fix = f"did you mean `{near}`?" if near else "roles: " + ", ".join(names)
+        fix = f"did you mean `{near}`?" if near else "the roles are " + ", ".join(f"`{name}`" for name in names)
         findings.error("D122", f"{name_of(path)} names `{name}`, which is no role", path, help=fix)
 
 
 def _check_cycles(job: Job, key: str, findings: Findings) -> None:
-    """Report roles that wait for themselves, through others or directly."""
-    edges = {role.name: _edges(role, key) for role in job.roles}
-    left = dict(edges)
-    while True:
-        free = [name for name, others in left.items() if not any(other in left for other in others)]
-        if not free:
-            break
-        for name in free:
-            del left[name]
-    if left:
+    """Report roles that wait for themselves, through others or directly: every ring once."""
+    left = {role.name: _edges(role, key) for role in job.roles}
+    while left := _held_up(left):
         ring = _ring(left)
         what = "waits for" if key == "after" else "is placed with"
         message = f"role `{ring[0]}` {what} itself: " + " -> ".join(f"`{name}`" for name in [*ring, ring[0]])
-        findings.error("D121", message, ("roles", ring[0], key), help=f"take one of them out of `{key}`")
+        fix = f"take `{ring[1 % len(ring)]}` out of this `{key}`"
+        findings.error("D121", message, ("roles", ring[0], key), help=fix)
+        left = {name: others for name, others in left.items() if name not in ring}
+
+
+def _held_up(edges: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Leave out the roles that wait for no other of them, and so on, until all that is left waits."""
+    while free := [name for name, others in edges.items() if not any(other in edges for other in others)]:
+        edges = {name: others for name, others in edges.items() if name not in free}
+    return edges
 
 
 def _edges(role: Role, key: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from dynplan.expr import ExprError, evaluate
 from dynplan.model import Port
-from dynplan.sizes import lookup_args
+from dynplan.sizes import SIZES_FIX, lookup_args
 from dynplan.table import Table, name_of
 
 HIGHEST = 65535
@@ -64,7 +64,7 @@ def _base(table: Table) -> tuple[bool, int]:
         return False, AUTO
     path = table.at("base") if "base" in table.data else table.path
     if isinstance(base, str):
-        table.findings.error("D104", f"{name_of(path)} cannot be `{base}`", path, help='a number, or `"auto"`')
+        table.findings.error("D104", f"{name_of(path)} cannot be `{base}`", path, help='it is a number, or `"auto"`')
         return exact, AUTO
     return exact, table.number(base, path, 1, HIGHEST, 1) or 1
 
@@ -76,7 +76,7 @@ def _count(table: Table, role: Table) -> int:
     try:
         count = evaluate(value, lookup_args(role.data.get("args")))
     except ExprError as error:
-        table.bad("count", str(error), "write a number, or sizes that stand in `args`", code="D112")
+        table.bad("count", str(error), error.fix or SIZES_FIX, code="D112")
         return 1
     return table.number(count, table.at("count"), 1, HIGHEST, 1) or 1
 

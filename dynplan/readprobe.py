@@ -50,18 +50,23 @@ def _probe(table: Table, role: Table, timeouts: list[int] | None) -> Probe:
 def _read_kind(table: Table, role: Table, everywhere: bool) -> Probe:
     kinds = [key for key in ("port", "log", "command") if key in table]
     if len(kinds) != 1:
-        table.findings.error(
-            "D103" if not kinds else "D113",
-            f"{name_of(table.path)} must say what to ask: one of `port`, `log`, `command`",
-            table.path,
-            help='a TCP or HTTP probe names a `port`; `{ log = "regex" }` waits for a line',
-        )
+        _wrong_kinds(table, kinds)
         return Probe("tcp", everywhere=everywhere)
     if "log" in table:
         return Probe("log", regex=table.line("log"), everywhere=everywhere)
     if "command" in table:
         return Probe("command", command=command_words(table, "command"), everywhere=everywhere)
     return _network(table, role, everywhere)
+
+
+def _wrong_kinds(table: Table, kinds: list[str]) -> None:
+    if kinds:
+        message = f"{name_of(table.path)} asks for " + " and ".join(f"`{kind}`" for kind in kinds) + " in one probe"
+        table.findings.error("D113", message, table.path, help="make a list of it: one table for each")
+    else:
+        message = f"{name_of(table.path)} does not say what to ask: `port`, `log` or `command`"
+        fix = 'a TCP or HTTP probe names a `port`; `{ log = "regex" }` waits for a line'
+        table.findings.error("D103", message, table.path, help=fix)
 
 
 def _network(table: Table, role: Table, everywhere: bool) -> Probe:

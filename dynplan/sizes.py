@@ -6,6 +6,7 @@ from typing import Any
 from dynplan.errors import nearest
 from dynplan.expr import ExprError
 
+SIZES_FIX = "write a number, or sizes that stand in `args`"
 # The parallel sizes of vLLM (`vllm serve --help`), SGLang (`launch_server --help`) and TensorRT-LLM
 # (`trtllm-serve --help`): each is 1 where the command line does not name it.
 ONE_BY_DEFAULT = frozenset(
@@ -67,4 +68,4 @@ def _default(name: str, table: Mapping[str, Any]) -> int:
     if name in ONE_BY_DEFAULT or name.replace("_", "-") in ONE_BY_DEFAULT:
         return 1
     near = nearest(name, {*table, *ONE_BY_DEFAULT})
-    raise ExprError(f"`{name}` is not set in `args`" + (f"; did you mean `{near}`?" if near else ""))
+    raise ExprError(f"`{name}` is not set in `args`", f"did you mean `{near}`?" if near else "")

@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
+from attrs import evolve
+
 from dynplan.errors import Document, Findings, Path, nearest
-from dynplan.table import scalar
-from dynplan.template import Ref, fill, parse, refs
+from dynplan.table import name_of, scalar
+from dynplan.template import Part, Ref, parse, shell_clash, unparse
 
 Data = dict[str, Any]
 
@@ -29,12 +31,14 @@ def resolve(documents: Sequence[Document]) -> Data:
         documents: the one that wins first.
 
     Raises:
-        InputError: D102, D106 or D123.
+        InputError: D102, D106, D123 or D124.
     """
     findings = Findings()
     merged: Data = {}
     for document in reversed(documents):
-        merged = merge(merged, _normalised(document.data, (), findings))
+        twice = Findings()
+        merged = merge(merged, _normalised(document.data, (), twice))
+        findings.found += [evolve(finding, document=document) for finding in twice.found]
     findings.raise_if_errors()
     settled = _settle(merged, findings)
     findings.raise_if_errors()
@@ -57,7 +61,8 @@ def _normalised(table: Mapping[str, Any], path: Path, findings: Findings, *, nam
     for raw, value in table.items():
         key = raw if named else raw.replace("_", "-")
         if key in out:
-            findings.error("D106", f"`{key}` is set twice, as `{key}` and as `{raw}`", (*path, key), key=True)
+            message = f"`{key}` is set twice: `_` and `-` mean the same in it"
+            findings.error("D106", message, (*path, raw), help="keep one of the two", key=True)
         out[key] = _below(key, value, (*path, key), findings, free=not named and key in _FREE, owner=named)
     return out
 
@@ -151,19 +156,22 @@ def _filled(value: Any, path: Path, values: Mapping[str, str], findings: Finding
 def _filled_text(text: str, path: Path, values: Mapping[str, str], findings: Findings) -> str:
     if "{vars." not in text:
         return text
-    for ref in refs(text):
-        name = ref.name.removeprefix("vars.")
-        if name != ref.name and name not in values:
-            near = nearest(name, values)
-            fix = f"did you mean `{{vars.{near}}}`?" if near else f'set it: `[vars]` `{name} = "..."`'
-            findings.error("D123", f"there is no `{{{ref.name}}}`", path, help=fix)
-
-    def value(ref: Ref) -> str | None:
-        name = ref.name.removeprefix("vars.")
-        return values.get(name, "") if name != ref.name else None
-
-    filled = fill(text, value)
+    parts = [part if isinstance(part, str) else _value(part, path, values, findings) for part in parse(text)]
+    if shell_clash(parts):
+        message = f"{name_of(path)} puts `$` right before a placeholder, which reads as a variable of the shell"
+        findings.error("D124", message, path, help="put other text between them")
     plain_text = path[0] == "job" and path[1] not in ("env", "container")
-    parts = parse(filled)
-    only_text = all(isinstance(part, str) for part in parts)
-    return "".join(str(part) for part in parts) if plain_text and only_text else filled
+    texts = [part for part in parts if isinstance(part, str)]
+    return "".join(texts) if plain_text and len(texts) == len(parts) else unparse(parts)
+
+
+def _value(ref: Ref, path: Path, values: Mapping[str, str], findings: Findings) -> Part:
+    """Return what one of the `vars` holds; every other placeholder stays."""
+    name = ref.name.removeprefix("vars.")
+    if name == ref.name:
+        return ref
+    if name not in values:
+        near = nearest(name, values)
+        fix = f"did you mean `{{vars.{near}}}`?" if near else f'set it: `[vars]` `{name} = "..."`'
+        findings.error("D123", f"there is no `{{{ref.name}}}`", path, help=fix)
+    return values.get(name, "")

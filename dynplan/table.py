@@ -52,10 +52,9 @@ class Table:
         """Return the key path of something below this table."""
         return (*self.path, *keys)
 
-    def wrong(self, path: Path, wanted: str, value: object) -> None:
+    def wrong(self, path: Path, wanted: str, value: object, fix: str = "") -> None:
         """Report a value of the wrong type."""
-        code = "D110" if isinstance(value, list) and wanted.startswith(("a number", "a count")) else "D102"
-        self.findings.error(code, f"{name_of(path)} must be {wanted}, not {kind(value)}", path)
+        self.findings.error("D102", f"{name_of(path)} must be {wanted}, not {kind(value)}", path, help=fix)
 
     def bad(self, key: str, message: str, fix: str = "", code: str = "D104") -> None:
         """Report a value that has the right type and does not make sense."""
@@ -119,12 +118,20 @@ class Table:
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, int):
-            self.wrong(path, "a number", value)
+            self._no_number(value, path)
             return default
         if not low <= value <= high:
             self.findings.error("D104", f"{name_of(path)} is {_short(value)}, outside {low} to {high}", path)
             return default
         return value
+
+    def _no_number(self, value: object, path: Path) -> None:
+        if isinstance(value, list):
+            fix = "one job is one point of a sweep: give one number here, or one at a time with `--set`"
+            self.findings.error("D110", f"{name_of(path)} must be a whole number, not a list", path, help=fix)
+        else:
+            quoted = isinstance(value, str) and value.isdecimal()
+            self.wrong(path, "a whole number", value, "leave out the quotes" if quoted else "")
 
     def seconds(self, key: str, default: int) -> int:
         """Return a duration in seconds: a number, or text such as `"30m"`."""
@@ -144,7 +151,8 @@ class Table:
         if value is None:
             return ()
         if not isinstance(value, list):
-            self.wrong(self.at(key), "a list of strings", value)
+            fix = f'write `["{value}"]`' if isinstance(value, str) and value.isprintable() else ""
+            self.wrong(self.at(key), "a list of strings", value, fix)
             return ()
         found = []
         for index, item in enumerate(value):

@@ -165,12 +165,14 @@ def env_pairs(table: Table) -> Pairs:
 def check_env_name(name: str, path: Path, findings: Findings) -> bool:
     """Tell whether an environment variable of that name reaches the process; report it if not."""
     if not _ENV_NAME.fullmatch(name):
-        findings.error("D114", f"`{name}` is not a name for an environment variable", path, key=True)
+        fix = "use letters, digits and `_`, and start with no digit"
+        findings.error("D114", f"`{name}` is not a name for an environment variable", path, help=fix, key=True)
     elif name in _BASH_OWN:
-        findings.error("D114", f"`{name}` belongs to bash, so a value would not reach the process", path, key=True)
+        message = f"`{name}` belongs to bash, so a value would not reach the process"
+        findings.error("D114", message, path, help="let the program read another name", key=True)
     elif name.startswith(("DYNPLAN_", "SLURM_")):
         owner = "dynplan" if name.startswith("DYNPLAN_") else "Slurm"
-        findings.error("D114", f"`{name}` is for {owner} to set", path, key=True)
+        findings.error("D114", f"`{name}` is for {owner} to set", path, help="leave it out", key=True)
     else:
         return True
     return False

@@ -1,0 +1,43 @@
+"""What dynplan says about wrong job files: the text beside each file, to the character."""
+
+import re
+
+import pytest
+
+from dynplan.errors import CODES
+from tests.wrong import CASES, FOLDER, told
+
+# Nothing a job file can do: a file that cannot be read or written.
+ELSEWHERE = {"D004", "D005"}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_wrong_file_is_told_apart(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(FOLDER)
+    expected = ("", (FOLDER / f"{name}.txt").read_text(), 1)
+    for command in ("compile", "plan", "show", "check"):
+        assert told(name, command) == expected, command
+
+
+def test_every_text_belongs_to_a_file() -> None:
+    assert sorted(path.stem for path in FOLDER.glob("*.txt")) == CASES
+
+
+def test_every_code_of_a_job_file_has_its_text() -> None:
+    texts = "".join(path.read_text() for path in FOLDER.glob("*.txt"))
+    about_jobs = {code for code in CODES if code[:2] in ("D0", "D1", "D2", "D3")}
+    assert set(re.findall(r"^error\[(D\d+)\]", texts, re.MULTILINE)) >= about_jobs - ELSEWHERE
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_message_keeps_the_house_style(name: str) -> None:
+    for block in (FOLDER / f"{name}.txt").read_text().split("\n\n"):
+        lines = block.rstrip("\n").split("\n")
+        if re.fullmatch(r"error: \d+ errors", lines[0]):
+            continue
+        message = re.fullmatch(r"error\[D\d{3}\]: (.*)", lines[0])
+        assert message, lines[0]
+        assert re.match(r"[a-z`0-9]", message[1]), f"a message starts small: {lines[0]}"
+        assert not message[1].endswith((".", "!", ":")), f"a message has no full stop: {lines[0]}"
+        assert not re.search(r"did you mean|[.;] set |please", message[1], re.IGNORECASE), f"a fix in: {lines[0]}"
+        assert lines[1].lstrip().startswith("--> "), f"a message without a place: {lines[0]}"
