@@ -44,7 +44,7 @@ lint: .venv/installed ## read the sources without running them
 format: .venv/installed ## format all sources
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
-	shfmt -w $$(git ls-files '*.sh' .ci/run)
+	shfmt -w .ci bench dynplan tests tools
 
 clean: ## remove what the targets made
 	rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist demo results *.egg-info
