@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden import COMMANDS, EXAMPLES, ROOT, make, place
+from tests.golden import COMMANDS, DIAGNOSTICS, EXAMPLES, ROOT, make, place, with_messages
 
 
 def test_there_are_examples_and_each_has_its_artefacts_and_no_others() -> None:
@@ -20,3 +20,8 @@ def test_an_example_compiles_without_a_warning_to_the_artefact_beside_it(
     make(example, artefact, tmp_path / artefact)
     assert capsys.readouterr() == ("", "")
     assert (tmp_path / artefact).read_text() == place(example, artefact).read_text(), "run `make golden`, read the diff"
+
+
+def test_the_page_of_diagnostics_shows_messages_as_they_are_printed() -> None:
+    page = DIAGNOSTICS.read_text()
+    assert with_messages(page) == page, "run `make golden`, read the diff"
