@@ -1,11 +1,14 @@
-"""What stands beside the examples and in the docs, made anew: `make golden` writes it, test_examples.py compares.
+"""What is made from the examples, made anew: `make golden` writes it, test_examples.py compares.
 
 examples/NAME/job.toml  ->  examples/NAME/plan.toml, docs/images/NAME.svg
-tests/wrong/NAME.txt    ->  the messages in docs/diagnostics.md
+tests/wrong/NAME.txt    ->  fences ```text NAME in Markdown: the message of the section's code
+dynplan itself          ->  fences ```console that begin with `$ dynplan`: what it prints
 """
 
 import re
 from pathlib import Path
+
+from typer.testing import CliRunner
 
 from dynplan.cli import app
 from tests.wrong import FOLDER
@@ -16,9 +19,14 @@ COMMANDS = {
     "plan.toml": ["plan"],
     "placement.svg": ["show", "--format", "svg"],
 }
-DIAGNOSTICS = ROOT / "docs" / "diagnostics.md"
-# A section's code, and a fence that names the wrong job file whose message it shows.
-_SECTION = re.compile(r"^## (?P<code>\w+)|^```text (?P<name>\S+)\n.*?^```$", re.MULTILINE | re.DOTALL)
+PAGES = [ROOT / "README.md", ROOT / "docs" / "diagnostics.md"]
+
+_PART = re.compile(
+    r"^## (?P<code>[DW]\d+)"
+    r"|^```text (?P<wrong>\S+)\n.*?^```$"
+    r"|^```console\n\$ dynplan (?P<words>show|compile) (?P<job>\S+)(?P<head> \| head -(?P<lines>\d+))?\n.*?^```$",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 def place(example: Path, artefact: str) -> Path:
@@ -32,21 +40,35 @@ def make(example: Path, artefact: str, output: Path) -> None:
     assert not status, f"{example}: exit code {status}"
 
 
-def with_messages(page: str) -> str:
-    """Return a page of diagnostics with every message as it is printed today: the first one of its section's code."""
-    code = "\\w+"
+def with_outputs(page: str) -> str:
+    """Return a page of Markdown in which messages and outputs are what is printed today."""
+    code = r"\w+"
 
-    def filled(match: re.Match[str]) -> str:
+    def filled(part: re.Match[str]) -> str:
         nonlocal code
-        if match["code"]:
-            code = match["code"]
-            return match[0]
-        told = (FOLDER / f"{match['name']}.txt").read_text()
-        message = re.search(rf"^\w+\[{code}\].*?(?=\n\n|\Z)", told, re.MULTILINE | re.DOTALL)
-        assert message, f"no {code} in {match['name']}.txt"
-        return f"```text {match['name']}\n{message[0].rstrip()}\n```"
+        if part["wrong"]:
+            return f"```text {part['wrong']}\n{message(part['wrong'], code)}\n```"
+        if part["job"]:
+            return console(part["words"], part["job"], part["head"] or "", int(part["lines"] or 0))
+        code = part["code"]
+        return part[0]
 
-    return _SECTION.sub(filled, page)
+    return _PART.sub(filled, page)
+
+
+def message(wrong: str, code: str) -> str:
+    """Return what is printed about a wrong job file, the first finding of that code."""
+    told = (FOLDER / f"{wrong}.txt").read_text()
+    found = re.search(rf"^\w+\[{code}\].*?(?=\n\n|\Z)", told, re.MULTILINE | re.DOTALL)
+    assert found, f"no {code} in {wrong}.txt"
+    return found[0].rstrip()
+
+
+def console(command: str, job: str, head: str, lines: int) -> str:
+    """Return a fence with a command and what it prints, the first lines of it where `head` asks for so many."""
+    done = CliRunner().invoke(app, [command, str(ROOT / job)], catch_exceptions=False)
+    text = done.stdout.splitlines()[: lines or None]
+    return "\n".join(["```console", f"$ dynplan {command} {job}{head}", *text, "```"])
 
 
 def main() -> None:
@@ -54,7 +76,8 @@ def main() -> None:
     for example in EXAMPLES:
         for artefact in COMMANDS:
             make(example, artefact, place(example, artefact))
-    DIAGNOSTICS.write_text(with_messages(DIAGNOSTICS.read_text()))
+    for page in PAGES:
+        page.write_text(with_outputs(page.read_text()))
 
 
 if __name__ == "__main__":

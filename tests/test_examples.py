@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden import COMMANDS, DIAGNOSTICS, EXAMPLES, ROOT, make, place, with_messages
+from tests.golden import COMMANDS, EXAMPLES, PAGES, ROOT, make, place, with_outputs
 
 
 def test_there_are_examples_and_each_has_its_artefacts_and_no_others() -> None:
@@ -22,6 +22,12 @@ def test_an_example_compiles_without_a_warning_to_the_artefact_beside_it(
     assert (tmp_path / artefact).read_text() == place(example, artefact).read_text(), "run `make golden`, read the diff"
 
 
-def test_the_page_of_diagnostics_shows_messages_as_they_are_printed() -> None:
-    page = DIAGNOSTICS.read_text()
-    assert with_messages(page) == page, "run `make golden`, read the diff"
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_a_page_shows_messages_and_outputs_as_they_are_printed(page: Path) -> None:
+    text = page.read_text()
+    assert with_outputs(text) == text, "run `make golden`, read the diff"
+
+
+def test_the_readme_shows_the_smallest_example_as_it_is() -> None:
+    example = (ROOT / "examples" / "minimal" / "job.toml").read_text()
+    assert example[example.index("[job]") :] in (ROOT / "README.md").read_text()
