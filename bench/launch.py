@@ -143,8 +143,7 @@ def launch(cluster: Cluster, script: str, workers: int) -> Cost:
     """Run a script until all its workers do."""
     with running(cluster, script) as folder:
         last = last_time(folder / "started", workers)
-        cost = Cost(last - last_time(folder / "begin", 1), megabytes(cluster), requests(cluster))
-    return cost
+        return Cost(last - last_time(folder / "begin", 1), megabytes(cluster), requests(cluster))
 
 
 def lag(cluster: Cluster, workers: int) -> float:
