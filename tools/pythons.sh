@@ -15,8 +15,12 @@ for minor in 11 12 13 14; do
 		"$python" -c 'import ensurepip, venv' 2>/dev/null || continue
 		venv=.cache/venv-3.$minor
 		echo "+ $python: pytest -m 'not slurm'"
-		"$python" -m venv --clear "$venv"
-		"$venv/bin/python" -m pip install -q --disable-pip-version-check -e '.[test]'
+		stamp=$("$python" -VV && cat pyproject.toml)
+		if [[ $(cat "$venv/installed" 2>/dev/null) != "$stamp" ]]; then
+			"$python" -m venv --clear "$venv"
+			"$venv/bin/python" -m pip install -q --disable-pip-version-check -e '.[test]'
+			printf '%s\n' "$stamp" >"$venv/installed"
+		fi
 		"$venv/bin/python" -m pytest -q -m 'not slurm' --ignore=tests/launch
 		done+="3.$minor "
 		break
