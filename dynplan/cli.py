@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from dynplan import __version__
-from dynplan.errors import Document, Finding, InputError
+from dynplan.errors import NOWHERE, Document, Finding, InputError
 from dynplan.files import STDIN, is_plan, job_documents, load
 from dynplan.model import Plan
 from dynplan.planfile import Outline, from_tree, outline, outline_of, to_toml, to_tree
@@ -186,7 +186,8 @@ def _job(name: str, sets: Sequence[str] | None, cluster: str, inputs: Inputs) ->
 def _refuse_changes(sets: Sequence[str] | None, cluster: str) -> None:
     if sets or cluster:
         fix = "plan the job again with them: `dynplan plan JOB`"
-        raise InputError([Finding("D503", "`--set` and `--cluster` change a job, and this is a plan", help=fix)])
+        message = "`--set` and `--cluster` change a job, and this is a plan"
+        raise InputError([Finding("D503", message, help=fix)])
 
 
 def _check(tree: Mapping[str, Any]) -> None:
@@ -256,7 +257,7 @@ def _write(text: str, output: str) -> None:
     except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         target = "standard output" if output in ("", STDIN) else f"`{output}`"
-        raise InputError([Finding("D005", f"cannot write {target}: {reason.lower()}")]) from None
+        raise InputError([Finding("D005", f"cannot write {target}: {reason.lower()}", document=NOWHERE)]) from None
 
 
 def _write_file(data: bytes, target: File) -> None:

@@ -102,6 +102,9 @@ class Document:
     root: Path = ()
 
 
+NOWHERE = Document("", "", {})  # of a finding about the command line itself: no file has its place
+
+
 @frozen(eq=False, repr=False)
 class Finding(Record):
     """One thing wrong with the input, at a key path of the merged data; `()` is the whole file.

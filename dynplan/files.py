@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from attrs import evolve
 
-from dynplan.errors import Document, Finding, InputError
+from dynplan.errors import NOWHERE, Document, Finding, InputError
 from dynplan.parse import parse, parse_json
 
 STDIN = "-"
@@ -86,7 +86,7 @@ def _chain(document: Document, file: File) -> list[tuple[Document, File]]:
 
 def _read_named(name: str) -> bytes:
     """Return the bytes of a file named on the command line, or of standard input."""
-    return _read(None if name == STDIN else File(name), Finding("D004", ""))
+    return _read(None if name == STDIN else File(name), Finding("D004", "", document=NOWHERE))
 
 
 def _read(file: File | None, asked: Finding) -> bytes:
@@ -98,14 +98,14 @@ def _read(file: File | None, asked: Finding) -> bytes:
         with _opened(file) as stream:
             raw = stream.read(_MOST_BYTES + 1)
     except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        reason = ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()
     else:
         if len(raw) <= _MOST_BYTES:
             return raw
         reason = f"it is larger than {_MOST_BYTES // 1024 // 1024} MiB"
     name = f"`{file}`" if file else "standard input"
-    fix = "a path is relative to the folder of the file it stands in" if asked.document else ""
-    raise InputError([evolve(asked, message=f"cannot read {name}: {reason.lower()}", help=fix)])
+    fix = "a path is relative to the folder of the file it stands in" if asked.path else ""
+    raise InputError([evolve(asked, message=f"cannot read {name}: {reason}", help=fix)])
 
 
 def _opened(file: File | None) -> AbstractContextManager[BinaryIO]:

@@ -161,7 +161,7 @@ def _block(finding: Finding, place: _Place) -> Iterator[str]:
     yield f"{finding.severity}[{finding.code}]: {_shown(finding.message)}"
     document, span = place.document, place.span
     gutter = " " * len(str(span.line)) if span else " "
-    if document:
+    if document and document.name:
         yield f"{gutter}--> {_shown(document.name)}" + (f":{span.line}:{span.column}" if span else "")
     if document and span:
         source, marks = _excerpt(document.text, span)

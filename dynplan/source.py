@@ -19,6 +19,8 @@ Data = dict[str, Any]
 
 # Below these keys every key is the user's: never rewritten, never checked against a list.
 _FREE = frozenset({"args", "env", "vars", "sbatch", "srun", "data", "post"})
+# A value right below these is one word.
+_WORDS = frozenset({"args", "env", "sbatch", "srun"})
 # Below these keys stand names of the user's choosing, and tables of ours under each.
 _NAMED = frozenset({"roles", "phases", "ports", "files"})
 _SETTLED = ("extends", "vars", "phase-defaults")
@@ -149,7 +151,12 @@ def _filled(value: Any, path: Path, values: Mapping[str, str], findings: Finding
         return [_filled(item, (*path, index), values, findings) for index, item in enumerate(value)]
     # What JSON cannot carry becomes text, as a command line would show it.
     dated = isinstance(value, datetime.date | datetime.time)
-    endless = isinstance(value, float) and not isfinite(value) and path[-2] in ("args", "env", "sbatch", "srun")
+    endless = (
+        isinstance(value, float)
+        and not isfinite(value)
+        and path[-2:-1]
+        and path[-2] in ("args", "env", "sbatch", "srun")
+    )
     return scalar(value) if dated or endless else value
 
 
@@ -160,7 +167,7 @@ def _filled_text(text: str, path: Path, values: Mapping[str, str], findings: Fin
     if shell_clash(parts):
         message = f"{name_of(path)} puts `$` right before a placeholder, which reads as a variable of the shell"
         findings.error("D124", message, path, help="put other text between them")
-    plain_text = path[0] == "job" and path[1] not in ("env", "container")
+    plain_text = path[0] == "job" and path[1:2] not in (("env",), ("container",))
     texts = [part for part in parts if isinstance(part, str)]
     return "".join(texts) if plain_text and len(texts) == len(parts) else unparse(parts)
 
