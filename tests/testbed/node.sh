@@ -22,6 +22,8 @@ END
 
 mount -t proc proc /proc
 mount -t tmpfs shm /dev/shm
+# Outgoing connections, srun's among them, stay away from the ports that jobs plan.
+echo 61000 65535 >/proc/sys/net/ipv4/ip_local_port_range
 # The spool, with the copies of the batch scripts, is on a node's own disk in a real cluster.
 mount -t tmpfs node "$dir/node"
 hostname "$node"
