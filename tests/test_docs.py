@@ -1,0 +1,67 @@
+"""The pages as test suites: every job in them compiles, every message in them is what dynplan says.
+
+A fence says what it holds: `toml` is a whole job, `toml fragment` a part of one or a cluster file,
+`text NAME` a message about `tests/wrong/NAME.toml`.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+from dynplan.parse import parse
+from dynplan.planner import plan
+from dynplan.read import read
+from dynplan.script import script
+from dynplan.source import resolve
+from tests.wrong import CASES
+from tests.wrong import FOLDER as WRONG
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
+
+
+@frozen
+class Fence:
+    """A fenced block: its page and line, what it says it holds, and what it holds."""
+
+    place: str
+    info: str
+    text: str
+
+
+def fences() -> Iterator[Fence]:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for match in FENCE.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            yield Fence(f"{page.relative_to(ROOT)}:{line}", match["info"].strip(), match["text"])
+
+
+FENCES = list(fences())
+
+
+def of(info: str) -> list[object]:
+    """Return the fences of a kind, as parameters named by their place."""
+    return [pytest.param(fence, id=fence.place) for fence in FENCES if fence.info.split(" ")[:1] == [info]]
+
+
+@pytest.mark.parametrize("fence", of("toml"))
+def test_toml_in_the_pages_is_a_job_that_compiles_or_says_that_it_is_a_part(fence: Fence) -> None:
+    document = parse(fence.place, fence.text.encode())
+    if fence.info == "toml fragment":
+        return
+    assert fence.info == "toml"
+    assert script(plan(read(resolve([document]))), "dynplan", "main").startswith("#!/bin/bash\n")
+
+
+@pytest.mark.parametrize("fence", of("text"))
+def test_messages_in_the_pages_are_those_of_a_wrong_file(fence: Fence) -> None:
+    if fence.info == "text":
+        return  # of a plan or of the command line
+    name = fence.info.removeprefix("text ")
+    assert name in CASES
+    assert fence.text.rstrip("\n") in (WRONG / f"{name}.txt").read_text().rstrip("\n").split("\n\n")
