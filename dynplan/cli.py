@@ -15,6 +15,7 @@ from dynplan import __version__
 from dynplan.errors import NOWHERE, Document, Finding, InputError
 from dynplan.files import STDIN, is_plan, job_documents, load
 from dynplan.model import Plan
+from dynplan.pieces import needed
 from dynplan.planfile import Outline, from_tree, outline, outline_of, to_toml, to_tree
 from dynplan.planner import plan as make_plan
 from dynplan.read import read
@@ -24,7 +25,7 @@ from dynplan.source import resolve
 Inputs = list[Document]  # what a command has read so far: where its findings point
 
 STAMP = f"dynplan {__version__}"
-_PROGRAM = File(__file__).parent / "static" / "launch.sh"
+_STATIC = File(__file__).parent / "static"
 
 _HELP = """Compile TOML roles into a placement plan and one self-contained sbatch script.
 
@@ -198,7 +199,8 @@ def _check(tree: Mapping[str, Any]) -> None:
 
 
 def _script(found: Plan) -> str:
-    return script(found, STAMP, _PROGRAM.read_text(encoding="utf-8"))
+    texts = {name: (_STATIC / f"{name}.sh").read_text(encoding="utf-8") for name in needed(found)}
+    return script(found, STAMP, texts)
 
 
 def _plan_text(found: Plan, form: Format) -> str:

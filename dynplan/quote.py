@@ -2,23 +2,27 @@
 
 import re
 
-_PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
+_PLAIN = re.compile(r"[A-Za-z0-9_@%+:./-]+")
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9_@%+=:,./*-]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|'|\\$")
+_IN_DOUBLE = re.compile(r"[$`']|\\\Z")
+_SPECIAL = re.compile(r'[$`"\\]')
 _NAMED = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def word(text: str) -> str:
     """Quote one word for bash.
 
-    Single quotes hold any text but themselves; `$'...'` (bash(1), QUOTING) writes what would
-    be unreadable or would end them.
+    Single quotes hold any text but themselves, and `$'...'` (bash(1), QUOTING) whatever would be
+    unreadable. A `$` or a backtick stands in double quotes, behind a backslash: in single quotes
+    shellcheck takes it for an expansion that was forgotten (SC2016).
     """
     if _PLAIN.fullmatch(text):
         return text
-    if not _CONTROL.search(text):
-        return f"'{text}'"
-    return "$'" + "".join(_ansi_c(char) for char in text) + "'"
+    if any(not char.isprintable() or (char > "~" and not char.isalnum()) for char in text if char != "\n"):
+        return "$'" + "".join(map(_ansi_c, text)) + "'"
+    if _IN_DOUBLE.search(text):
+        return '"' + _SPECIAL.sub(r"\\\g<0>", text) + '"'
+    return f"'{text}'"
 
 
 def directive(name: str, value: str | int | bool) -> str:
@@ -39,4 +43,6 @@ def directive(name: str, value: str | int | bool) -> str:
 def _ansi_c(char: str) -> str:
     if char in _NAMED:
         return _NAMED[char]
-    return f"\\x{ord(char):02x}" if ord(char) < 32 or ord(char) == 127 else char
+    if char.isprintable() and (char <= "~" or char.isalnum()):
+        return char
+    return "".join(f"\\x{byte:02x}" for byte in char.encode())

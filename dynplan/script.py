@@ -1,36 +1,40 @@
 """The emitter: a plan in, one self-contained sbatch script out.
 
-Python writes data and quotes it; the logic is `static/launch.sh`, which stands in the script
-as it is. The script grows with the number of different layouts, not with the number of workers.
+Python writes data and quotes it; the logic is the pieces of `static/`, which stand in the script
+as they are. The script grows with the number of different layouts, not with the number of workers.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from dynplan.directives import directives, margin_s
+from dynplan.directives import directives
 from dynplan.errors import Finding, InputError
 from dynplan.expressions import expressions, value
 from dynplan.facts import Scope
 from dynplan.fold import Folding, run_time_facts
 from dynplan.model import Launch, Pairs, Phase, Plan, Probe, Role, Task, Words, Worker
+from dynplan.pieces import needed
 from dynplan.quote import word
 from dynplan.rows import Column, Group, Row, Shape, cell, groups
+from dynplan.template import literal
 
 MOST_BYTES = 4 * 1024 * 1024  # Slurm's max_script_size
-MOST_WORD_BYTES = 128 * 1024  # Linux's MAX_ARG_STRLEN: one argument or environment variable
+MOST_FUNCTION_BYTES = 120 * 1024  # Linux's MAX_ARG_STRLEN, 128 KiB, less what bash adds when it exports one
+DEFAULT_GRACE_S = 30
 
 
-def script(plan: Plan, stamp: str, program: str) -> str:
+def script(plan: Plan, stamp: str, texts: Mapping[str, str]) -> str:
     """Return the sbatch script of a plan.
 
     Args:
         plan: the plan.
         stamp: what made the script, `dynplan 0.1.0` for example.
-        program: the text of `static/launch.sh`.
+        texts: the static program, piece by piece: at least those of `dynplan.pieces.needed`.
 
     Raises:
-        InputError: D601 to D603 where the script or a word of it is larger than Slurm or Linux take.
+        InputError: D601 or D602 where the script or a part of it is larger than Slurm or Linux take.
     """
-    text = "\n".join([*_head(plan, stamp), *_plan_function(plan), "", program.rstrip("\n"), ""])
+    parts = ["\n".join(_head(plan, stamp)), *_functions(plan), *(texts[name].rstrip("\n") for name in needed(plan))]
+    text = "\n\n".join(parts) + "\n"
     _check_size(text)
     return text
 
@@ -41,12 +45,6 @@ def _head(plan: Plan, stamp: str) -> Iterator[str]:
     yield "#"
     yield f"# {_summary(plan)}"
     yield f"# Made by {stamp}: change the job file and compile it again rather than editing this."
-    yield "#"
-    # A job's own words are data here: `$HOME` in them is for the program they are meant for.
-    yield "# SC2016: single quotes keep the words of the job file from the shell, `$` and all."
-    yield "# SC2317: the program below is the same in every script; this plan may not need all of it."
-    yield "# shellcheck disable=SC2016,SC2317"
-    yield ""
 
 
 def _summary(plan: Plan) -> str:
@@ -56,46 +54,58 @@ def _summary(plan: Plan) -> str:
     return f"{plan.job.name}: {nodes}{what}, {plan.placement.mode}."
 
 
-def _plan_function(plan: Plan) -> Iterator[str]:
-    yield "# ---- 0. the plan: data, in the order of the job file " + "-" * 42
-    yield "plan() {"
-    for line in _body(plan):
-        yield f"  {line}" if line and not line.startswith("\0") else line.removeprefix("\0")
-    yield "}"
+def _functions(plan: Plan) -> Iterator[str]:
+    """Yield the data: a function for the job, for each role and for each phase.
 
-
-def _body(plan: Plan) -> Iterator[str]:
+    Raises:
+        InputError: D602 where one is larger than Linux takes: it goes to the tasks as one variable.
+    """
     job = plan.job
-    yield from _call("job", _job_words(plan))
-    if any(node.host for node in plan.nodes):
-        yield from _call("hosts", [node.host or "*" for node in plan.nodes])
-    shared = Folding(plan, Scope(job))
-    yield from _pairs("job_env", (*job.cluster.env, *job.env), shared)
-    wanted = run_time_facts(plan)
-    if wanted:
-        yield from _call("uses", wanted)
     stages = _stages(job.roles)
+    yield _function("job", "# ==== The plan " + "=" * 79, _job(plan, max(stages.values())))
+    used = run_time_facts(plan)
     for role in job.roles:
-        yield ""
-        yield from _role(plan, role, stages[role.name])
+        workers = [worker for worker in plan.workers if worker.role == role.name]
+        lines = _role(plan, role, workers, used, stages[role.name])
+        yield _function(f"role_{role.name}", f"# {role.name}: {_described(role, workers)}", lines)
     for phase in job.phases:
-        yield ""
-        yield from _phase(plan, phase, last=phase is job.phases[-1])
+        lines = _phase(plan, phase, last=phase is job.phases[-1])
+        yield _function(f"phase_{phase.name}", f"# phase {phase.name}", lines)
 
 
-def _job_words(plan: Plan) -> list[str]:
+def _function(name: str, comment: str, lines: Iterable[str]) -> str:
+    # The later lines of a word with line breaks belong to the word: nothing may stand before them.
+    body = "\n".join(f"\t{line}" if line else "" for line in lines)
+    text = f"{comment}\n{name}() {{\n{body}\n}}"
+    size = len(text.encode())
+    if size > MOST_FUNCTION_BYTES:
+        message = f"the data of `{name}` are {size} bytes, and a task can be given {MOST_FUNCTION_BYTES}"
+        raise InputError([Finding("D602", message, help="keep long texts in files that the job reads")])
+    return text
+
+
+def _job(plan: Plan, last_stage: int) -> Iterator[str]:
     job = plan.job
-    needs_gpus = any(role.size.gpus for role in job.roles) and job.cluster.gpu_request != "none"
-    words = [
-        f"name={job.name}",
-        f"nodes={len(plan.nodes)}",
-        f"gpus-per-node={job.cluster.gpus_per_node if needs_gpus else 0}",
-        f"output-dir={job.output_dir}",
-        f"stop-before-limit={margin_s(plan)}",
-    ]
+    gpus = plan.nodes[0].gpus
+    traits = [f"nodes={len(plan.nodes)} gpus={gpus} last_stage={last_stage}"]
+    if any(node.host for node in plan.nodes):
+        traits.append("has_hosts=yes")
+    if any(len(worker.tasks) > 1 for worker in plan.workers):
+        traits.append("has_followers=yes")
+    yield " ".join(traits)
+    if job.cluster.gpu_request == "none" or not any(role.size.gpus for role in job.roles):
+        yield f"all_gpus={word(','.join(map(str, range(gpus))))}"
+    yield f"job_name={word(job.name)} quoted_name={word(_json(job.name))} output_dir={word(job.output_dir)}"
     if job.cluster.interface:
-        words.append(f"interface={job.cluster.interface}")
-    return words
+        yield f"interface={word(job.cluster.interface)}"
+    yield from _array("roles", [role.name for role in job.roles], per_line=False)
+    yield from _array("phases", [phase.name for phase in job.phases], per_line=False)
+    hosts = [node.host or "*" for node in plan.nodes]
+    if any(node.host for node in plan.nodes):
+        yield from _array("named_hosts", hosts, per_line=False)
+    yield from _array("paths", _container_paths(plan)) if _container_paths(plan) else iter(["paths=()"])
+    shared = Folding(plan, Scope(job))
+    yield from _array("env", _pairs((*job.cluster.env, *job.env), shared))
 
 
 def _stages(roles: Sequence[Role]) -> dict[str, int]:
@@ -120,23 +130,29 @@ def _stages(roles: Sequence[Role]) -> dict[str, int]:
     return stages
 
 
-def _role(plan: Plan, role: Role, stage: int) -> Iterator[str]:
-    workers = [worker for worker in plan.workers if worker.role == role.name]
+def _json(text: str) -> str:
+    """Write printable text as JSON does, and TOML too."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _role(plan: Plan, role: Role, workers: Sequence[Worker], used: Iterable[str], stage: int) -> Iterator[str]:
     folding = Folding(plan, Scope(plan.job, role=role), workers)
-    yield f"# {role.name}: {_described(role, workers)}"
-    yield from _call("role", [role.name, *_role_words(role, stage)])
-    if role.after:
-        yield " ".join(["after", *map(word, role.after)])
+    yield " ".join(_traits(role, workers, stage))
+    yield from _array("after", role.after, per_line=False)
     for group in groups(_rows(plan, role, workers)):
         yield from _group(group)
     yield from _launch(role.launch, folding, plan)
-    for verb, probes in (("ready", role.ready), ("alive", role.alive)):
-        for probe in probes:
-            yield from _probe(verb, probe, folding)
+    for probe in role.ready:
+        yield from _probe(("ready", _who(probe), str(role.ready_timeout_s)), probe, folding)
+    for probe in role.alive:
+        yield from _probe(("alive", _who(probe), f"{probe.interval_s}x{probe.failures}"), probe, folding)
     if role.fail_on_log:
-        yield f"fail_on_log {word(role.fail_on_log)}"
+        yield f"fail_on_log={word(role.fail_on_log)}"
     if role.metrics:
-        yield f"metrics {word(folding.fill(role.metrics))}"
+        yield f"metrics={word(folding.fill(role.metrics))}"
+    prefix = f"role.{role.name}."
+    mine = [name for name in used if name.startswith(prefix)]
+    yield from _array("facts", [f"{name}{_fact(name.removeprefix(prefix), folding)}" for name in mine])
 
 
 def _described(role: Role, workers: Sequence[Worker]) -> str:
@@ -145,25 +161,45 @@ def _described(role: Role, workers: Sequence[Worker]) -> str:
     return count + (f" of {gpus} GPU" + ("s" if gpus > 1 else "") if gpus else "")
 
 
-def _role_words(role: Role, stage: int) -> Iterator[str]:
-    yield f"kind={'task' if role.task else 'service'}"
-    yield f"critical={_yes(role.critical)}"
-    yield f"ready-timeout={role.ready_timeout_s}"
-    yield f"stop-signal={role.stop.signal}"
-    yield f"stop-grace={role.stop.grace_s}"
-    yield f"stop-stage={stage}"
-    if role.restart_max:
-        yield f"restart-max={role.restart_max}"
-        yield f"restart-delay={role.restart_delay_s}"
-    if role.stagger:
-        yield "stagger=yes"
-    unprobed = [port.name for port in role.ports if not port.probed]
-    if unprobed:
-        yield f"unprobed={','.join(unprobed)}"
+def _traits(role: Role, workers: Sequence[Worker], stage: int) -> Iterator[str]:
+    """Yield the assignments that differ from what `load` in `static/plan.sh` sets."""
+    tasks = sum(len(worker.tasks) for worker in workers)
+    unprobed = " ".join(port.name for port in role.ports if not port.probed)
+    watches = bool(role.fail_on_log or role.alive)
+    yield f"stage={stage}"
+    for differs, text in (
+        (tasks > 1, f"tasks={tasks} workers={len(workers)}"),
+        (role.task, "kind=task"),
+        (not role.critical, "critical=no"),
+        (role.stop.signal != "TERM", f"stop_signal={role.stop.signal}"),
+        (role.stop.grace_s != DEFAULT_GRACE_S, f"grace={role.stop.grace_s}"),
+        (role.restart_max, f"restarts={role.restart_max} restart_delay={role.restart_delay_s}"),
+        (role.stagger, "stagger=yes"),
+        (role.fail_on_log or any(probe.kind == "log" for probe in role.ready), "reads_log=yes"),
+        (watches, "keep_watching=yes"),
+        (unprobed, f"unprobed=({unprobed})"),
+    ):
+        if differs:
+            yield text
 
 
-def _yes(flag: bool) -> str:
-    return "yes" if flag else "no"
+def _fact(name: str, folding: Folding) -> str:
+    """Return what gives a fact of a role its value: `=TEMPLATE` for the first worker, `+=` for all."""
+    what, _, port = name.partition(".")
+    template = {
+        "host": "={host}",
+        "hosts": "+={host}",
+        "ip": "={ip}",
+        "ips": "+={ip}",
+        "url": "=http://{host}:{port.%s}",
+        "urls": "+=http://{host}:{port.%s}",
+        "endpoints": "+={host}:{port.%s}",
+    }[what]
+    return folding.fill(template.replace("%s", port))
+
+
+def _who(probe: Probe) -> str:
+    return "each" if probe.everywhere else "leader"
 
 
 def _rows(plan: Plan, role: Role, workers: Sequence[Worker]) -> list[Row]:
@@ -186,8 +222,7 @@ def _cells(worker: Worker, task: Task) -> list[tuple[Column, int]]:
     cells = [
         (Column("node"), task.node),
         (Column("worker"), worker.worker),
-        (Column("rank"), task.rank),
-        (Column("num-tasks"), len(worker.tasks)),
+        *_rank(worker, task),
         (Column("gpus", len(task.gpus)), task.gpus[0] if task.gpus else 0),
     ]
     cells += [(Column(f"port.{name}", block.count), block.port) for name, block in task.ports]
@@ -198,27 +233,27 @@ def _cells(worker: Worker, task: Task) -> list[tuple[Column, int]]:
     return cells
 
 
+def _rank(worker: Worker, task: Task) -> list[tuple[Column, int]]:
+    count = len(worker.tasks)
+    return [(Column("rank"), task.rank), (Column("num-tasks"), count)] if count > 1 else []
+
+
 def _group(group: Group) -> Iterator[str]:
-    steps = "".join(f" {name}{step:+d}" for name, step in group.steps)
-    yield f"repeat {group.times}{steps}"
+    if group.times > 1:
+        yield " ".join([f"times {group.times}", *(f"{name}={step}" for name, step in group.steps)])
     for shape, numbers in group.rows:
-        cells = (cell(column, number) for column, number in zip(shape, numbers, strict=True))
+        cells = (cell(column, number) for column, number in zip(shape, numbers, strict=True) if column.width)
         yield "task " + " ".join(cells)
 
 
 def _launch(launch: Launch, folding: Folding, plan: Plan) -> Iterator[str]:
-    yield from _pairs("set_env", launch.env, folding)
-    if launch.unset:
-        yield " ".join(["unset_env", *map(word, launch.unset)])
+    yield from _array("env", [*launch.unset, *_pairs(launch.env, folding)], add=True)
     if launch.workdir:
-        yield f"work_dir {word(folding.fill(launch.workdir))}"
-    yield from _call("run", [folding.fill(text) for text in _in_container(launch, plan) + launch.command])
-    for verb, words in (("leader_args", launch.leader_args), ("follower_args", launch.follower_args)):
-        if words:
-            yield from _call(verb, [folding.fill(text) for text in words])
-    options = _srun_words(launch, plan)
-    if options:
-        yield from _call("srun_args", [folding.fill(text) for text in options])
+        yield f"workdir={word(folding.fill(launch.workdir))}"
+    yield from _array("command", [folding.fill(text) for text in _in_container(launch, plan) + launch.command])
+    yield from _array("leader_args", [folding.fill(text) for text in launch.leader_args])
+    yield from _array("follower_args", [folding.fill(text) for text in launch.follower_args])
+    yield from _array("srun", [folding.fill(text) for text in _srun_words(launch, plan)])
 
 
 def _in_container(launch: Launch, plan: Plan) -> Words:
@@ -233,8 +268,7 @@ def _in_container(launch: Launch, plan: Plan) -> Words:
 
 def _srun_words(launch: Launch, plan: Plan) -> Words:
     """Return further words of a role's srun: the site's, the role's, and the container's."""
-    options: dict[str, str] = {"mpi": "none"} if launch.container is None else {}
-    options |= dict(plan.job.cluster.srun) | dict(launch.srun)
+    options = dict(plan.job.cluster.srun) | dict(launch.srun)
     box = launch.container
     if box is not None and plan.job.cluster.container_runtime == "pyxis":
         options["container-image"] = box.image
@@ -246,40 +280,55 @@ def _srun_words(launch: Launch, plan: Plan) -> Words:
     return tuple(f"--{name}={text}" if text else f"--{name}" for name, text in options.items())
 
 
-def _probe(verb: str, probe: Probe, folding: Folding) -> Iterator[str]:
-    who = "all" if probe.everywhere else "leader"
-    pace = [f"interval={probe.interval_s}", f"failures={probe.failures}"] if verb == "alive" else []
+def _container_paths(plan: Plan) -> list[str]:
+    """Return the paths that must exist on every node: image files, and what is mounted."""
+    found: dict[str, None] = {}
+    launches = [role.launch for role in plan.job.roles] + [phase.launch for phase in plan.job.phases]
+    for box in (launch.container for launch in launches):
+        if box is None or plan.job.cluster.container_runtime == "none":
+            continue
+        if "://" not in box.image and (box.image.startswith((".", "/")) or box.image.endswith((".sqsh", ".sif"))):
+            found[box.image] = None
+        found |= dict.fromkeys(mount.partition(":")[0] for mount in box.mounts)
+    return [path for path in found if "{" not in path]
+
+
+def _probe(traits: Words, probe: Probe, folding: Folding) -> Iterator[str]:
     match probe.kind:
         case "tcp":
-            words = ["tcp", f"port.{probe.port}", who, *pace]
+            words: Words = (folding.fill(f"{{port.{probe.port}}}"),)
         case "http":
-            words = ["http", f"port.{probe.port}", f"path={folding.fill(probe.path)}", f"status={probe.status}"]
-            words += [f"body={probe.body}"] if probe.body else []
-            words += [f"post={folding.fill(probe.post)}"] if probe.post else []
-            words += [who, *pace]
+            words = (folding.fill(f"{{port.{probe.port}}}"), folding.fill(probe.path), *_http_words(probe, folding))
         case "log":
-            words = ["log", probe.regex, who, *pace]
+            words = (probe.regex,)
         case "command":
-            words = ["command", who, *pace, *(folding.fill(text) for text in probe.command)]
-    yield from _call(verb, words) if len(words) > 4 else [" ".join([verb, *map(word, words)])]
+            words = tuple(folding.fill(text) for text in probe.command)
+    yield " ".join(["probe", *traits, probe.kind, *map(word, words)])
+
+
+def _http_words(probe: Probe, folding: Folding) -> Iterator[str]:
+    if probe.status != "2xx":
+        yield f"status={probe.status}"
+    if probe.body:
+        yield f"body={literal(probe.body)}"
+    if probe.post:
+        yield f"post={folding.fill(probe.post)}"
 
 
 def _phase(plan: Plan, phase: Phase, *, last: bool) -> Iterator[str]:
     node = _phase_node(plan, phase)
     folding = Folding(plan, Scope(plan.job, phase=phase.name), node=node)
-    words = [
-        phase.name,
-        f"node={node}",
-        f"timeout={phase.timeout_s}",
-        f"continue-on-failure={_yes(phase.continue_on_failure)}",
-        f"health-check={_yes(phase.health_check)}",
-        f"last={_yes(last)}",
-    ]
-    yield from _call("phase", words)
+    traits = [f"timeout={phase.timeout_s}"]
+    if phase.continue_on_failure:
+        traits.append("go_on=yes")
+    if phase.health_check and not last:
+        traits.append("health_check=yes")
+    yield " ".join(traits)
+    yield f"task node={node} worker=0"
     yield from _launch(phase.launch, folding, plan)
-    for verb, command in (("setup", phase.setup), ("after_command", phase.after_command)):
-        if command:
-            yield from _call(verb, [folding.fill(text) for text in command])
+    yield from _array("setup", [folding.fill(text) for text in phase.setup])
+    if not last:
+        yield from _array("after_command", [folding.fill(text) for text in phase.after_command])
 
 
 def _phase_node(plan: Plan, phase: Phase) -> int:
@@ -288,29 +337,22 @@ def _phase_node(plan: Plan, phase: Phase) -> int:
     return next(worker.tasks[0].node for worker in plan.workers if worker.role == phase.on)
 
 
-def _pairs(verb: str, pairs: Pairs, folding: Folding) -> Iterator[str]:
-    if pairs:
-        yield from _call(verb, [f"{name}={folding.fill(text)}" for name, text in dict(pairs).items()])
+def _pairs(pairs: Pairs, folding: Folding) -> list[str]:
+    return [f"{name}={folding.fill(text)}" for name, text in dict(pairs).items()]
 
 
-def _call(verb: str, words: Iterable[str]) -> Iterator[str]:
-    """Write a call with one argument per line."""
-    lines = [word(text) for text in words]
-    for text in lines:
-        if len(text.encode(errors="replace")) > MOST_WORD_BYTES:
-            message = f"a word of the script has {len(text)} characters: {text[:40]}..."
-            raise InputError([Finding("D602", message, help=f"Linux takes {MOST_WORD_BYTES} bytes: use a file")])
-    yield f"{verb} \\"
-    for index, text in enumerate(lines):
-        end = " \\" if index + 1 < len(lines) else ""
-        first, *more = text.split("\n")
-        if not more:
-            yield f"  {first}{end}"
-            continue
-        # The later lines of a word with line breaks are part of the word: nothing may stand before them.
-        yield f"  {first}"
-        yield from (f"\0{line}" for line in more[:-1])
-        yield f"\0{more[-1]}{end}"
+def _array(name: str, words: Sequence[str], *, per_line: bool = True, add: bool = False) -> Iterator[str]:
+    """Write an array, one word per line: a word of the user's may be anything."""
+    if not words:
+        return
+    assign = f"{name}+=(" if add else f"{name}=("
+    quoted = [word(text) for text in words]
+    if not per_line:
+        yield assign + " ".join(quoted) + ")"
+        return
+    yield assign
+    yield from (f"\t{text}" for text in quoted)
+    yield ")"
 
 
 def _check_size(text: str) -> None:

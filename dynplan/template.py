@@ -2,7 +2,7 @@
 
 `{` + a name + `}` is a placeholder, `{= expression }` is a number, `{{` is a literal brace.
 A brace after `$` belongs to the shell, and every other brace is text, so JSON and `${HOME}`
-pass through untouched. The same grammar is read again, at job start, by `static/launch.sh`.
+pass through untouched. The same grammar is read again, at job start, by `static/plan.sh`.
 """
 
 import re

@@ -1,0 +1,107 @@
+"""The pieces of the static program: which of them a plan needs, in the order in which they stand.
+
+A piece is a file `static/NAME.sh`. What a plan does not use is left out, so that a reader of its
+script meets nothing but what runs there.
+"""
+
+from collections.abc import Callable, Iterator
+
+from dynplan.model import Plan, Probe
+
+Needed = Callable[[Plan], bool]
+
+
+def needed(plan: Plan) -> tuple[str, ...]:
+    """Return the names of a plan's pieces, in script order."""
+    return tuple(name for name, wanted in PIECES if wanted(plan))
+
+
+def _always(_: Plan) -> bool:
+    return True
+
+
+def _probes(plan: Plan) -> Iterator[Probe]:
+    for role in plan.job.roles:
+        yield from (*role.ready, *role.alive)
+
+
+def _asks(kind: str) -> Needed:
+    return lambda plan: any(probe.kind == kind for probe in _probes(plan))
+
+
+def _patterns(plan: Plan) -> bool:
+    return any(role.fail_on_log for role in plan.job.roles)
+
+
+def _reads_log(plan: Plan) -> bool:
+    return _patterns(plan) or _asks("log")(plan)
+
+
+def _alive(plan: Plan) -> bool:
+    return any(role.alive for role in plan.job.roles)
+
+
+def _watches_on(plan: Plan) -> bool:
+    return _patterns(plan) or _alive(plan)
+
+
+def _restarts(plan: Plan) -> bool:
+    return any(role.restart_max for role in plan.job.roles)
+
+
+def _staggers(plan: Plan) -> bool:
+    return any(role.stagger for role in plan.job.roles)
+
+
+def _phases(plan: Plan) -> bool:
+    return bool(plan.job.phases)
+
+
+def _checks_health(plan: Plan) -> bool:
+    return any(phase.health_check for phase in plan.job.phases[:-1])
+
+
+def _hosts(plan: Plan) -> bool:
+    return any(node.host for node in plan.nodes)
+
+
+def _interface(plan: Plan) -> bool:
+    return bool(plan.job.cluster.interface)
+
+
+def _metrics(plan: Plan) -> bool:
+    return any(role.metrics for role in plan.job.roles)
+
+
+def _followers(plan: Plan) -> bool:
+    return any(len(worker.tasks) > 1 for worker in plan.workers)
+
+
+PIECES: tuple[tuple[str, Needed], ...] = (
+    ("head", _always),
+    ("plan", _always),
+    ("watch", _always),
+    ("ask-tcp", _asks("tcp")),
+    ("ask-http", _asks("http")),
+    ("ask-command", _asks("command")),
+    ("log", _reads_log),
+    ("watch-on", _watches_on),
+    ("alive", _alive),
+    ("task", _always),
+    ("task-phase", _phases),
+    ("task-health", _checks_health),
+    ("task-stagger", _staggers),
+    ("task-leader", _followers),
+    ("restart", _restarts),
+    ("preflight", _always),
+    ("name-address", lambda plan: not _interface(plan)),
+    ("interface-address", _interface),
+    ("metrics", _metrics),
+    ("stagger", _staggers),
+    ("health", _checks_health),
+    ("hosts", _hosts),
+    ("followers", _followers),
+    ("batch", _always),
+    ("phases", _phases),
+    ("no-phases", lambda plan: not _phases(plan)),
+)

@@ -1,0 +1,1 @@
+ask_tcp() { : <>"/dev/tcp/${row[ip]}/$1"; } # PORT

@@ -1,0 +1,16 @@
+read_log() { # what is new, against the patterns; an unfinished line counts, too
+	local line i whole=yes
+	while [[ -n $whole ]]; do
+		IFS= read -r -u "$log_in" line || whole=''
+		line=$partial$line partial=''
+		[[ -n $whole ]] || partial=$line
+		if [[ -n $fail_on_log && $line =~ $fail_on_log ]]; then
+			blame 72 "the log says: ${line:0:500}"
+			fail_on_log=''
+		fi
+		for i in "${!open[@]}"; do
+			get_probe "$i"
+			[[ ${words[3]} != log || ! $line =~ ${words[4]} ]] || unset "open[i]"
+		done
+	done
+}
