@@ -151,6 +151,7 @@ def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None) -> No
         found = _planned(source, document, sets, cluster, inputs)
         _tell(found.warnings, inputs)
         _check(to_tree(found))
+        _script(found)  # a script may be too large for Slurm
 
 
 def main() -> None:

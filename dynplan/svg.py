@@ -180,7 +180,7 @@ def _node(row: Row, sheet: _Sheet) -> _Block:
         top += line.height
     labels, rows = _flow([_label(owner) for owner in row.without_gpus], sheet.width - sheet.side, 0)
     marks += [f'<g transform="translate({sheet.side} {top})">', *labels, "</g>"] if labels else []
-    return _Block(max(top + rows * 26, 62 + 16 * bool(row.node.host and row.head)), tuple(marks))
+    return _Block(max(top + rows * 24 + 8 * bool(rows), 62 + 16 * bool(row.node.host and row.head)), tuple(marks))
 
 
 def _line(row: Row, start: int, sheet: _Sheet) -> _Block:
