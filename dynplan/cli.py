@@ -4,10 +4,10 @@ import errno
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path as File
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -238,9 +238,16 @@ def _tell(findings: Sequence[Finding], inputs: Inputs) -> None:
         return
     from dynplan.report import render  # nothing to report is the usual case
 
-    with suppress(OSError):  # whoever closed standard error wants to hear nothing
+    try:
         sys.stderr.write(render(findings, inputs))
         sys.stderr.flush()
+    except OSError:  # whoever closed standard error wants to hear nothing
+        _hush(sys.stderr)
+
+
+def _hush(stream: TextIO) -> None:
+    """Drop what a stream still holds: Python would try again at exit, and end with its own exit code, 120."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _write(text: str, output: str) -> None:
@@ -253,9 +260,8 @@ def _write(text: str, output: str) -> None:
             raise OSError(errno.EBADF, "it is closed")
         sys.stdout.buffer.write(text.encode())
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        # The reader has gone: say nothing, and keep Python from saying it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader has gone
+        _hush(sys.stdout)
         raise typer.Exit(1) from None
     except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -21,18 +21,19 @@ __all__ = ["Span", "spans"]
 _Range = tuple[int, int]  # offsets into the text, the end exclusive
 _Name = tuple[str, _Range]  # one part of a dotted key, and where it stands
 
+# Nothing here is possessive, which Python before 3.11.5 gets wrong; in valid text nothing is ever given back.
 # What may stand between a key, its value and the next key. Separators say nothing that brackets do not.
-_GAP = re.compile(r"(?:[ \t\r\n,=:]++|#[^\n]*+)*+")
-_DOT = re.compile(r"[ \t]*+\.[ \t]*+")
-_KEY = re.compile(r""" [A-Za-z0-9_-]++ | "(?:[^"\\]++|\\.)*+" | '[^']*+' """, re.VERBOSE)
+_GAP = re.compile(r"(?:[ \t\r\n,=:]+|#[^\n]*)*")
+_DOT = re.compile(r"[ \t]*\.[ \t]*")
+_KEY = re.compile(r""" [A-Za-z0-9_-]+ | "(?:[^"\\]+|\\.)*" | '[^']*' """, re.VERBOSE)
 _SCALAR = re.compile(
     r'''
-      """ (?: [^"\\]++ | \\. | "{1,2}(?!") )*+ "{3,5}    # up to two quotes may stand before the closing three
-    | \'\'\' (?: [^']++ | '{1,2}(?!') )*+ '{3,5}
-    | " (?: [^"\\]++ | \\. )*+ "
-    | ' [^']*+ '
-    | \d{4}-\d\d-\d\d[ ]\d\d:[^ \t\r\n,\]}\#]++         # a date and a time, a space between them
-    | [^ \t\r\n,\]}\#]++
+      """ (?: [^"\\]+ | \\. | "{1,2}(?!") )* "{3,5}      # up to two quotes may stand before the closing three
+    | \'\'\' (?: [^']+ | '{1,2}(?!') )* '{3,5}
+    | " (?: [^"\\]+ | \\. )* "
+    | ' [^']* '
+    | \d{4}-\d\d-\d\d[ ]\d\d:[^ \t\r\n,\]}\#]+           # a date and a time, a space between them
+    | [^ \t\r\n,\]}\#]+
     ''',
     re.VERBOSE | re.DOTALL,
 )
