@@ -66,7 +66,7 @@ for what; do
 	checks) packages shellcheck:shellcheck shfmt:shfmt ;;
 	slurm)
 		packages slurmctld:slurmctld slurmd:slurmd slurm-client:sbatch munge:munged \
-			iproute2:ip util-linux:nsenter mount:mount hostname:hostname
+			iproute2:ip util-linux:nsenter mount:mount hostname:hostname procps:kill
 		;;
 	stack) packages etcd-server:etcd nats-server:nats-server ;;
 	*)
