@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(path.parent for path in ROOT.glob("examples/*/job.toml"))
 COMMANDS = {
     "plan.toml": ["plan"],
+    "job.sbatch": ["compile"],
     "placement.svg": ["show", "--format", "svg"],
 }
 PAGES = [ROOT / "README.md", ROOT / "docs" / "diagnostics.md"]

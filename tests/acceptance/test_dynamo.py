@@ -64,7 +64,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         job = cluster.wait(cluster.submit(script, cwd=directory), timeout_s=420)
         left = {node: cluster.processes(node) for node in cluster.node_names}
         log = job.output.read_text() if job.output.exists() else ""
-        yield Run(job, directory / "results" / f"dynamo-shared-node-{job.id}", log, left, cluster.node_names)
+        yield Run(job, directory / "results" / f"dynamo-shared-{job.id}", log, left, cluster.node_names)
 
 
 def compile_example() -> str:
