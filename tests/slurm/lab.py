@@ -56,7 +56,7 @@ class Seen:
     ports: tuple[int, ...]
     argv: tuple[str, ...]
     env: Mapping[str, str]
-    pid: int
+    cwd: str
 
     @property
     def place(self) -> Place:
@@ -268,6 +268,7 @@ class Lab:
         fault: Fault = leave_alone,
         sbatch: Sequence[str] = (),
         parents: Mapping[str, str] = NOTHING,
+        env: Mapping[str, str] = NOTHING,
         timeout_s: float = 60,
     ) -> Run:
         """Compile a job, submit it to nodes of its own, do `fault` to it, and return what it left.
@@ -278,10 +279,11 @@ class Lab:
             fault: what to do to it while it runs.
             sbatch: options on top of those in the script.
             parents: further files for the job file to extend, by name.
+            env: variables in the environment of sbatch.
             timeout_s: the job's longest life, waiting and queueing included.
         """
         with self.nodes(nodes) as names:
-            return self.run_on(names, job, fault=fault, sbatch=sbatch, parents=parents, timeout_s=timeout_s)
+            return self.run_on(names, job, fault=fault, sbatch=sbatch, parents=parents, env=env, timeout_s=timeout_s)
 
     def run_on(
         self,
@@ -291,17 +293,25 @@ class Lab:
         fault: Fault = leave_alone,
         sbatch: Sequence[str] = (),
         parents: Mapping[str, str] = NOTHING,
+        env: Mapping[str, str] = NOTHING,
         timeout_s: float = 60,
     ) -> Run:
         """The same on nodes that the scenario has borrowed itself."""
         folder = self.write(job, parents)
-        return self.submit(names, folder, self.compile(folder), sbatch).end(fault, timeout_s)
+        return self.submit(names, folder, self.compile(folder), sbatch, env).end(fault, timeout_s)
 
-    def submit(self, names: tuple[str, ...], folder: Path, script: str | Path, sbatch: Sequence[str] = ()) -> Running:
+    def submit(
+        self,
+        names: tuple[str, ...],
+        folder: Path,
+        script: str | Path,
+        sbatch: Sequence[str] = (),
+        env: Mapping[str, str] = NOTHING,
+    ) -> Running:
         """Submit a script, by its text or by its path, and return at once."""
         before = self.strangers(names)
         options = [f"--nodelist={','.join(names)}", *sbatch]
-        return Running(self, self.cluster.submit(script, cwd=folder, args=options), names, folder, before)
+        return Running(self, self.cluster.submit(script, cwd=folder, args=options, env=env), names, folder, before)
 
     def strangers(self, names: Sequence[str]) -> dict[str, frozenset[int]]:
         """Processes on these nodes that are none of the job that comes next."""
@@ -359,7 +369,7 @@ def read_seen(path: Path) -> list[Seen]:
     """Read the records of a job's processes."""
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     return [
-        Seen(row["host"], row["cuda"], tuple(sorted(row["ports"])), tuple(row["argv"]), row["env"], row["pid"])
+        Seen(row["host"], row["cuda"], tuple(sorted(row["ports"])), tuple(row["argv"]), row["env"], row["cwd"])
         for row in rows
     ]
 

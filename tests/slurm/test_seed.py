@@ -148,6 +148,36 @@ def test_hosts_that_no_two_roles_name_stay_separate(run: Run) -> None:
 # ---- What theirs cannot do -------------------------------------------------------------------------------
 
 
+def partly(lab: Lab) -> Run:
+    with lab.nodes(3) as (a, b, c):
+        roles = role("decode", f'nodes = ["{a}", "{b}"]') + role("prefill", f'nodes = ["{b}", "{c}"]')
+        return lab.run_on((a, b, c), roles + END)
+
+
+@scenario(partly)
+def test_only_the_node_that_both_roles_name_is_shared(run: Run) -> None:
+    a, b, c = run.nodes
+    assert gpus_and_ports(run.workers) == {
+        "decode": [(a, "0,1,2,3", FIRST), (b, "0,1,2,3", FIRST)],
+        "prefill": [(b, "4,5,6,7", SHIFTED), (c, "0,1,2,3", FIRST)],
+    }
+    assert as_planned(run)
+
+
+def uneven(lab: Lab) -> Run:
+    return lab.run("[job]\nnum-nodes = 3\n" + both("num-nodes = 2"), nodes=3)
+
+
+@scenario(uneven)
+def test_two_and_two_on_three_nodes_use_all_three_and_share_one(run: Run) -> None:
+    a, b, c = run.nodes
+    assert gpus_and_ports(run.workers) == {
+        "decode": [(a, "0,1,2,3", FIRST), (b, "0,1,2,3", FIRST)],
+        "prefill": [(a, "4,5,6,7", SHIFTED), (c, "0,1,2,3", FIRST)],
+    }
+    assert as_planned(run)
+
+
 def swapped(lab: Lab) -> Run:
     with lab.nodes(2) as (a, b):
         roles = role("decode", f'nodes = ["{b}"]') + role("prefill", f'nodes = ["{a}"]')
