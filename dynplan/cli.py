@@ -1,6 +1,7 @@
 """The command line: streams, files to write, and exit codes. What a command computes is elsewhere, and pure."""
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -156,6 +157,9 @@ def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None) -> No
 
 def main() -> None:
     """Run the command line."""
+    # What is imported stays to the end. The collector need not look at it again, which it does for 9 of the
+    # 101 ms of a small compile, most of that on the way out.
+    gc.freeze()
     app(prog_name="dynplan")
 
 
