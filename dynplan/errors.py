@@ -35,6 +35,7 @@ CODES: dict[str, str] = {
     "D112": "an expression without a value",
     "D113": "keys that contradict each other",
     "D114": "an environment name that cannot be used",
+    "D115": "an engine that has no preset",
     "D120": "a constraint that does not hold",
     "D121": "roles that wait for themselves",
     "D122": "a role or port that does not exist",

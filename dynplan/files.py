@@ -10,10 +10,12 @@ from typing import Any, BinaryIO
 
 from attrs import evolve
 
-from dynplan.errors import NOWHERE, Document, Finding, InputError
+from dynplan.errors import NOWHERE, Document, Finding, Findings, InputError, nearest
 from dynplan.parse import parse, parse_json
+from dynplan.source import engines
 
 STDIN = "-"
+_ENGINES = File(__file__).parent / "engines"
 _MOST_PARENTS = 50
 _MOST_BYTES = 256 * 1024 * 1024  # a plan of 10,000 nodes has a tenth of that, and /dev/zero has no end
 
@@ -47,8 +49,30 @@ def job_documents(name: str, document: Document, sets: Sequence[str], cluster: s
         cluster: the file that `--cluster` names, or an empty string.
 
     Raises:
-        InputError: D001 to D004, D101, D103 or D108.
+        InputError: D001 to D004, D101, D103, D108 or D115.
     """
+    documents = _user_documents(name, document, sets, cluster)
+    wanted = engines(documents)
+    return documents + (_presets(wanted) if wanted else [])
+
+
+def _presets(wanted: Mapping[str, str]) -> list[Document]:
+    """Return the presets of roles, each hanging below its role; `wanted` is the engine by role."""
+    files = {file.stem: file for file in sorted(_ENGINES.iterdir(), key=lambda file: file.stem)}
+    findings = Findings()
+    for role, engine in wanted.items():
+        if engine not in files:
+            near = nearest(engine, files)
+            fix = f"did you mean `{near}`?" if near else "engines: " + ", ".join(files)
+            findings.error("D115", f"there is no engine `{engine}`", ("roles", role, "engine"), help=fix)
+    findings.raise_if_errors()
+    return [
+        evolve(parse(f"engine {engine}", files[engine].read_bytes()), root=("roles", role))
+        for role, engine in wanted.items()
+    ]
+
+
+def _user_documents(name: str, document: Document, sets: Sequence[str], cluster: str) -> list[Document]:
     overrides = [parse("--set", text.encode(errors="surrogateescape")) for text in reversed(sets)]
     chain = _chain(document, File() if name == STDIN else File(name))
     files = [document for document, _ in chain]

@@ -26,25 +26,65 @@ _NAMED = frozenset({"roles", "phases", "ports", "files"})
 _SETTLED = ("extends", "vars", "phase-defaults")
 
 
+def engines(documents: Sequence[Document]) -> dict[str, str]:
+    """Return the engine of every role that names one.
+
+    Args:
+        documents: the one that wins first.
+    """
+    found: dict[str, str] = {}
+    for document in reversed(documents):
+        roles = document.data.get("roles")
+        for name, role in roles.items() if isinstance(roles, Mapping) else ():
+            engine = role.get("engine") if isinstance(role, Mapping) else None
+            if isinstance(engine, str):
+                found[name] = engine
+    return found
+
+
 def resolve(documents: Sequence[Document]) -> Data:
     """Merge documents into one set of tables in which nothing is left to inherit.
 
     Args:
-        documents: the one that wins first.
+        documents: the one that wins first; those with a `root` are the presets of roles, under all others.
 
     Raises:
         InputError: D102, D106, D123 or D124.
     """
     findings = Findings()
     merged: Data = {}
-    for document in reversed(documents):
+    for document in reversed([document for document in documents if not document.root]):
         twice = Findings()
         merged = merge(merged, _normalised(document.data, (), twice))
         findings.found += [evolve(finding, document=document) for finding in twice.found]
     findings.raise_if_errors()
+    if "roles" in merged:
+        merged["roles"] = _upon_presets(merged["roles"], [document for document in documents if document.root])
     settled = _settle(merged, findings)
     findings.raise_if_errors()
     return settled
+
+
+def _upon_presets(roles: Any, presets: Sequence[Document]) -> Any:
+    by_role = {preset.root[-1]: preset.data for preset in presets}
+    if not isinstance(roles, Mapping):
+        return roles
+    return {
+        name: _upon(by_role[name], role) if name in by_role and isinstance(role, Mapping) else role
+        for name, role in roles.items()
+    }
+
+
+def _upon(preset: Mapping[str, Any], role: Mapping[str, Any]) -> Data:
+    """Merge a role over its preset, in which every port is a table: a bare number changes its base alone."""
+    ports = role.get("ports")
+    if not isinstance(ports, Mapping):
+        return merge(preset, role)
+    bases = {
+        name: port if isinstance(port, Mapping) or name not in preset.get("ports", {}) else {"base": port}
+        for name, port in ports.items()
+    }
+    return merge(preset, {**role, "ports": bases})
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Data:

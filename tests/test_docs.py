@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
+from dynplan.files import job_documents
 from dynplan.parse import parse
 from dynplan.planner import plan
 from dynplan.read import read
@@ -56,7 +57,9 @@ def test_toml_in_the_pages_is_a_job_that_compiles_or_says_that_it_is_a_part(fenc
     if fence.info == "toml fragment":
         return
     assert fence.info == "toml"
-    assert script(plan(read(resolve([document]))), "dynplan", defaultdict(str)).startswith("#!/bin/bash\n")
+    assert script(
+        plan(read(resolve(job_documents(document.name, document, (), "")))), "dynplan", defaultdict(str)
+    ).startswith("#!/bin/bash\n")
 
 
 @pytest.mark.parametrize("fence", of("text"))
