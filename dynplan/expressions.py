@@ -5,14 +5,15 @@ from collections.abc import Iterable
 from dynplan.errors import Findings
 from dynplan.expr import ExprError, evaluate
 from dynplan.facts import Scope, expression_lookup
-from dynplan.model import Job, Plan, Probe, Role, Task, Worker
+from dynplan.model import Job, Plan, Probe, Role, Task, Worker, texts_of
 from dynplan.template import refs
 
 
 def texts(job: Job, role: Role) -> Iterable[str]:
     """Yield every template that a role's tasks fill: its launch, its probes, the job's environment."""
     launch = role.launch
-    yield from (*launch.command, *launch.leader_args, *launch.follower_args, launch.workdir, role.metrics)
+    yield from (launch.workdir, role.metrics)
+    yield from texts_of((*launch.command, *launch.leader_args, *launch.follower_args))
     for _, value in (*job.cluster.env, *job.env, *launch.env, *launch.srun):
         yield value
     for probe in (*role.ready, *role.alive):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dynplan.errors import Findings, Path, nearest
 from dynplan.expr import ExprError, evaluate
@@ -22,6 +22,9 @@ PHASE_FACTS = ("phase.name", "phase.dir")
 # Of another role: facts of its first worker, and lists over all of its workers.
 ROLE_FACTS = ("host", "ip", "hosts", "ips", "workers")
 ROLE_PORT_FACTS = ("port", "url", "urls", "endpoints")
+# Of the worker that words in `each` are repeated for: facts of its leader.
+IT_FACTS = ("host", "ip", "node", "worker")
+IT_PORT_FACTS = ("port", "url", "endpoint")
 
 _TEMPLATE_KEYS = [
     "command",
@@ -42,31 +45,37 @@ _PROBE_KEYS = ("path", "post", "command")
 
 @frozen(eq=False, repr=False)
 class Scope(Record):
-    """Where a template stands: below a role, below a phase, or for all of them (both None)."""
+    """Where a template stands: below a role, below a phase, or for all of them (both None).
+
+    `it` is the role that the template is repeated for; `file` is for the text of a file.
+    """
 
     job: Job
     role: Role | None = None
     phase: str | None = None
+    it: Role | None = None
+    file: bool = False
 
     def names(self) -> list[str]:
         """Return every placeholder that may be used here, for suggestions and for the check."""
         names = [*RUN_FACTS]
+        names += [] if self.file else [f"file.{file.name}" for file in self.job.files]
         names += TASK_FACTS if self.role else ()
         names += PHASE_FACTS if self.phase else ()
         for port in self.role.ports if self.role else ():
             names += _port_names(f"port.{port.name}") + _port_names(f"leader.port.{port.name}")
         for role in self.job.roles:
             names += _role_names(role)
-        return names
+        return names + (_it_names(self.it) if self.it else [])
 
 
 def check_templates(job: Job, findings: Findings) -> None:
     """Report every placeholder of a job that names nothing (D123), cannot be (D124) or is no number."""
-    known: dict[str | None, frozenset[str]] = {}
+    known: dict[object, frozenset[str]] = {}
     for text, path, scope in _templates(job):
         if "{" not in text:
             continue
-        key = scope.role.name if scope.role else scope.phase and "phases"
+        key = (scope.role and scope.role.name, scope.phase is None, scope.it and scope.it.name, scope.file)
         if key not in known:
             known[key] = frozenset(scope.names())
         _check(text, path, scope, known[key], findings)
@@ -119,6 +128,8 @@ def _templates(job: Job) -> Iterator[tuple[str, Path, Scope]]:
     anywhere = Scope(job)
     yield from _strings(_below(tables.get("job"), "env"), ("job", "env"), anywhere)
     yield from _strings(_below(tables.get("cluster"), "env"), ("cluster", "env"), anywhere)
+    for file in job.files:
+        yield file.content, ("files", file.name, "content"), Scope(job, file=True)
     for role in job.roles:
         yield from _owner(tables["roles"][role.name], ("roles", role.name), Scope(job, role=role))
     for phase in job.phases:
@@ -143,6 +154,10 @@ def _owner(table: Any, path: Path, scope: Scope) -> Iterator[tuple[str, Path, Sc
 def _strings(value: Any, path: Path, scope: Scope) -> Iterator[tuple[str, Path, Scope]]:
     if isinstance(value, str):
         yield value, path, scope
+    elif isinstance(value, Mapping) and isinstance(path[-1], int) and "each" in value:
+        for it in scope.job.roles:  # none of that name has been reported
+            if it.name == value["each"]:
+                yield from _strings(value.get("args"), (*path, "args"), evolve(scope, it=it))
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _strings(item, (*path, key), scope)
@@ -153,6 +168,13 @@ def _strings(value: Any, path: Path, scope: Scope) -> Iterator[tuple[str, Path, 
 
 def _port_names(stem: str) -> list[str]:
     return [stem, f"{stem}.last"]
+
+
+def _it_names(role: Role) -> list[str]:
+    names = [f"it.{fact}" for fact in IT_FACTS]
+    for port in role.ports:
+        names += [f"it.{fact}.{port.name}" for fact in IT_PORT_FACTS] + [f"it.port.{port.name}.last"]
+    return names
 
 
 def _role_names(role: Role) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dynplan.expressions import expressions, texts, value
 from dynplan.facts import Scope
-from dynplan.model import Block, Phase, Plan, Task, Worker
+from dynplan.model import Block, Phase, Plan, Task, TextFile, Worker, texts_of
 from dynplan.template import Part, Ref, fill, refs
 
 
@@ -18,13 +18,13 @@ class Folding:
         self.workers = workers
         self.node = node
         self.spans_nodes = any(len(worker.tasks) > 1 for worker in workers)
-        self.found: dict[Ref, Part | None] = {}
+        self.found: dict[Ref, Part | tuple[Part, ...] | None] = {}
 
     def fill(self, text: str) -> str:
         """Return a template with its constants filled in."""
         return fill(text, self._value)
 
-    def _value(self, ref: Ref) -> Part | None:
+    def _value(self, ref: Ref) -> Part | tuple[Part, ...] | None:
         if ref not in self.found:
             self.found[ref] = self._expression(ref) if ref.expression else self._name(ref.name)
         return self.found[ref]
@@ -41,12 +41,14 @@ class Folding:
         same = _same(map(str, numbers))
         return same if same is not None else Ref(f"expr.{expressions(job, role).index(ref.expression)}")
 
-    def _name(self, name: str) -> Part | None:
+    def _name(self, name: str) -> Part | tuple[Part, ...] | None:
         if name == "job.name":
             # A `$` before another placeholder would read as a variable of the shell; the run knows the name too.
             return None if self.plan.job.name.endswith("$") else self.plan.job.name
         if name.startswith("role."):
             return self._of_role(name)
+        if name.startswith("file."):
+            return self._path(name.removeprefix("file."))
         if self.node is not None and name == "node":
             return str(self.node)
         if self.scope.role is None:
@@ -54,6 +56,12 @@ class Folding:
         if name.startswith(("port.", "leader.port.")):
             return self._port(name)
         return _same(_fact(name, worker, task, len(self.workers)) for worker in self.workers for task in worker.tasks)
+
+    def _path(self, name: str) -> tuple[Part, ...]:
+        """Return the path of a file; one that differs from node to node lies in a folder of the node's name."""
+        file = next(file for file in self.plan.job.files if file.name == name)
+        where = (Ref("job.dir"), "/files/")
+        return (*where, Ref("host"), f"/{name}") if differs_by_node(file) else (*where, name)
 
     def _of_role(self, name: str) -> str | None:
         """Return what the plan knows of another role: its count, and ports of its first worker."""
@@ -88,6 +96,11 @@ class Folding:
         return Ref(f"leader.{plain}" if of_leader and self.spans_nodes else plain)
 
 
+def differs_by_node(file: TextFile) -> bool:
+    """Tell whether a file names a fact of the node it is for."""
+    return any(ref.name in ("host", "ip", "node") for ref in refs(file.content))
+
+
 def run_time_facts(plan: Plan) -> list[str]:
     """Return the facts of other roles that templates still name when the job starts, sorted."""
     found: set[str] = set()
@@ -107,11 +120,13 @@ def _templates(plan: Plan) -> Iterator[tuple[Folding, str]]:
         folding = Folding(plan, Scope(plan.job, phase=phase.name), node=0)
         for text in _phase_texts(phase):
             yield folding, text
+    for file in plan.job.files:
+        yield Folding(plan, Scope(plan.job)), file.content
 
 
 def _phase_texts(phase: Phase) -> Iterable[str]:
     launch = phase.launch
-    yield from (*launch.command, *phase.setup, *phase.after_command, launch.workdir)
+    yield from (*texts_of(launch.command), *phase.setup, *phase.after_command, launch.workdir)
     yield from (text for _, text in (*launch.env, *launch.srun))
 
 

@@ -5,7 +5,7 @@ Everything is frozen. A `Job` and a `Cluster` come from `dynplan.read`, a `Plan`
 *template* may hold placeholders (`dynplan.template`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from attrs import frozen
@@ -15,7 +15,27 @@ from dynplan.record import Record
 
 Tables = Mapping[str, Any]  # TOML tables, merged and resolved; never changed once read
 Pairs = tuple[tuple[str, str], ...]  # NAME, template
-Words = tuple[str, ...]  # templates, one per word of a command line
+
+
+@frozen(eq=False, repr=False)
+class Each(Record):
+    """Words of a command line, templates, that stand once for every worker of `role`; `{it.*}` are its facts."""
+
+    role: str
+    words: tuple[str, ...]
+
+
+Words = tuple[str | Each, ...]  # templates, one per word of a command line
+Texts = tuple[str, ...]  # the same where no words are repeated
+
+
+def texts_of(words: Words) -> Iterator[str]:
+    """Yield every template of a command line, the repeated ones once."""
+    for word in words:
+        if isinstance(word, Each):
+            yield from word.words
+        else:
+            yield word
 
 
 @frozen(eq=False, repr=False)
@@ -86,7 +106,7 @@ class Probe(Record):
     body: str = ""
     post: str = ""
     regex: str = ""
-    command: Words = ()
+    command: Texts = ()
     everywhere: bool = False
     interval_s: int = 10
     failures: int = 3
@@ -173,11 +193,19 @@ class Phase(Record):
     name: str
     on: str
     launch: Launch
-    setup: Words
-    after_command: Words
+    setup: Texts
+    after_command: Texts
     timeout_s: int
     health_check: bool
     continue_on_failure: bool
+
+
+@frozen(eq=False, repr=False)
+class TextFile(Record):
+    """A file that tasks find in the job's directory: its name, and its text, a template."""
+
+    name: str
+    content: str
 
 
 @frozen(eq=False, repr=False)
@@ -198,6 +226,7 @@ class Job(Record):
     sbatch: tuple[tuple[str, str | int | bool], ...]
     roles: tuple[Role, ...]
     phases: tuple[Phase, ...]
+    files: tuple[TextFile, ...]
     cluster: Cluster
     tables: Tables
 

@@ -6,7 +6,7 @@ script meets nothing but what runs there.
 
 from collections.abc import Callable, Iterator
 
-from dynplan.model import Plan, Probe
+from dynplan.model import Each, Plan, Probe
 
 Needed = Callable[[Plan], bool]
 
@@ -77,9 +77,17 @@ def _followers(plan: Plan) -> bool:
     return any(len(worker.tasks) > 1 for worker in plan.workers)
 
 
+def _repeats(plan: Plan) -> bool:
+    """Tell whether a command line has words that stand once for every worker of a role."""
+    launches = [*(role.launch for role in plan.job.roles), *(phase.launch for phase in plan.job.phases)]
+    lines = ((*launch.command, *launch.leader_args, *launch.follower_args) for launch in launches)
+    return any(isinstance(word, Each) for line in lines for word in line)
+
+
 PIECES: tuple[tuple[str, Needed], ...] = (
     ("head", _always),
     ("plan", _always),
+    ("each", _repeats),
     ("watch", _always),
     ("ask-tcp", _asks("tcp")),
     ("ask-http", _asks("http")),
@@ -96,6 +104,7 @@ PIECES: tuple[tuple[str, Needed], ...] = (
     ("preflight", _always),
     ("name-address", lambda plan: not _interface(plan)),
     ("interface-address", _interface),
+    ("files", lambda plan: bool(plan.job.files)),
     ("metrics", _metrics),
     ("stagger", _staggers),
     ("health", _checks_health),

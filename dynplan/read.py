@@ -1,6 +1,7 @@
 """Read resolved tables as a `Job`: types, ranges, references, and nothing about placement."""
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dynplan.errors import Findings, nearest
@@ -8,6 +9,7 @@ from dynplan.expr import ExprError, compare, evaluate
 from dynplan.facts import check_templates
 from dynplan.hostlist import expand
 from dynplan.model import Container, Job, Launch, Phase, Role, Size, Stop, Tables
+from dynplan.readfile import read_files
 from dynplan.readport import read_ports
 from dynplan.readprobe import read_probes, read_ready
 from dynplan.settle import settle
@@ -17,6 +19,7 @@ from dynplan.table import LARGEST, Table, name_of
 from dynplan.words import (
     args_words,
     check_env_name,
+    command_texts,
     command_words,
     env_pairs,
     extra_words,
@@ -37,12 +40,12 @@ def read(tables: Tables) -> Job:
     """
     findings = Findings()
     top = Table(tables, (), findings)
-    top.unsupported("files")
     cluster = read_cluster(top.table("cluster"))
     job = top.table("job")
     hosts = _hosts(job, "nodes")
     roles = _roles(top)
     phases = _phases(top)
+    files = read_files(top)
     found = Job(
         name=_job_name(job),
         num_nodes=_num_nodes(job),
@@ -53,8 +56,9 @@ def read(tables: Tables) -> Job:
         sbatch=sbatch_options(job.table("sbatch")),
         roles=roles,
         phases=phases,
+        files=files,
         cluster=cluster,
-        tables=settle(tables, _job_name(job), hosts, roles),
+        tables=settle(tables, _job_name(job), hosts, roles, files),
     )
     _check_constraints(job, top.table("roles"))
     _ = "cluster" in job, "container" in job  # read by the command line and by the roles
@@ -133,7 +137,8 @@ def _roles(top: Table) -> tuple[Role, ...]:
 
 def _role(name: str, table: Table, container: Any) -> Role:
     _check_name(name, "role", table)
-    table.unsupported("engine", "mpi")
+    table.unsupported("mpi")
+    table.line("engine")  # a preset, merged under this table before it came here
     if table.choice("launch", ("per-node", "per-gpu"), "per-node") == "per-gpu":
         table.bad("launch", '`launch = "per-gpu"` is not supported yet', code="D105")
     ready, timeout = read_ready(table)
@@ -266,7 +271,8 @@ def _launch(table: Table, container: Any) -> Launch:
             help='set it: `command = ["program", "word"]`',
         )
     more = args_words(table.table("args")) + extra_words(table, "extra-args")
-    if more and isinstance(table.get("command"), str):
+    leader, follower = extra_words(table, "leader-args"), extra_words(table, "follower-args")
+    if isinstance(table.get("command"), str) and (more or leader or follower):
         command = ("bash", "-c", f'{command[-1]} "$@"', "bash")
     unset = tuple(
         name
@@ -276,8 +282,8 @@ def _launch(table: Table, container: Any) -> Launch:
     cpus = table.count("cpus-per-task") if table.path[0] == "roles" else None
     return Launch(
         command=command + more,
-        leader_args=extra_words(table, "leader-args"),
-        follower_args=extra_words(table, "follower-args"),
+        leader_args=leader,
+        follower_args=follower,
         env=env_pairs(table.table("env")),
         unset=unset,
         workdir=table.text("workdir"),
@@ -324,7 +330,7 @@ def _phase(name: str, table: Table, container: Any) -> Phase:
 
 
 def _optional_command(table: Table, key: str) -> tuple[str, ...]:
-    return command_words(table, key) if key in table else ()
+    return command_texts(table, key) if key in table else ()
 
 
 def _check_constraints(job: Table, roles: Table) -> None:
@@ -363,8 +369,21 @@ def _check_references(job: Job, findings: Findings) -> None:
     for phase in job.phases:
         if phase.on:
             _check_role_name(phase.on, names, ("phases", phase.name, "on"), findings)
+    for kind in ("roles", "phases"):
+        for owner, table in job.tables.get(kind, {}).items():
+            for path, name in _repeated(table, (kind, owner)):
+                _check_role_name(name, names, path, findings)
     _check_cycles(job, "after", findings)
     _check_cycles(job, "place", findings)
+
+
+def _repeated(table: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield the roles that the command lines of a role or phase are repeated for."""
+    for key in ("command", "extra-args", "leader-args", "follower-args"):
+        value = table.get(key) if isinstance(table, Mapping) else None
+        for index, item in enumerate(value if isinstance(value, list) else []):
+            if isinstance(item, Mapping) and isinstance(item.get("each"), str):
+                yield (*path, key, index, "each"), item["each"]
 
 
 def _check_role_name(name: str, names: list[str], path: tuple[str | int, ...], findings: Findings) -> None:

@@ -8,7 +8,7 @@ from attrs import evolve
 from dynplan.errors import nearest
 from dynplan.model import Probe
 from dynplan.table import Table, name_of, scalar
-from dynplan.words import command_words, compact_json
+from dynplan.words import command_texts, compact_json
 
 READY_TIMEOUT_S = 3600  # engines load for tens of minutes; recipes in the field raise 30 min to hours
 _STATUS = re.compile(r"[1-5](\d\d|xx)")
@@ -55,7 +55,7 @@ def _read_kind(table: Table, role: Table, everywhere: bool) -> Probe:
     if "log" in table:
         return Probe("log", regex=table.line("log"), everywhere=everywhere)
     if "command" in table:
-        return Probe("command", command=command_words(table, "command"), everywhere=everywhere)
+        return Probe("command", command=command_texts(table, "command"), everywhere=everywhere)
     return _network(table, role, everywhere)
 
 

@@ -5,13 +5,14 @@ as they are. The script grows with the number of different layouts, not with the
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 
 from dynplan.directives import directives
 from dynplan.errors import Finding, InputError
 from dynplan.expressions import expressions, value
 from dynplan.facts import Scope
-from dynplan.fold import Folding, run_time_facts
-from dynplan.model import Launch, Pairs, Phase, Plan, Probe, Role, Task, Words, Worker
+from dynplan.fold import Folding, differs_by_node, run_time_facts
+from dynplan.model import Each, Launch, Pairs, Phase, Plan, Probe, Role, Task, Texts, Words, Worker, texts_of
 from dynplan.pieces import needed
 from dynplan.quote import word
 from dynplan.rows import Column, Group, Row, Shape, cell, groups
@@ -71,6 +72,8 @@ def _functions(plan: Plan) -> Iterator[str]:
     for phase in job.phases:
         lines = _phase(plan, phase, last=phase is job.phases[-1])
         yield _function(f"phase_{phase.name}", f"# phase {phase.name}", lines)
+    if job.files:
+        yield _function("files", "# files", _files(plan))
 
 
 def _function(name: str, comment: str, lines: Iterable[str]) -> str:
@@ -92,6 +95,8 @@ def _job(plan: Plan, last_stage: int) -> Iterator[str]:
         traits.append("has_hosts=yes")
     if any(len(worker.tasks) > 1 for worker in plan.workers):
         traits.append("has_followers=yes")
+    if job.files:
+        traits.append("has_files=yes")
     yield " ".join(traits)
     if job.cluster.gpu_request == "none" or not any(role.size.gpus for role in job.roles):
         yield f"all_gpus={word(','.join(map(str, range(gpus))))}"
@@ -250,13 +255,28 @@ def _launch(launch: Launch, folding: Folding, plan: Plan) -> Iterator[str]:
     yield from _array("env", [*launch.unset, *_pairs(launch.env, folding)], add=True)
     if launch.workdir:
         yield f"workdir={word(folding.fill(launch.workdir))}"
-    yield from _array("command", [folding.fill(text) for text in _in_container(launch, plan) + launch.command])
-    yield from _array("leader_args", [folding.fill(text) for text in launch.leader_args])
-    yield from _array("follower_args", [folding.fill(text) for text in launch.follower_args])
+    yield from _words("command", (*_in_container(launch, plan), *launch.command), folding)
+    yield from _words("leader_args", launch.leader_args, folding)
+    yield from _words("follower_args", launch.follower_args, folding)
     yield from _array("srun", [folding.fill(text) for text in _srun_words(launch, plan)])
 
 
-def _in_container(launch: Launch, plan: Plan) -> Words:
+def _words(name: str, words: Words, folding: Folding) -> Iterator[str]:
+    """Write the words of a command line; `each` adds those that stand once for every worker of a role."""
+    add = False
+    for repeated, run in groupby(words, key=lambda item: isinstance(item, Each)):
+        if repeated:
+            yield from (_each(name, item, folding) for item in run if isinstance(item, Each))
+        else:
+            yield from _array(name, [folding.fill(text) for text in texts_of(tuple(run))], add=add)
+        add = True
+
+
+def _each(name: str, item: Each, folding: Folding) -> str:
+    return " ".join(["each", name, item.role, *(word(folding.fill(text)) for text in item.words)])
+
+
+def _in_container(launch: Launch, plan: Plan) -> Texts:
     """Return the words before a command that run it in apptainer; pyxis is an option of srun."""
     box = launch.container
     if box is None or plan.job.cluster.container_runtime != "apptainer":
@@ -266,7 +286,7 @@ def _in_container(launch: Launch, plan: Plan) -> Words:
     return ("apptainer", "exec", "--nv", *binds, *inside, box.image)
 
 
-def _srun_words(launch: Launch, plan: Plan) -> Words:
+def _srun_words(launch: Launch, plan: Plan) -> Texts:
     """Return further words of a role's srun: the site's, the role's, and the container's."""
     options = dict(plan.job.cluster.srun) | dict(launch.srun)
     box = launch.container
@@ -293,10 +313,10 @@ def _container_paths(plan: Plan) -> list[str]:
     return [path for path in found if "{" not in path]
 
 
-def _probe(traits: Words, probe: Probe, folding: Folding) -> Iterator[str]:
+def _probe(traits: Texts, probe: Probe, folding: Folding) -> Iterator[str]:
     match probe.kind:
         case "tcp":
-            words: Words = (folding.fill(f"{{port.{probe.port}}}"),)
+            words: Texts = (folding.fill(f"{{port.{probe.port}}}"),)
         case "http":
             words = (folding.fill(f"{{port.{probe.port}}}"), folding.fill(probe.path), *_http_words(probe, folding))
         case "log":
@@ -329,6 +349,12 @@ def _phase(plan: Plan, phase: Phase, *, last: bool) -> Iterator[str]:
     yield from _array("setup", [folding.fill(text) for text in phase.setup])
     if not last:
         yield from _array("after_command", [folding.fill(text) for text in phase.after_command])
+
+
+def _files(plan: Plan) -> Iterator[str]:
+    for file in plan.job.files:
+        where = "file_by_node" if differs_by_node(file) else "file"
+        yield f"{where} {file.name} {word(Folding(plan, Scope(plan.job)).fill(file.content))}"
 
 
 def _phase_node(plan: Plan, phase: Phase) -> int:

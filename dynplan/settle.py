@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynplan.errors import Findings
-from dynplan.model import Port, Role, Tables
+from dynplan.model import Port, Role, Tables, TextFile
 from dynplan.words import compact_json
 
 
-def settle(tables: Tables, name: str, hosts: tuple[str, ...], roles: tuple[Role, ...]) -> Tables:
+def settle(
+    tables: Tables, name: str, hosts: tuple[str, ...], roles: tuple[Role, ...], files: tuple[TextFile, ...]
+) -> Tables:
     """Return the tables with the job's name set, every expression worked out and every host list written out.
 
     Args:
@@ -20,6 +22,7 @@ def settle(tables: Tables, name: str, hosts: tuple[str, ...], roles: tuple[Role,
         name: the job's name, whether the tables set it or not.
         hosts: the job's hosts.
         roles: what was read from `tables["roles"]`.
+        files: what was read from `tables["files"]`.
     """
     job = {key: value for key, value in _table(tables.get("job")).items() if key != "name"}
     phases = _table(tables.get("phases"))
@@ -28,6 +31,7 @@ def settle(tables: Tables, name: str, hosts: tuple[str, ...], roles: tuple[Role,
         "roles": {role.name: _role(_table(tables["roles"][role.name]), role) for role in roles},
         **({"cluster": tables["cluster"]} if tables.get("cluster") else {}),
         **({"phases": {at: _with_words(_table(phase)) for at, phase in phases.items()}} if phases else {}),
+        **({"files": {file.name: {"content": file.content} for file in files}} if files else {}),
     }
 
 

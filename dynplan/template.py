@@ -72,11 +72,11 @@ def shell_clash(parts: Iterable[Part]) -> bool:
     )
 
 
-def fill(text: str, value: Callable[[Ref], Part | None]) -> str:
-    """Replace the placeholders whose value is known, by text or by another placeholder; the others stay."""
+def fill(text: str, value: Callable[[Ref], Part | tuple[Part, ...] | None]) -> str:
+    """Replace the placeholders whose value is known, by text, by another placeholder or by several parts."""
     if "{" not in text:
         return text
-    return unparse(_known(part, value) for part in parse(text))
+    return unparse(found for part in parse(text) for found in _known(part, value))
 
 
 def refs(text: str) -> tuple[Ref, ...]:
@@ -89,11 +89,13 @@ def literal(text: str) -> str:
     return unparse((text,)) if text else ""
 
 
-def _known(part: Part, value: Callable[[Ref], Part | None]) -> Part:
+def _known(part: Part, value: Callable[[Ref], Part | tuple[Part, ...] | None]) -> tuple[Part, ...]:
     if isinstance(part, str):
-        return part
+        return (part,)
     found = value(part)
-    return part if found is None else found
+    if isinstance(found, tuple):
+        return found
+    return (part if found is None else found,)
 
 
 def _merge(parts: Iterable[Part]) -> list[Part]:

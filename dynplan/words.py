@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynplan.errors import Findings, Path
-from dynplan.model import Pairs, Words
+from dynplan.model import Each, Pairs, Texts, Words
 from dynplan.table import Table, kind, name_of, plain, scalar
 from dynplan.template import literal
 
+_EACH = 'repeated words look like `{ each = "prefill", args = ["--url", "{it.url.http}"] }`'
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # bash computes these itself or keeps them read-only: a value given to them would not arrive.
 _BASH_OWN = frozenset(
@@ -49,7 +50,7 @@ _BASH_OWN = frozenset(
 )
 
 
-def args_words(table: Table) -> Words:
+def args_words(table: Table) -> Texts:
     """Render an `args` table as words."""
     words: list[str] = []
     for key, value in table.data.items():
@@ -58,7 +59,7 @@ def args_words(table: Table) -> Words:
     return tuple(words)
 
 
-def _arg(key: str, value: Any, table: Table) -> Words:
+def _arg(key: str, value: Any, table: Table) -> Texts:
     path = table.at(key)
     flag = literal(f"--{plain(key, path, table.findings)}")
     if not key:
@@ -108,24 +109,43 @@ def command_words(table: Table, key: str) -> Words:
     return words
 
 
+def command_texts(table: Table, key: str) -> Texts:
+    """Read a command in which nothing is repeated."""
+    words = command_words(table, key)
+    if any(isinstance(word, Each) for word in words):
+        table.bad(key, f"{name_of(table.at(key))} cannot repeat words with `each`", "write a string for bash")
+    return tuple(word for word in words if isinstance(word, str))
+
+
 def word_list(table: Table, key: str) -> Words:
-    """Read an array of words; items `{ each = ... }` are refused by name."""
+    """Read an array of words; an item `{ each = "ROLE", args = [...] }` is repeated for every worker."""
     value = table.get(key)
     if value is None:
         return ()
     if not isinstance(value, list):
         table.wrong(table.at(key), "a string or a list of words", value)
         return ()
-    words: list[str] = []
+    words: list[str | Each] = []
     for index, item in enumerate(value):
         path = table.at(key, index)
         if isinstance(item, Mapping):
-            table.findings.error("D105", "`each` is not supported yet", path)
+            words.append(_each(Table(item, path, table.findings)))
         elif (text := scalar(item)) is None:
             table.wrong(path, "a word", item)
         else:
             words.append(plain(text, path, table.findings))
     return tuple(words)
+
+
+def _each(table: Table) -> Each:
+    role, words = table.text("each"), word_list(table, "args")
+    for key in ("each", "args"):
+        if key not in table:
+            table.findings.error("D103", f"{name_of(table.path)} needs `{key}`", table.path, help=_EACH)
+    if any(isinstance(word, Each) for word in words):
+        table.bad("args", f"{name_of(table.at('args'))} cannot repeat words inside repeated words")
+    table.close()
+    return Each(role, tuple(word for word in words if isinstance(word, str)))
 
 
 def extra_words(table: Table, key: str) -> Words:

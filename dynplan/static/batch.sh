@@ -243,6 +243,7 @@ for role in "${roles[@]}"; do
 done
 { printf '%s\n]\n' "$plan" >"$dir/plan.toml" && printf '%s]\n}}\n' "$endpoints" >"$dir/endpoints.json" &&
 	printf '[%s]\n' "$scrape" >"$dir/prometheus.json"; } || fail "74 cannot write in $dir"
+[[ -z $has_files ]] || files
 
 # ---- 4. roles ----
 start_roles

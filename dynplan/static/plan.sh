@@ -55,7 +55,7 @@ fill() { # TEMPLATE -> filled
 			filled+=${row[$name]-${fact[$name]}} rest=${rest#*'}'}
 		else
 			filled+='{'
-			[[ $text == *'$' || $rest != '{'* ]] || rest=${rest:1}
+			[[ $text == *'$' || $rest != '{'* ]] || filled+=$brace rest=${rest:1}
 		fi
 	done
 	filled+=$rest

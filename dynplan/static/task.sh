@@ -112,7 +112,7 @@ strays() { # known by the environment that they inherited
 }
 
 task_main() {
-	local mark visible who log log_in='' child='' status=0 how stopping='' released='' heard='' exports=()
+	local repeating=yes mark visible who log log_in='' child='' status=0 how stopping='' released='' heard='' exports=()
 	trap on_signal TERM INT HUP
 	load "$part"
 	find_task "$SLURM_PROCID"
