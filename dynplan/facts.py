@@ -127,7 +127,8 @@ def _templates(job: Job) -> Iterator[tuple[str, Path, Scope]]:
     tables = job.tables
     anywhere = Scope(job)
     yield from _strings(_below(tables.get("job"), "env"), ("job", "env"), anywhere)
-    yield from _strings(_below(tables.get("cluster"), "env"), ("cluster", "env"), anywhere)
+    for key in ("env", "srun"):
+        yield from _strings(_below(tables.get("cluster"), key), ("cluster", key), anywhere)
     for file in job.files:
         yield file.content, ("files", file.name, "content"), Scope(job, file=True)
     for role in job.roles:
@@ -149,6 +150,15 @@ def _owner(table: Any, path: Path, scope: Scope) -> Iterator[tuple[str, Path, Sc
             where = (*path, key, index) if isinstance(probes, list) else (*path, key)
             for part in _PROBE_KEYS:
                 yield from _strings(_below(probe, part), (*where, part), scope)
+    yield from _inherited_container(_below(table, "container"), scope)
+
+
+def _inherited_container(own: Any, scope: Scope) -> Iterator[tuple[str, Path, Scope]]:
+    """Yield what a role or phase takes from the job's container: each must be able to fill it."""
+    default = _below(scope.job.tables.get("job"), "container")
+    for key, value in default.items() if isinstance(default, Mapping) and own is not False else ():
+        if _below(own, key) is None:
+            yield from _strings(value, ("job", "container", key), scope)
 
 
 def _strings(value: Any, path: Path, scope: Scope) -> Iterator[tuple[str, Path, Scope]]:

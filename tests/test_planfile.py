@@ -60,3 +60,20 @@ def test_an_owner_that_is_no_table_is_wrong_input(kind: str, value: str) -> None
             f"{kind}.odd = {value}\n[roles.good]\ncommand = ['x']\n" if kind == "phases" else f"roles.odd = {value}"
         )
     assert "must be a table" in caught.value.findings[0].message
+
+
+def test_a_container_of_the_job_names_only_what_every_role_in_it_has() -> None:
+    job = '[job.container]\nimage = "i:{port.http}"\n[roles.a]\ncommand = ["a"]\nports = { http = 80 }\n'
+    planned(job)
+    planned(job + '[roles.b]\ncommand = ["b"]\ncontainer = { image = "own" }\n')
+    planned(job + '[roles.b]\ncommand = ["b"]\ncontainer = false\n')
+    with pytest.raises(InputError) as caught:
+        planned(job + '[roles.b]\ncommand = ["b"]\n')
+    assert [finding.path for finding in caught.value.findings] == [("job", "container", "image")]
+
+
+@pytest.mark.parametrize("table", ["job.env", "cluster.env", "cluster.srun"])
+def test_what_every_process_gets_names_nothing_of_one_role(table: str) -> None:
+    with pytest.raises(InputError) as caught:
+        planned(f'[{table}]\nx = "{{port.http}}"\n[roles.a]\ncommand = ["a"]\nports = {{ http = 80 }}\n')
+    assert [finding.path for finding in caught.value.findings] == [(*table.split("."), "x")]
