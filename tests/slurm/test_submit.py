@@ -144,6 +144,34 @@ def test_a_script_outside_of_any_job_says_how_to_start_it(run: Session) -> None:
     assert not (run.folder / "out").exists()
 
 
+def interrupted(lab: Lab) -> Session:
+    long = "sed 's/sleep 0.2/sleep 600/' job.sbatch >long.sbatch"
+    return in_allocation(lab, f"{long}; timeout --foreground --preserve-status -s INT 4 bash long.sbatch; echo code $?")
+
+
+@scenario(interrupted)
+def test_ctrl_c_ends_a_script_in_an_allocation_in_order(run: Session) -> None:
+    assert "dynplan: FAILED: INT\n" in run.output
+    assert "code 130\n" in run.output
+    assert (run.folder / "out" / "failure-marker.txt").is_file()
+    assert run.left == {}
+
+
+def with_options(lab: Lab) -> Run:
+    """Options whose leftovers in the environment srun would take for its own."""
+    options = ["--export=NONE", "--ntasks-per-node=2", "--cpus-per-task=3", "--gpu-bind=none", "--hint=nomultithread"]
+    return lab.run(JOB, nodes=1, sbatch=options)
+
+
+@scenario(with_options)
+def test_what_a_user_adds_at_submission_does_not_reach_the_steps(run: Run) -> None:
+    assert [(record.cuda, record.ports) for _, record in sorted(run.workers.items())] == [
+        ("0,1,2,3", (9090,)),
+        ("4,5,6,7", (9091,)),
+    ]
+    assert succeeded(run)
+
+
 def requeued(lab: Lab) -> Run:
     """A requeue in the middle of a phase; the second time the phase is short."""
     job = JOB.replace("sleep 0.2", "[[ -n ${SLURM_RESTART_COUNT-} ]] || sleep 60") + "[job.sbatch]\nrequeue = true\n"
