@@ -8,7 +8,7 @@ from attrs import frozen
 from dynplan.claim import Claim, NodeClaim, TaskClaim, WorkerClaim
 from dynplan.errors import Findings
 
-_MOST_GPUS = 64  # more on one node: whether another arrangement crosses fewer groups is not searched for
+_MOST_GPUS = 32  # more on one node: whether another arrangement crosses fewer groups is not searched for
 
 Groups = tuple[tuple[int, ...], ...]
 Holding = tuple[WorkerClaim, TaskClaim]

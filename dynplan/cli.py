@@ -173,7 +173,13 @@ def _planned(name: str, document: Document, sets: Sequence[str] | None, cluster:
     if name == STDIN == cluster:
         raise typer.BadParameter("standard input can be read once, for the job or for the cluster")
     inputs[:] = job_documents(name, document, sets or (), cluster)
-    return make_plan(read(resolve(inputs)))
+    tables = resolve(inputs)
+    try:
+        return make_plan(read(tables))
+    except InputError as problem:
+        from dynplan.advice import advised  # most jobs plan
+
+        raise advised(tables, problem) from None
 
 
 def _job(name: str, sets: Sequence[str] | None, cluster: str, inputs: Inputs) -> Plan:

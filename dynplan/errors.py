@@ -52,6 +52,7 @@ CODES: dict[str, str] = {
     "D209": "more workers on a node than fit",
     "D210": "GPUs on nodes that have none left",
     "D211": "hosts and `num-nodes` that do not agree",
+    "D212": "more nodes or tasks than a job can have",
     "D301": "a port that finds no free number",
     "D302": "a port past the end of the port numbers",
     "D303": "a fixed port that something else holds",

@@ -40,6 +40,15 @@ def evaluate(text: str, lookup: Lookup) -> int:
     return value
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Return the names in an expression, each once; none where it is no expression."""
+    try:
+        tokens = _tokens(text)[::-1]
+    except ExprError:
+        return ()
+    return tuple(dict.fromkeys(token for token in tokens if token[0].isalpha() or token[0] == "_"))
+
+
 def compare(text: str, lookup: Lookup) -> tuple[bool, int, int]:
     """Return whether a comparison holds, and the value of either side.
 

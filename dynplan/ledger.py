@@ -1,147 +1,133 @@
-"""A node's ledger of ports: what is taken, and the first free block at or above a base.
+"""A node's ledger of ports: which numbers are taken, and the first free block at or above a base.
 
-Ledgers are values. Ten thousand nodes that hold the same roles walk through the same
-ledgers, so each step from one ledger to the next is computed once (`Book`).
+A ledger is a value, and knows what is taken but not by whom: neighbours melt into one span, so that
+the ledger of a node with thousands of ports is still a few numbers long. Ten thousand nodes that hold
+the same roles walk through the same ledgers, and each step is computed once (`Book`).
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 
-from attrs import define, field, frozen
+from attrs import define, field
 
-from dynplan.model import Port, PortRange
+from dynplan.model import Port
 
 HIGHEST = 65535
 
-
-@frozen(order=True)
-class Span:
-    """The ports `first` to `last`, taken by `holder`."""
-
-    first: int
-    last: int
-    holder: str
+Span = tuple[int, int]  # ports, both ends included
+Ledger = tuple[Span, ...]  # sorted, disjoint, with a gap between any two
 
 
-Ledger = tuple[Span, ...]  # sorted, disjoint
-
-
-def spans_of(port: Port, number: int, holder: str) -> list[Span]:
+def spans_of(port: Port, number: int) -> list[Span]:
     """Return everything a port takes at that number: its block, and what the engine derives."""
-    spans = [Span(number, number + port.count - 1, holder)]
-    inside = range(port.count)
-    return spans + [Span(number + far, number + far, holder) for far in port.also if far not in inside]
+    derived = [number + offset for offset in port.also if offset >= port.count]
+    return [(number, number + port.count - 1), *((far, far) for far in derived)]
+
+
+def reach(port: Port) -> int:
+    """Return how far above its number a port takes another one."""
+    return max((port.count - 1, *port.also))
 
 
 def clash(ledger: Ledger, span: Span) -> Span | None:
     """Return the first entry of a ledger that overlaps a span."""
-    at = bisect_left(ledger, span.first, key=lambda entry: entry.last)
-    if at < len(ledger) and ledger[at].first <= span.last:
+    at = bisect_left(ledger, span[0], key=_last)
+    if at < len(ledger) and ledger[at][0] <= span[1]:
         return ledger[at]
     return None
 
 
 def add(ledger: Ledger, spans: Iterable[Span]) -> Ledger:
-    """Return the ledger with more entries."""
-    return tuple(sorted((*ledger, *spans)))
+    """Return the ledger with more numbers taken."""
+    for first, last in spans:
+        low = bisect_left(ledger, first - 1, key=_last)
+        high = bisect_right(ledger, last + 1, key=_first)
+        met = ledger[low:high]
+        merged = (min(first, met[0][0]), max(last, met[-1][1])) if met else (first, last)
+        ledger = (*ledger[:low], merged, *ledger[high:])
+    return ledger
 
 
-def first_free(ledgers: Iterable[Ledger], port: Port, base: int, highest: int) -> tuple[int, Span | None]:
-    """Return the first number at or above `base` at which a port is free in every ledger.
+def first_free(ledgers: Sequence[Ledger], port: Port, base: int, highest: int) -> int:
+    """Return the first number at or above `base` at which a port is free in every ledger, 0 if none is.
 
-    Returns:
-        The number, or 0 where there is none up to `highest`, and the last entry in the way.
+    Args:
+        ledgers: of the nodes that must agree on a number.
+        port: what is to be placed.
+        base: the lowest number.
+        highest: the block ends there or before; derived ports may be above it.
     """
-    books = tuple(ledgers)
-    number, blocker = base, None
-    top = min(highest, HIGHEST) - port.count + 1
+    number = base
+    top = min(highest - port.count + 1, HIGHEST - reach(port))
     while number <= top:
-        entry = _in_the_way(books, port, number)
-        if entry is None:
-            return number, None
-        blocked, blocker = entry
-        # Past a block in one step; a derived port moves with the base, one entry at a time.
-        number += blocker.last - blocked.first + 1
-    return 0, blocker
+        met = _in_the_way(ledgers, port, number)
+        if met is None:
+            return number
+        blocked, entry = met
+        number += entry[1] - blocked[0] + 1  # past the entry in one step
+    return 0
 
 
-def _in_the_way(books: tuple[Ledger, ...], port: Port, number: int) -> tuple[Span, Span] | None:
-    for span in spans_of(port, number, ""):
-        if span.last > HIGHEST:
-            return span, Span(span.first, HIGHEST + span.last, "the end of the port numbers")
-        for ledger in books:
+def _in_the_way(ledgers: Sequence[Ledger], port: Port, number: int) -> tuple[Span, Span] | None:
+    for span in spans_of(port, number):
+        for ledger in ledgers:
             entry = clash(ledger, span)
             if entry is not None:
                 return span, entry
     return None
 
 
+def _first(span: Span) -> int:
+    return span[0]
+
+
+def _last(span: Span) -> int:
+    return span[1]
+
+
 @define
 class Book:
-    """The ledgers of all nodes; `job_wide` are numbers that stand once in the whole job."""
+    """The ledgers of all nodes.
 
-    ledgers: list[Ledger]
+    Attributes:
+        nodes: one ledger per node.
+        job_wide: numbers that stand once in the whole job.
+        anywhere: every number taken on any node, for ports that must be the only ones; None where the
+            job has no such port.
+    """
+
+    nodes: list[Ledger]
     job_wide: Ledger = ()
-    numbers: set[int] = field(factory=set)  # every number taken on any node, for job-wide ports
-    track: bool = False
-    _found: dict[tuple[Ledger, Port, int], tuple[int, Span | None]] = field(factory=dict)
-    _added: dict[tuple[Ledger, Port, int, str], Ledger] = field(factory=dict)
+    anywhere: Ledger | None = None
+    _found: dict[tuple[tuple[Ledger, ...], Port, int, int], int] = field(factory=dict)
+    _added: dict[tuple[Ledger, Port, int], Ledger] = field(factory=dict)
 
-    def find(self, nodes: tuple[int, ...], port: Port, base: int, highest: int) -> tuple[int, Span | None]:
-        """Return the first number free on all of the nodes, or 0 and what is in the way."""
-        if port.job_wide:
-            return self._find_job_wide(port, base, highest)
-        if len(nodes) > 1 or self.job_wide:
-            return first_free([*(self.ledgers[node] for node in nodes), self.job_wide], port, base, highest)
-        key = (self.ledgers[nodes[0]], port, base)
+    def against(self, nodes: Iterable[int], port: Port) -> tuple[Ledger, ...]:
+        """Return the ledgers that a port must be free in."""
+        elsewhere = self.anywhere if port.job_wide and self.anywhere is not None else self.job_wide
+        ledgers = tuple(dict.fromkeys(self.nodes[node] for node in nodes))
+        return (*ledgers, elsewhere) if elsewhere else ledgers
+
+    def find(self, nodes: tuple[int, ...], port: Port, base: int, highest: int) -> int:
+        """Return the first number at or above `base` that is free on all of the nodes, 0 if there is none."""
+        ledgers = self.against(nodes, port)
+        key = (ledgers, port, base, highest)
         if key not in self._found:
-            self._found[key] = first_free(key[:1], port, base, highest)
+            self._found[key] = first_free(ledgers, port, base, highest)
         return self._found[key]
 
-    def take(self, nodes: tuple[int, ...], port: Port, number: int, holder: str) -> None:
+    def is_free(self, nodes: tuple[int, ...], port: Port, number: int) -> bool:
+        """Tell whether a port may have exactly this number."""
+        return _in_the_way(self.against(nodes, port), port, number) is None
+
+    def take(self, nodes: tuple[int, ...], port: Port, number: int) -> None:
         """Enter a port into the ledgers of its nodes."""
         for node in nodes:
-            key = (self.ledgers[node], port, number, holder)
+            key = (self.nodes[node], port, number)
             if key not in self._added:
-                self._added[key] = add(key[0], spans_of(port, number, holder))
-            self.ledgers[node] = self._added[key]
-        if self.track:
-            spans = spans_of(port, number, holder)
-            self.numbers.update(taken for span in spans for taken in range(span.first, span.last + 1))
-            if port.job_wide:
-                self.job_wide = add(self.job_wide, spans)
-
-    def holder(self, nodes: tuple[int, ...], port: Port, number: int) -> tuple[Span, int] | None:
-        """Return who holds a number that a port must have, and on which node."""
-        for span in spans_of(port, number, ""):
-            for node in nodes:
-                entry = clash(self.ledgers[node], span) or clash(self.job_wide, span)
-                if entry is not None:
-                    return entry, node
-            if port.job_wide and not self.numbers.isdisjoint(range(span.first, span.last + 1)):
-                return Span(span.first, span.last, "another node"), nodes[0]
-        return None
-
-    def _find_job_wide(self, port: Port, base: int, highest: int) -> tuple[int, Span | None]:
-        """A job-wide number is free where no node has it at all."""
-        top = min(highest, HIGHEST) - port.count + 1
-        reserved = self.ledgers[:1]
-        number = base
-        while number <= top:
-            entry = _in_the_way((self.job_wide, *reserved), port, number)
-            spans = spans_of(port, number, "")
-            if entry is None and all(self.numbers.isdisjoint(range(span.first, span.last + 1)) for span in spans):
-                return number, None
-            number += 1
-        return 0, Span(base, top, "other ports of the job")
-
-
-def opening(reserved: Iterable[PortRange]) -> Ledger:
-    """Return the ledger of a node that holds nothing but the site's reserved ranges."""
-    merged: list[Span] = []
-    for first, last in sorted((item.first, item.last) for item in reserved):
-        if merged and first <= merged[-1].last + 1:
-            merged[-1] = Span(merged[-1].first, max(last, merged[-1].last), "`reserved-ports`")
-        else:
-            merged.append(Span(first, last, "`reserved-ports`"))
-    return tuple(merged)
+                self._added[key] = add(key[0], spans_of(port, number))
+            self.nodes[node] = self._added[key]
+        if self.anywhere is not None:
+            self.anywhere = add(self.anywhere, spans_of(port, number))
+        if port.job_wide:
+            self.job_wide = add(self.job_wide, spans_of(port, number))

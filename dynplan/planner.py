@@ -2,34 +2,40 @@
 
 from collections.abc import Sequence
 
-from dynplan.allocate import allocate, room
+from dynplan.allocate import allocate
 from dynplan.demand import Demand, demands
 from dynplan.errors import Finding
 from dynplan.expressions import check_expressions
 from dynplan.model import Job, Node, Placement, Plan, Ports, Task, Worker
-from dynplan.nodes import Allocation, Homes
+from dynplan.nodes import Allocation
 from dynplan.ports import assign
+from dynplan.rooms import Homes
 from dynplan.services import follow
-from dynplan.slices import Slice, cut
+from dynplan.slices import Groups, Slice, cut
 
 
-def plan(job: Job) -> Plan:
+def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
     """Return the placement of a job, the same for the same job on every machine.
+
+    Args:
+        job: the job.
+        gpus: the GPUs of each node, by index, where nodes differ; the job then takes exactly these nodes.
+            Nothing for nodes that all have the cluster's `gpus-per-node`.
 
     Raises:
         InputError: the job cannot be placed (D2xx) or its ports cannot (D3xx); every finding says what
-            is needed, what there is, and where it can be computed a change that fits.
+            is needed and what there is, and carries changes that might fit (`dynplan.advice`).
     """
-    wanted = demands(job)
-    allocation = allocate(job, wanted, room(job, wanted))
+    wanted = demands(job, gpus or (job.cluster.gpus_per_node,))
+    allocation = allocate(job, wanted, gpus)
     homes = follow(wanted, allocation)
-    slices = _slices(job, wanted, homes, allocation.nodes)
+    slices = _slices(wanted, homes, allocation.gpus, job.cluster.groups)
     ports, warnings = assign(job.roles, homes, allocation.nodes, job.cluster)
     found = Plan(
         job=job,
         placement=Placement(allocation.mode, allocation.lower),
         head=allocation.head,
-        nodes=tuple(Node(node, host, job.cluster.gpus_per_node) for node, host in enumerate(allocation.hosts)),
+        nodes=tuple(map(Node, range(allocation.nodes), allocation.hosts, allocation.gpus)),
         workers=_workers(job, homes, slices, ports),
         warnings=(*_placement_warnings(job, wanted, allocation, homes), *warnings),
     )
@@ -37,10 +43,12 @@ def plan(job: Job) -> Plan:
     return found
 
 
-def _slices(job: Job, wanted: Sequence[Demand], homes: Sequence[Homes], count: int) -> list[list[list[Slice]]]:
+def _slices(
+    wanted: Sequence[Demand], homes: Sequence[Homes], gpus: Sequence[int], groups: Groups
+) -> list[list[list[Slice]]]:
     """Return per role, per worker, per rank the GPUs; equal nodes are cut once."""
-    on_node: list[list[tuple[int, int, int]]] = [[] for _ in range(count)]
-    sizes: list[list[int]] = [[] for _ in range(count)]
+    on_node: list[list[tuple[int, int, int]]] = [[] for _ in gpus]
+    sizes: list[list[int]] = [[] for _ in gpus]
     out: list[list[list[Slice]]] = []
     for at, (demand, role_homes) in enumerate(zip(wanted, homes, strict=True)):
         out.append([[()] * len(home) for home in role_homes])
@@ -51,7 +59,7 @@ def _slices(job: Job, wanted: Sequence[Demand], homes: Sequence[Homes], count: i
                 on_node[node].append((at, worker, rank))
                 sizes[node].append(demand.slices[rank])
     for node, places in enumerate(on_node):
-        pieces = cut(tuple(sizes[node]), job.cluster.gpus_per_node, job.cluster.groups)
+        pieces = cut(tuple(sizes[node]), gpus[node], groups)
         for (at, worker, rank), piece in zip(places, pieces, strict=True):
             out[at][worker][rank] = piece
     return out

@@ -6,32 +6,54 @@ worker, the first free block at or above its base.
 
 from collections.abc import Iterator, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dynplan.errors import Finding, Findings
-from dynplan.ledger import HIGHEST, Book, Span, opening
+from dynplan.ledger import HIGHEST, Book, Ledger, add, spans_of
 from dynplan.model import Block, Cluster, Port, Ports, Role
-from dynplan.nodes import Homes
 from dynplan.readport import AUTO
+from dynplan.record import Record
+from dynplan.refusal import Ladder, ladder, refuse
+from dynplan.rooms import Homes
 
-_MOST_FINDINGS = 20
+_MOST_HOLDERS = 3
 
 
-@frozen
-class Bound:
-    """One port of one worker: the tasks that bind it together, by rank, and their nodes."""
+@frozen(eq=False, repr=False)
+class Bound(Record):
+    """One port of one worker: the tasks that bind it together, by rank, and their nodes.
 
+    `at` is the index of the role, `slot` that of the port in its role.
+    """
+
+    at: int
+    slot: int
     role: Role
     worker: int
     port: Port
     ranks: tuple[int, ...]
     nodes: tuple[int, ...]
 
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The key path of the port."""
+        return ("roles", self.role.name, "ports", self.port.name)
+
+
+Numbers = dict[tuple[int, int, int, int], int]
+"""The number of every port: by role, worker, rank and slot."""
+
 
 def assign(
     roles: Sequence[Role], homes: Sequence[Homes], count: int, cluster: Cluster
 ) -> tuple[list[list[list[Ports]]], tuple[Finding, ...]]:
     """Give every task its ports.
+
+    Args:
+        roles: the roles, in declaration order.
+        homes: per role its workers' nodes.
+        count: the number of nodes.
+        cluster: the ranges that are reserved, ephemeral, and for `"auto"`.
 
     Returns:
         Per role, per worker, per rank the ports of that task, in declaration order; and warnings.
@@ -40,62 +62,55 @@ def assign(
         InputError: D301 or D303, for every port that cannot be placed, naming who holds what.
     """
     findings = Findings()
-    book = Book([opening(cluster.reserved)] * count)
-    book.track = any(port.job_wide for role in roles for port in role.ports)
-    numbers: dict[tuple[int, int, int, int], int] = {}
-    for role in roles:
-        for port in role.ports:
-            _check_reach(role, port, cluster, findings)
-    for at, slot, bound in _in_ledger_order(roles, homes):
-        number = _number(bound, cluster, book, findings)
-        for rank in bound.ranks:
-            numbers[at, bound.worker, rank, slot] = number
-        if len(findings.found) >= _MOST_FINDINGS:
-            break
+    reserved = _reserved(cluster)
+    job_wide = any(port.job_wide for role in roles for port in role.ports)
+    book = Book([reserved] * count, anywhere=reserved if job_wide else None)
+    numbers: Numbers = {}
+    told: set[tuple[str, ...]] = set()
+    for bound in _in_ledger_order(roles, homes):
+        number = _number(bound, cluster, book)
+        if number:
+            book.take(bound.nodes, bound.port, number)
+            for rank in bound.ranks:
+                numbers[bound.at, bound.worker, rank, bound.slot] = number
+        elif bound.path not in told:  # the other workers' would say the same
+            told.add(bound.path)
+            _refuse(bound, _Holders(roles, homes, cluster, numbers), book, findings)
     findings.raise_if_errors()
     return _collect(roles, homes, numbers), _ephemeral(roles, numbers, cluster)
 
 
-def _in_ledger_order(roles: Sequence[Role], homes: Sequence[Homes]) -> Iterator[tuple[int, int, Bound]]:
-    """Yield every port of every worker with the index of its role and its own: fixed ones first."""
+def _reserved(cluster: Cluster) -> Ledger:
+    return add((), ((item.first, item.last) for item in cluster.reserved))
+
+
+def _in_ledger_order(roles: Sequence[Role], homes: Sequence[Homes]) -> Iterator[Bound]:
+    """Yield every port of every worker, fixed ones first."""
     for fixed in (True, False):
         for at, (role, role_homes) in enumerate(zip(roles, homes, strict=True)):
             slots = [(slot, port) for slot, port in enumerate(role.ports) if port.fixed == fixed]
             for worker, home in enumerate(role_homes if slots else []):
                 for slot, port in slots:
-                    for bound in _bindings(role, worker, home, port):
-                        yield at, slot, bound
+                    for ranks in _together(port, len(home)):
+                        nodes = tuple(dict.fromkeys(home[rank] for rank in ranks))
+                        yield Bound(at, slot, role, worker, port, ranks, nodes)
 
 
-def _bindings(role: Role, worker: int, home: tuple[int, ...], port: Port) -> Iterator[Bound]:
-    """Say which tasks of a worker must agree on a number."""
-    ranks = tuple(range(len(home)))
+def _together(port: Port, tasks: int) -> list[tuple[int, ...]]:
+    """Say which tasks of a worker must agree on a number, by rank."""
     if not port.everywhere:
-        yield Bound(role, worker, port, (0,), home[:1])
-    elif port.same:
-        yield Bound(role, worker, port, ranks, tuple(dict.fromkeys(home)))
-    else:
-        for rank in ranks:
-            yield Bound(role, worker, port, (rank,), (home[rank],))
+        return [(0,)]
+    if port.same:
+        return [tuple(range(tasks))]
+    return [(rank,) for rank in range(tasks)]
 
 
-def _number(bound: Bound, cluster: Cluster, book: Book, findings: Findings) -> int:
-    """Find a number for a port and enter it; 0, with a finding, where there is none."""
+def _number(bound: Bound, cluster: Cluster, book: Book) -> int:
+    """Find a number for a port, 0 where there is none."""
     port = bound.port
     if port.fixed:
-        held = book.holder(bound.nodes, port, port.base)
-        if held is not None:
-            _report_fixed(bound, held, findings)
-            return 0
-        number = port.base
-    else:
-        base, highest = _bounds(port, cluster)
-        number, blocker = book.find(bound.nodes, port, base, highest)
-        if not number:
-            _report_full(bound, base, highest, blocker, findings)
-            return 0
-    book.take(bound.nodes, port, number, f"port `{port.name}` of `{bound.role.name}`")
-    return number
+        return port.base if book.is_free(bound.nodes, port, port.base) else 0
+    return book.find(bound.nodes, port, *_bounds(port, cluster))
 
 
 def _bounds(port: Port, cluster: Cluster) -> tuple[int, int]:
@@ -104,47 +119,129 @@ def _bounds(port: Port, cluster: Cluster) -> tuple[int, int]:
     return max(port.base, port.low), port.high
 
 
-def _check_reach(role: Role, port: Port, cluster: Cluster, findings: Findings) -> None:
-    base, highest = _bounds(port, cluster)
-    if base + port.count - 1 > highest and not port.fixed:
-        findings.error(
-            "D301",
-            f"port `{port.name}` of role `{role.name}` wants {port.count} numbers between {base} and {highest}",
-            ("roles", role.name, "ports", port.name),
-            help="give it a lower base, a smaller `count`, or a wider range",
-        )
+# What is refused
 
 
-def _report_fixed(bound: Bound, held: tuple[Span, int], findings: Findings) -> None:
-    span, node = held
-    reserved = span.holder == "`reserved-ports`"
-    findings.error(
-        "D303",
-        f"port {bound.port.base} of role `{bound.role.name}` (`{bound.port.name}`, fixed) is"
-        f" {'reserved by the cluster' if reserved else f'held by {span.holder}'} on node {node}",
-        ("roles", bound.role.name, "ports", bound.port.name),
-        help="take the port out of `reserved-ports`, or choose another number"
-        if reserved
-        else "let one of them move: leave out `fixed`",
+@frozen(eq=False, repr=False)
+class _Held(Record):
+    """Ports `first` to `last` of a node, and who has them."""
+
+    first: int
+    last: int
+    holder: str
+    node: int
+
+    @property
+    def numbers(self) -> str:
+        """The ports, as a message names them."""
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+
+@frozen(eq=False, repr=False)
+class _Holders(Record):
+    """Who holds what, worked out when somebody asks: only errors do."""
+
+    roles: Sequence[Role]
+    homes: Sequence[Homes]
+    cluster: Cluster
+    numbers: Numbers
+
+    def against(self, bound: Bound, low: int, high: int) -> list[_Held]:
+        """Return what lies between two numbers and in the way of a port, by number; one holder's neighbours as one."""
+        reserved = [_Held(item.first, item.last, "`reserved-ports`", bound.nodes[0]) for item in self.cluster.reserved]
+        held = [entry for entry in (*reserved, *self._taken(bound)) if entry.first <= high and entry.last >= low]
+        merged: list[_Held] = []
+        for entry in sorted(held, key=lambda entry: (entry.first, entry.last)):
+            last = merged[-1] if merged else None
+            if last and last.holder == entry.holder and entry.first <= last.last + 1:
+                merged[-1] = evolve(last, last=max(last.last, entry.last))
+            else:
+                merged.append(entry)
+        return merged
+
+    def _taken(self, bound: Bound) -> Iterator[_Held]:
+        for (at, worker, rank, slot), number in self.numbers.items():
+            port, node = self.roles[at].ports[slot], self.homes[at][worker][rank]
+            if node in bound.nodes or port.job_wide or bound.port.job_wide:
+                for first, last in spans_of(port, number):
+                    yield _Held(first, last, f"port `{port.name}` of `{self.roles[at].name}`", node)
+
+
+def _refuse(bound: Bound, holders: _Holders, book: Book, findings: Findings) -> None:
+    if bound.port.fixed:
+        _refuse_fixed(bound, holders, book, findings)
+    else:
+        _refuse_full(bound, holders, findings)
+
+
+def _refuse_fixed(bound: Bound, holders: _Holders, book: Book, findings: Findings) -> None:
+    """A fixed port is taken: name the first of its numbers that is, and who has it."""
+    port, base = bound.port, bound.port.base
+    held = next(entry for span in spans_of(port, base) for entry in holders.against(bound, *span))
+    reserved = held.holder == "`reserved-ports`"
+    who = "reserved by the cluster" if reserved else f"held by {held.holder}"
+    taken = max(held.first, base)
+    which = "" if taken == base else f" takes {taken} too, which"
+    message = f"port {base} of role `{bound.role.name}` (`{port.name}`, fixed){which} is {who} on node {held.node}"
+    others = _free_numbers(bound, book)
+    tries = (
+        ladder((*bound.path, "base"), others),
+        ladder((*bound.path, "fixed"), others),
+        ladder((*bound.path, "fixed"), [False]),
     )
+    besides = "take the port out of `reserved-ports`" if reserved else ""
+    refuse(findings, "D303", message, bound.path, *tries, besides=besides, otherwise="let one of them move")
 
 
-def _report_full(bound: Bound, base: int, highest: int, blocker: Span | None, findings: Findings) -> None:
-    where = f"node {bound.nodes[0]}" if len(bound.nodes) == 1 else f"nodes {', '.join(map(str, bound.nodes))}"
-    numbers = "number" if bound.port.count == 1 else "numbers in a row"
-    held = f": {blocker.holder} holds {blocker.first}-{min(blocker.last, HIGHEST)}" if blocker else ""
-    findings.error(
-        "D301",
-        f"port `{bound.port.name}` of role `{bound.role.name}`, worker {bound.worker}, finds no {bound.port.count}"
-        f" free {numbers} from {base} to {highest} on {where}{held}",
-        ("roles", bound.role.name, "ports", bound.port.name),
-        help="start at a lower base, or widen `max` or the cluster's `port-range`",
+def _free_numbers(bound: Bound, book: Book) -> list[int]:
+    """Return a few numbers that are free now for a port that wants a fixed one."""
+    found: list[int] = []
+    for _ in range(3):
+        number = book.find(bound.nodes, bound.port, found[-1] + 1 if found else bound.port.base, bound.port.high)
+        found += [number] if number else []
+    return list(dict.fromkeys(found)) or [
+        book.find(bound.nodes, bound.port, max(bound.port.low, 1024), bound.port.high)
+    ]
+
+
+def _refuse_full(bound: Bound, holders: _Holders, findings: Findings) -> None:
+    """No number is free from the base up: name those in the way, and who has them."""
+    port = bound.port
+    base, highest = _bounds(port, holders.cluster)
+    nodes = f"node {bound.nodes[0]}" if len(bound.nodes) == 1 else f"nodes {', '.join(map(str, bound.nodes))}"
+    wanted = "free number" if port.count == 1 else f"{port.count} free numbers in a row"
+    message = (
+        f"port `{port.name}` of role `{bound.role.name}`, worker {bound.worker}, finds no {wanted}"
+        f" from {base} to {highest} on {nodes}"
     )
+    held = [f"{entry.holder} holds {entry.numbers}" for entry in holders.against(bound, base, highest)]
+    if held:
+        more = f" and {len(held) - _MOST_HOLDERS} more" if len(held) > _MOST_HOLDERS else ""
+        message += ": " + ", ".join(held[:_MOST_HOLDERS]) + more
+    tries = _wider(bound, base, highest, holders.cluster)
+    refuse(findings, "D301", message, bound.path, *tries, otherwise="give it a wider range, or a smaller `count`")
 
 
-def _collect(
-    roles: Sequence[Role], homes: Sequence[Homes], numbers: dict[tuple[int, int, int, int], int]
-) -> list[list[list[Ports]]]:
+def _wider(bound: Bound, base: int, highest: int, cluster: Cluster) -> list[Ladder]:
+    """Suggest more room for a port: to the end of the port numbers, if it takes that much."""
+    port = bound.port
+    steps = [port.count * times for times in map((1).__lshift__, range(13))]
+    above = [number for number in (highest + step for step in steps) if number < HIGHEST] + [HIGHEST]
+    below = [number for number in (base - step for step in steps) if number >= 1024]
+    first = cluster.port_range.first
+    ranges = [f"{first}-{number}" for number in above if number > cluster.port_range.last]
+    return [
+        ladder((*bound.path, "max"), [number for number in above if port.high < number]),
+        ladder(("cluster", "port-range"), ranges if port.base == AUTO else []),
+        ladder((*bound.path, "base"), below if port.base != AUTO else []),
+        ladder((*bound.path, "scope"), ["node"] if port.job_wide else []),
+    ]
+
+
+# What is found
+
+
+def _collect(roles: Sequence[Role], homes: Sequence[Homes], numbers: Numbers) -> list[list[list[Ports]]]:
     """Arrange the numbers by role, worker and rank; equal results are one object."""
     shared: dict[Ports, Ports] = {}
     out: list[list[list[Ports]]] = []
@@ -154,7 +251,7 @@ def _collect(
             tasks: list[Ports] = []
             for rank in range(len(home)):
                 ports = tuple(
-                    (port.name, _block(numbers[at, worker, rank, slot], port.count))
+                    (port.name, Block(numbers[at, worker, rank, slot], port.count))
                     for slot, port in enumerate(role.ports)
                     if (at, worker, rank, slot) in numbers
                 )
@@ -162,10 +259,6 @@ def _collect(
             by_worker.append(tasks)
         out.append(by_worker)
     return out
-
-
-def _block(number: int, count: int) -> Block:
-    return Block(number, count)
 
 
 def _ephemeral(

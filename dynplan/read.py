@@ -245,8 +245,10 @@ def _check_size(table: Table, size: Size, gpus: int | None) -> None:
         table.bad("place", "`place` is for roles without GPUs", "leave it out, or name hosts in `nodes`", code="D113")
     if size.per_node and set(nodes_keys) & {"num-nodes", "nodes", "workers"}:
         table.bad("per-node", "`per-node` is every node, so no number of nodes or workers goes with it", _ONE, "D113")
-    if size.place and set(nodes_keys) - {"workers"}:
+    if size.place and set(nodes_keys) - ({"workers"} if size.place != "every-node" else set()):
         table.bad("place", "`place` says where the role runs, so no number of nodes goes with it", _ONE, "D113")
+    if size.fill and not size.gpus:
+        table.bad("workers-per-node", '`"max"` is as many workers as a node has GPUs for', "set a number", "D113")
     if size.hosts and size.num_nodes is not None and size.num_nodes != len(size.hosts):
         table.bad(
             "nodes",

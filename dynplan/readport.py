@@ -30,7 +30,7 @@ def _port(name: str, value: Any, role: Table) -> Port:
         value = {"base": value}
     table = Table(value, path, role.findings)
     fixed, base = _base(table)
-    same = table.flag("same", False)
+    same, on = table.flag("same", False), table.choice("on", ("leader", "every-task"), "leader")
     port = Port(
         name=name,
         base=base,
@@ -38,7 +38,7 @@ def _port(name: str, value: Any, role: Table) -> Port:
         low=table.count("min", 1, 1, HIGHEST) or 1,
         high=table.count("max", HIGHEST, 1, HIGHEST) or HIGHEST,
         fixed=fixed,
-        everywhere=same or table.choice("on", ("leader", "every-task"), "leader") == "every-task",
+        everywhere=same or on == "every-task",
         same=same,
         job_wide=table.choice("scope", ("node", "job"), "node") == "job",
         probed=table.flag("probe", True),
