@@ -1,0 +1,192 @@
+"""Jobs of the whole language, as the tables of a job file: a Hypothesis strategy that shrinks to short files."""
+
+from itertools import pairwise
+from typing import Any
+
+import tomli_w
+from hypothesis import strategies as st
+
+from dynplan.advice import plan_tables
+from dynplan.errors import Finding, InputError
+from dynplan.model import Job, Plan
+from dynplan.parse import parse
+from dynplan.read import read
+from dynplan.source import resolve
+
+Tables = dict[str, Any]
+
+NAMES = ("decode", "prefill", "etcd", "frontend", "router", "store")
+HOSTS = ("node-a", "node-b", "node-c", "node-d", "node-e")
+
+
+def job_of(tables: Tables) -> Job:
+    """Write the tables as a job file, and read it the way the command line does."""
+    return read(resolved(tables))
+
+
+def resolved(tables: Tables) -> Tables:
+    return resolve([parse("job.toml", tomli_w.dumps(tables).encode())])
+
+
+def planned(tables: Tables) -> Plan:
+    return plan_tables(resolved(tables))
+
+
+def outcome(tables: Tables) -> Plan | tuple[Finding, ...]:
+    """Return the plan, or what is wrong with the job."""
+    try:
+        return planned(tables)
+    except InputError as problem:
+        return problem.findings
+
+
+def _optional(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Tables]:
+    """Return a table of some of these keys; `_` stands for a dash."""
+    named = {key.replace("_", "-"): value for key, value in keys.items()}
+    return st.fixed_dictionaries({}, optional=named)
+
+
+_YES = st.just(True)
+_SELDOM = st.sampled_from([False, False, False, True])
+
+
+def _ranges(low: int, high: int) -> st.SearchStrategy[str]:
+    return st.tuples(st.integers(low, high), st.integers(0, 3)).map(lambda pair: f"{pair[0]}-{pair[0] + pair[1]}")
+
+
+@st.composite
+def _groups(draw: st.DrawFn, gpus: int) -> list[list[int]]:
+    """Cut the GPUs into islands: side by side, or every second one."""
+    borders = sorted(draw(st.sets(st.integers(1, max(1, gpus - 1)), max_size=3)))
+    edges = [0, *(border for border in borders if border < gpus), gpus]
+    groups = [list(range(low, high)) for low, high in pairwise(edges)]
+    if draw(st.integers(0, 9)) == 9:
+        groups = [group for group in (list(range(0, gpus, 2)), list(range(1, gpus, 2))) if group]
+    return groups
+
+
+@st.composite
+def clusters(draw: st.DrawFn) -> Tables:
+    gpus = draw(st.sampled_from([8, 4, 2, 3, 1, 6, 16]))
+    table: Tables = {"gpus-per-node": gpus}
+    table |= draw(
+        _optional(
+            gpu_groups=_groups(gpus),
+            port_range=_ranges(20000, 20003),
+            reserved_ports=st.lists(st.one_of(_ranges(9090, 9093), st.integers(8000, 8003)), max_size=2),
+        )
+    )
+    return table
+
+
+_OFFSETS = st.lists(st.one_of(st.integers(0, 5), st.just("2..3"), st.just(1000)), max_size=2)
+
+
+def _ports() -> st.SearchStrategy[Any]:
+    base = st.one_of(st.integers(9090, 9094), st.integers(8000, 8001), st.just("auto"))
+    table = _optional(
+        base=base,
+        count=st.one_of(st.integers(1, 3), st.sampled_from(["tensor-parallel-size", "tp * 2"])),
+        on=st.sampled_from(["every-task", "leader"]),
+        same=_YES,
+        also=_OFFSETS,
+        min=st.integers(9000, 9092),
+        max=st.integers(9095, 20100),
+        scope=st.sampled_from(["job", "node"]),
+        probe=st.just(False),
+    )
+    number = st.integers(7000, 7020)
+    fixed = st.one_of(st.fixed_dictionaries({"base": number, "fixed": _YES}), st.fixed_dictionaries({"fixed": number}))
+    return st.one_of(base, base, table, table, table, table, fixed)
+
+
+def _named_ports(most: int) -> st.SearchStrategy[Tables]:
+    return st.dictionaries(st.sampled_from(["system", "http", "nixl"]), _ports(), max_size=most)
+
+
+def _gpus(capacity: int) -> st.SearchStrategy[Any]:
+    fitting = st.integers(1, capacity)
+    return st.one_of(fitting, fitting, fitting, st.integers(1, 2 * capacity + 1), st.just("tensor-parallel-size"))
+
+
+def _gpu_sizes(capacity: int) -> st.SearchStrategy[Tables]:
+    """Every way to say how many workers a role with GPUs has."""
+    nodes = st.integers(1, 4)
+    per = st.one_of(st.just("max"), st.integers(1, 3))
+    ways = st.one_of(
+        st.fixed_dictionaries({"num-nodes": nodes}, optional={"workers-per-node": per}),
+        st.fixed_dictionaries({"workers": st.integers(1, 6)}, optional={"workers-per-node": per}),
+        st.fixed_dictionaries({"num-nodes": nodes, "workers": st.integers(1, 6)}),
+        st.fixed_dictionaries({}, optional={"workers-per-node": per}),
+        st.fixed_dictionaries({"per-node": _YES}, optional={"workers-per-node": per}),
+    )
+    gpus = st.fixed_dictionaries({"gpus-per-worker": _gpus(capacity)})
+    return st.tuples(ways, gpus, _optional(spread=_SELDOM, dedicated=_SELDOM)).map(_merged)
+
+
+def _host_sizes(capacity: int) -> st.SearchStrategy[Tables]:
+    hosts = st.lists(st.sampled_from(HOSTS), min_size=1, max_size=4, unique=True)
+    listed = st.one_of(hosts, st.just("node-[a-b]"))
+    return st.fixed_dictionaries(
+        {"nodes": listed, "gpus-per-worker": _gpus(capacity)},
+        optional={"workers-per-node": st.sampled_from(["max", 1, 2]), "dedicated": _SELDOM},
+    )
+
+
+def _cpu_sizes(names: list[str]) -> st.SearchStrategy[Tables]:
+    places = st.sampled_from(["head", "every-node", *(f"with:{name}" for name in names)])
+    count = st.integers(1, 3)
+    return st.one_of(
+        st.just({}),
+        st.fixed_dictionaries({"place": places}, optional={"workers": count}),
+        st.fixed_dictionaries({"per-node": _YES}),
+        st.fixed_dictionaries({"gpus-per-worker": st.just(0)}, optional={"num-nodes": count, "workers": count}),
+        st.fixed_dictionaries({"gpus-per-worker": st.just(0), "workers": count}, optional={"spread": _YES}),
+        st.fixed_dictionaries(
+            {"gpus-per-worker": st.just(0), "dedicated": _SELDOM},
+            optional={"num-nodes": count, "workers-per-node": count},
+        ),
+        st.fixed_dictionaries(
+            {"gpus-per-worker": st.just(0), "nodes": st.lists(st.sampled_from(HOSTS), min_size=1, unique=True)}
+        ),
+    )
+
+
+def _merged(tables: tuple[Tables, ...]) -> Tables:
+    return {key: value for table in tables for key, value in table.items()}
+
+
+@st.composite
+def _role(draw: st.DrawFn, name: str, names: list[str], capacity: int, *, hosts: bool, ports: bool) -> Tables:
+    with_gpus = [_gpu_sizes(capacity)] * 3 + [_host_sizes(capacity)] * (2 * hosts)
+    size = draw(st.one_of(*with_gpus, _cpu_sizes([other for other in names if other != name])))
+    table: Tables = {"command": ["serve"], **size}
+    bound = draw(_named_ports(3 * ports))
+    sized = size.get("gpus-per-worker") == "tensor-parallel-size"
+    if sized or any(isinstance(port, dict) and isinstance(port.get("count"), str) for port in bound.values()):
+        table["args"] = draw(
+            st.fixed_dictionaries(
+                {"tensor-parallel-size": st.integers(1, capacity)}, optional={"tp": st.integers(1, 2)}
+            )
+        )
+    if bound:
+        table["ports"] = bound
+        table["env"] = {"PORT": "{port." + next(iter(bound)) + "}", "RANK": "{= rank + worker * num-tasks}"}
+    return table
+
+
+@st.composite
+def jobs(draw: st.DrawFn, *, hosts: bool | None = None, ports: bool = True) -> Tables:
+    """Generate a job file's tables; most of them plan, with or without named hosts."""
+    cluster = draw(clusters())
+    names = list(NAMES[: draw(st.integers(1, 4))])
+    with_hosts = draw(st.booleans()) if hosts is None else hosts
+    capacity = cluster["gpus-per-node"]
+    roles = {name: draw(_role(name, names, capacity, hosts=with_hosts, ports=ports)) for name in names}
+    job: Tables = {"name": "law"}
+    if with_hosts and draw(st.booleans()):
+        job["nodes"] = draw(st.one_of(st.just(list(HOSTS)), st.just("node-[a-c]"), st.just(["node-b", "node-a"])))
+    else:
+        count = draw(st.one_of(st.none(), st.just("min"), st.integers(1, 8)))
+        job |= {} if count is None else {"num-nodes": count}
+    return {"job": job, "cluster": cluster, "roles": roles}

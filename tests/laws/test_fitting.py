@@ -1,0 +1,48 @@
+"""Laws about room: more nodes never hurt, more roles disturb nobody, the fewest are the fewest."""
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from dynplan.errors import Finding
+from dynplan.model import Plan, Task, Worker
+from tests.laws.jobs import Tables, jobs, outcome
+from tests.laws.profile import law
+from tests.laws.test_plans import plan_of
+
+
+def _nodes(tables: Tables, number: int | None) -> Tables:
+    job = {key: value for key, value in tables["job"].items() if key != "num-nodes"}
+    return {**tables, "job": job if number is None else {**job, "num-nodes": number}}
+
+
+def _about_ports(found: Plan | tuple[Finding, ...]) -> bool:
+    """On every node there is one worker more, and a number that stands once in the job may be gone."""
+    return not isinstance(found, Plan) and all(finding.code[:2] == "D3" for finding in found)
+
+
+@given(jobs())
+@law
+def test_a_job_that_fits_on_some_nodes_fits_on_one_more(tables: Tables) -> None:
+    assume("nodes" not in tables["job"])
+    plan = plan_of(tables)
+    more = outcome(_nodes(tables, len(plan.nodes) + 1))
+    every = any(role.get("per-node") or role.get("place") == "every-node" for role in tables["roles"].values())
+    assert isinstance(more, Plan) or (every and _about_ports(more))
+
+
+@given(jobs(hosts=False), st.integers(1, 4), st.integers(1, 3))
+@law
+def test_a_role_more_leaves_the_others_where_they_are_in_separate_mode(tables: Tables, gpus: int, nodes: int) -> None:
+    assume(gpus <= tables["cluster"]["gpus-per-node"])
+    before = plan_of(_nodes(tables, None))
+    role = {"command": ["serve"], "num-nodes": nodes, "gpus-per-worker": gpus}
+    after = outcome(_nodes({**tables, "roles": {**tables["roles"], "late": role}}, None))
+    assume(isinstance(after, Plan))  # roles on every node may leave nothing
+    assert isinstance(after, Plan)
+    held = {(worker.role, worker.worker, task.rank): (task.node, task.gpus) for worker, task in _tasks(before)}
+    still = {(worker.role, worker.worker, task.rank): (task.node, task.gpus) for worker, task in _tasks(after)}
+    assert {key: still[key] for key in held} == held
+
+
+def _tasks(plan: Plan) -> list[tuple[Worker, Task]]:
+    return [(worker, task) for worker in plan.workers for task in worker.tasks]

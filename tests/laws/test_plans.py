@@ -1,0 +1,103 @@
+"""Laws of every plan, over jobs of the whole language."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from dynplan.check import check
+from dynplan.model import Plan
+from dynplan.parse import parse, parse_json
+from dynplan.planfile import from_tree, to_toml, to_tree
+from dynplan.script import script
+from tests.laws.jobs import Tables, jobs, outcome, planned
+from tests.laws.profile import law, some
+
+ROOT = Path(__file__).parents[2]
+TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "dynplan" / "static").glob("*.sh")}
+
+ORDERED = {"roles", "phases", "ports", "args"}  # there the order of the keys means something
+
+
+def plan_of(tables: Tables) -> Plan:
+    """Return the plan of a job; a job that does not plan is no example."""
+    found = outcome(tables)
+    assume(isinstance(found, Plan))
+    assert isinstance(found, Plan)
+    return found
+
+
+@given(jobs())
+@law
+def test_the_checker_accepts_every_plan(tables: Tables) -> None:
+    assert check(to_tree(plan_of(tables))) == ()
+
+
+@st.composite
+def _shuffled(draw: st.DrawFn, value: Any, key: str = "") -> Any:
+    if isinstance(value, list):
+        return [draw(_shuffled(item)) for item in value]
+    if not isinstance(value, dict):
+        return value
+    keys = list(value) if key in ORDERED else draw(st.permutations(list(value)))
+    return {name: draw(_shuffled(value[name], name)) for name in keys}
+
+
+@given(st.data(), jobs())
+@law
+def test_the_order_of_the_keys_in_a_table_changes_nothing(data: st.DataObject, tables: Tables) -> None:
+    plan = plan_of(tables)
+    again = planned(data.draw(_shuffled(tables)))
+    assert (again.nodes, again.workers, again.head, again.placement) == (
+        *(plan.nodes, plan.workers),
+        *(plan.head, plan.placement),
+    )
+
+
+@given(st.lists(jobs(), min_size=5, max_size=5))
+@some(0.02)
+def test_the_hash_seed_changes_nothing(several: list[Tables]) -> None:
+    """Findings and plans of a batch of jobs, planned in two processes."""
+    program = "import sys; from tests.laws.test_plans import print_outcomes; print_outcomes(sys.stdin.read())"
+    texts = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            input=json.dumps([tomli_w.dumps(tables) for tables in several]),
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            text=True,
+            cwd=ROOT,
+        ).stdout
+        for seed in ("0", "4242")
+    ]
+    assert texts[0] == texts[1] != ""
+
+
+def print_outcomes(text: str) -> None:
+    """Plan each of a JSON list of job files, and print plans and findings."""
+    for job in json.loads(text):
+        found = outcome(parse("job.toml", job.encode()).data)
+        print(to_toml(found) if isinstance(found, Plan) else found)
+
+
+@given(jobs())
+@law
+def test_a_plan_goes_through_toml_and_json_unchanged(tables: Tables) -> None:
+    plan = plan_of(tables)
+    assert from_tree(parse("plan.toml", to_toml(plan).encode()).data) == plan
+    assert from_tree(parse_json("plan.json", json.dumps(to_tree(plan)).encode()).data) == plan
+
+
+@given(jobs())
+@some(0.5)
+def test_emitting_a_plan_gives_the_bytes_of_compiling_the_job(tables: Tables) -> None:
+    plan = plan_of(tables)
+    again = from_tree(parse("plan.toml", to_toml(plan).encode()).data)
+    assert script(again, "dynplan", TEXTS) == script(plan, "dynplan", TEXTS)
