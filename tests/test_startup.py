@@ -34,7 +34,7 @@ command = "curl {role.frontend.url.http}"
 TICKET = "import typer, attrs, tomllib, typer._click.decorators"
 EXPECTED = {"bisect", "_bisect", "gc"}  # the ledger of ports; what is imported stays
 # Errors, other commands and rare keys pay for their own.
-SELDOM = {"check", "locate", "report", "show", "svg", "view"}
+SELDOM = {"advice", "check", "claim", "locate", "pack", "report", "search", "show", "svg", "view"}
 
 
 def loaded(*arguments: str, stdin: str = "") -> set[str]:
