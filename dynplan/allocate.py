@@ -272,7 +272,8 @@ def _told(
 ) -> str:
     every = [demand for demand in wanted if demand.form == "every"]
     total = sum(demand.gpus for demand in wanted) + len(gpus) * sum(demand.block for demand in every)
-    nodes = f"{counted(len(gpus), 'node')} of {counted(max(gpus), 'GPU')}"
+    low = f"{min(gpus)} to " if min(gpus) < max(gpus) else ""
+    nodes = f"{counted(len(gpus), 'node')} of {low}{counted(max(gpus), 'GPU')}"
     needs = ", ".join(f"`{demand.role.name}` {_needs(demand)}" for demand in (*_taking(wanted), *every))
     if not proven:
         return f"no arrangement of the roles on {nodes} was found within the search budget ({needs})"

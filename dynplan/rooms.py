@@ -78,7 +78,7 @@ def first_fit(demand: Demand, fresh: list[int], shared: list[int], rooms: Rooms)
             raise NoRoomError(demand.role.name)
         return settle(demand, sorted(nodes), rooms)
     spots = _Spots([*fresh, *shared], dict.fromkeys(demand.slices, 0), set())
-    return sorted(tuple(spots.book(gpus, demand, rooms) for gpus in demand.slices) for _ in range(demand.workers))
+    return sorted(spots.home(demand, rooms) for _ in range(demand.workers))
 
 
 @define
@@ -92,6 +92,12 @@ class _Spots:
     nodes: list[int]
     at: dict[int, int]
     mine: set[int]
+
+    def home(self, demand: Demand, rooms: Rooms) -> tuple[int, ...]:
+        """Book the nodes of one worker; ranks whose slices are alike go up with the nodes."""
+        nodes = [self.book(gpus, demand, rooms) for gpus in demand.slices]
+        larger = demand.slices.count(demand.slices[0])
+        return (*sorted(nodes[:larger]), *sorted(nodes[larger:]))
 
     def book(self, gpus: int, demand: Demand, rooms: Rooms) -> int:
         """Book a slice on the first node with room."""
