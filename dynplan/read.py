@@ -273,7 +273,8 @@ def _launch(table: Table, container: Any) -> Launch:
             help='set it: `command = ["program", "word"]`',
         )
     more = args_words(table.table("args")) + extra_words(table, "extra-args")
-    leader, follower = extra_words(table, "leader-args"), extra_words(table, "follower-args")
+    ranked = ("leader-args", "follower-args") if table.path[0] == "roles" else ()  # a phase is one task
+    leader, follower = (extra_words(table, key) for key in ranked) if ranked else ((), ())
     if isinstance(table.get("command"), str) and (more or leader or follower):
         command = ("bash", "-c", f'{command[-1]} "$@"', "bash")
     unset = tuple(

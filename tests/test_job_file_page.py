@@ -1,0 +1,62 @@
+"""The pages on the language name every key that the reader knows, and no other."""
+
+import re
+
+import pytest
+
+from dynplan.errors import InputError
+from dynplan.parse import parse
+from dynplan.read import read
+from dynplan.source import resolve
+from tests.golden import ROOT
+
+JOB_PAGE = (ROOT / "docs" / "job-file.md").read_text()
+CLUSTER_PAGE = (ROOT / "docs" / "cluster-file.md").read_text()
+BEFORE_THE_READER = {"order", "enabled"}  # `dynplan.source` takes them out of roles and phases
+NOT_BUILT = {"mpi", "launch", "node-groups"}
+
+
+def section(page: str, heading: str) -> str:
+    """Return a page from a heading to the next one that is as high or higher."""
+    depth = len(heading.split()[0])
+    return re.split(rf"^#{{2,{depth}}} ", page[page.index(f"{heading}\n") + len(heading) :], flags=re.MULTILINE)[0]
+
+
+def keys_told(text: str) -> set[str]:
+    """Return the keys in the first column of tables whose first column is called `key`."""
+    tables = re.findall(r"^\| key \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
+    cells = [row.split("|")[1] for table in tables for row in table.splitlines()]
+    return {key.split(" ")[0] for cell in cells for key in re.findall(r"`([^`]+)`", cell)}
+
+
+def keys_known(table: str) -> set[str]:
+    """Return the keys that an unknown key's finding lists, in a job file with just that table."""
+    with pytest.raises(InputError) as caught:
+        read(resolve([parse("job.toml", f"{table.replace('KEY', 'zzzzzz')}\n".encode())]))
+    found = next(finding for finding in caught.value.findings if "`zzzzzz`" in finding.message)
+    return set(found.help.removeprefix("known keys: ").split(", "))
+
+
+@pytest.mark.parametrize(
+    ("heading", "table"),
+    [
+        ("## `[job]`", "[job]\nKEY = 1"),
+        ("## `[roles.NAME]`", "[roles.a]\nKEY = 1"),
+        ("### `ports`", "[roles.a]\nports = { a = { base = 1, KEY = 1 } }"),
+        ("## `[phases.NAME]`", "[phases.a]\nKEY = 1"),
+    ],
+)
+def test_the_page_names_the_keys_of_a_table(heading: str, table: str) -> None:
+    text = section(JOB_PAGE, heading)
+    if heading == "## `[roles.NAME]`":
+        text = text.replace(section(JOB_PAGE, "### `ports`"), "")
+    assert keys_told(text) - BEFORE_THE_READER == keys_known(table) - BEFORE_THE_READER - NOT_BUILT
+
+
+def test_the_page_names_the_keys_of_a_cluster() -> None:
+    assert keys_told(CLUSTER_PAGE) == keys_known("[cluster]\nKEY = 1") - NOT_BUILT
+
+
+def test_the_page_names_what_is_not_built() -> None:
+    text = section(JOB_PAGE, "## Not built yet")
+    assert all(key in text for key in NOT_BUILT)
