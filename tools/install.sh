@@ -57,7 +57,6 @@ venv() {
 	echo "+ $found -m venv .venv; pip install -e .[dev]"
 	new_venv "$found" .venv
 	.venv/bin/python -m pip install -q --disable-pip-version-check -e '.[dev]'
-	.venv/bin/python -m compileall -q dynplan # where PYTHONDONTWRITEBYTECODE is set nobody else does
 	printf '%s\n' "$stamp" >.venv/installed
 }
 
