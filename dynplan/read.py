@@ -65,6 +65,7 @@ def read(tables: Tables) -> Job:
     job.close()
     top.close()
     _check_references(found, findings)
+    _check_containers(found, findings)
     check_templates(found, findings)
     findings.raise_if_errors()
     return found
@@ -387,6 +388,19 @@ def _repeated(table: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[s
         for index, item in enumerate(value if isinstance(value, list) else []):
             if isinstance(item, Mapping) and isinstance(item.get("each"), str):
                 yield (*path, key, index, "each"), item["each"]
+
+
+def _check_containers(job: Job, findings: Findings) -> None:
+    """Refuse a container where the cluster has nothing to run it: without its image a role is another program."""
+    if job.cluster.container_runtime != "none":
+        return
+    for kind, owners in (("roles", job.roles), ("phases", job.phases)):
+        for name in (owner.name for owner in owners if owner.launch.container):
+            own = "container" in job.tables[kind][name]
+            path = (kind, name, "container") if own else ("job", "container")
+            message = "a container is asked for, and the cluster's `container-runtime` is `none`"
+            fix = 'set `cluster.container-runtime = "pyxis"` or `"apptainer"`, or `container = false`'
+            findings.error("D113", message, path, help=fix)
 
 
 def _check_role_name(name: str, names: list[str], path: tuple[str | int, ...], findings: Findings) -> None:

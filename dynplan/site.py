@@ -36,7 +36,7 @@ def read_cluster(table: Table) -> Cluster:
         gpus_per_node=gpus,
         groups=_groups(table, gpus),
         gpu_request=_request(table),
-        container_runtime=table.choice("container-runtime", ("pyxis", "apptainer", "none"), "none"),
+        container_runtime=table.choice("container-runtime", ("pyxis", "apptainer", "none"), "pyxis"),
         port_range=_one_range(table, "port-range", PortRange(20000, 21999)),
         reserved=_ranges(table, "reserved-ports"),
         ephemeral=_one_range(table, "ephemeral-ports", PortRange(32768, 60999)),
