@@ -180,3 +180,61 @@ def test_each_of_many_workers_finds_its_own_row(run: Run) -> None:
     assert here == [
         ["here", str(worker), str(worker % 8), str(20000 + worker % 8), run.nodes[worker // 8]] for worker in range(32)
     ]
+
+
+FILES = """
+[job]
+num-nodes = 2
+[vars]
+tricky = 'its $(touch pwned) `touch pwned` \\ "x"'
+[files."engine.yaml".data]
+listen = "{ip}"
+frontend = "{role.front.host}:{role.front.port.http}"
+tricky = "{vars.tricky}"
+[files."notes"]
+content = "job {job.id}\\nworkers {role.worker.endpoints.system}\\n"
+[roles.front]
+command = ["{vars.python}", "{vars.stub}", "--record", "{job.dir}/seen.jsonl"]
+extra-args = [{ each = "worker", args = ["--worker", "http://{it.host}:{it.port.system}"] }, "--last"]
+ports = { http = 8000 }
+ready = { port = "http" }
+stop = { grace = "1s" }
+[roles.worker]
+num-nodes = 2
+workers-per-node = 2
+gpus-per-worker = 2
+command = "cat {file.engine.yaml} {file.notes}; exec {vars.python} {vars.stub}"
+ports = { system = 9090 }
+ready = { port = "system" }
+stop = { grace = "1s" }
+[phases.client]
+command = "true"
+"""
+
+
+def files(lab: Lab) -> Run:
+    return lab.run(FILES)
+
+
+@scenario(files)
+def test_files_are_written_for_each_node_before_anything_starts(run: Run) -> None:
+    assert succeeded(run)
+    a, b = run.nodes
+    addresses = {worker["host"]: worker["ip"] for worker in run.json("endpoints.json")["roles"]["worker"]}
+    for worker, host in enumerate((a, a, b, b)):
+        assert run.log(f"logs/worker-{worker}.log").splitlines()[1:] == [
+            f'listen: "{addresses[host]}"',
+            f'frontend: "{a}:8000"',
+            r'tricky: "its $(touch pwned) `touch pwned` \\ \"x\""',
+            f"job {run.job.id}",
+            f"workers {a}:9090,{a}:9091,{b}:9090,{b}:9091",
+        ]
+    assert not list(run.folder.rglob("pwned"))
+
+
+@scenario(files)
+def test_words_are_repeated_for_every_worker_of_a_role(run: Run) -> None:
+    a, b = run.nodes
+    workers = [(a, 9090), (a, 9091), (b, 9090), (b, 9091)]
+    words = [word for host, port in workers for word in ("--worker", f"http://{host}:{port}")]
+    assert run.workers["front", 0, 0].argv == (*words, "--last")
