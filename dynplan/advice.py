@@ -11,13 +11,13 @@ from attrs import define, evolve
 
 from dynplan.errors import Finding, InputError, Path
 from dynplan.expr import ExprError, evaluate, names
-from dynplan.model import Plan, Tables
+from dynplan.model import Job, Plan, Tables
 from dynplan.planner import plan
 from dynplan.read import read
 from dynplan.refusal import Change, Ladder, Refusal
 from dynplan.sizes import lookup_args
 
-_MOST_PLANS = 60  # for one report; a plan of 10,000 nodes takes half a second
+_MOST_PLANS = 60  # for one report, where plans are small; a plan of 10,000 nodes takes half a second
 _MOST_TOLD = 2
 
 
@@ -84,12 +84,13 @@ class _Advice:
         """
         if self.left <= 0:
             return None
-        self.left -= 1
         tables = self.tables
         for change in changes:
             tables = changed(tables, change.path, change.value)
         try:
-            plan(read(tables))
+            job = read(tables)
+            self.left -= 1 + _extent(job)
+            plan(job)
         except InputError as problem:
             others = {_kind(finding) for finding in self.found if finding is not refusal} - {_kind(refusal)}
             new = [finding for finding in problem.findings if _kind(finding) not in others]
@@ -109,6 +110,15 @@ def changed(tables: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]
     old = tables.get(str(key))
     new = changed(old if isinstance(old, Mapping) else {}, tuple(below), value) if below else value
     return {**tables, str(key): new}
+
+
+def _extent(job: Job) -> int:
+    """Return how many small plans a plan of the job is worth."""
+    tasks = [
+        max(role.size.workers or 1, (role.size.num_nodes or 1) * (role.size.workers_per_node or 1))
+        for role in job.roles
+    ]
+    return sum(tasks) // 2000 + len(job.roles) // 20
 
 
 def _kind(finding: Finding) -> tuple[str, Path]:

@@ -11,6 +11,7 @@ from dynplan.refusal import Ladder, counted, ladder, refuse, smaller
 from dynplan.rooms import Homes, NoRoomError
 
 _JOB_NODES: Path = ("job", "num-nodes")
+_MOST_TOLD = 6  # roles, in one message
 
 
 def allocate(job: Job, wanted: Sequence[Demand], gpus: Sequence[int] = ()) -> Allocation:
@@ -83,7 +84,8 @@ def _check_counts(job: Job, wanted: Sequence[Demand], count: int, findings: Find
         if on_every and demand.per * count > MOST_TASKS:
             message = f"role `{role.name}` comes to {demand.per * count} tasks, and a role has at most {MOST_TASKS}"
             path = ("roles", role.name, "workers-per-node")
-            refuse(findings, "D212", message, path, ladder(path, [MOST_TASKS // count]))
+            tries = ladder(path, [MOST_TASKS // count])
+            refuse(findings, "D212", message, path, tries, otherwise="ask for fewer workers on a node")
     _check_largest(job, wanted, count, findings)
 
 
@@ -91,7 +93,7 @@ def _check_largest(job: Job, wanted: Sequence[Demand], count: int, findings: Fin
     large = [demand for demand in wanted if demand.nodes > count]
     if not large:
         return
-    needs = ", ".join(f"role `{demand.role.name}` needs at least {demand.nodes} {_for(demand)}" for demand in large)
+    needs = _listed([f"role `{demand.role.name}` needs at least {demand.nodes} {_for(demand)}" for demand in large])
     message = f"not enough nodes: the job has {count}, and {needs}"
     total, there = sum(demand.gpus for demand in wanted), count * job.cluster.gpus_per_node
     if total > there:
@@ -102,6 +104,11 @@ def _check_largest(job: Job, wanted: Sequence[Demand], count: int, findings: Fin
     fewer = tuple(rungs for demand in large for rungs in _fewer(demand, count))
     otherwise = "name more hosts" if job.hosts else "ask for fewer nodes"
     refuse(findings, "D203", message, path, more, *fewer, otherwise=otherwise)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    more = [f"and {len(parts) - _MOST_TOLD} more"] if len(parts) > _MOST_TOLD else []
+    return ", ".join([*parts[:_MOST_TOLD], *more])
 
 
 def _for(demand: Demand) -> str:
@@ -274,7 +281,7 @@ def _told(
     total = sum(demand.gpus for demand in wanted) + len(gpus) * sum(demand.block for demand in every)
     low = f"{min(gpus)} to " if min(gpus) < max(gpus) else ""
     nodes = f"{counted(len(gpus), 'node')} of {low}{counted(max(gpus), 'GPU')}"
-    needs = ", ".join(f"`{demand.role.name}` {_needs(demand)}" for demand in (*_taking(wanted), *every))
+    needs = _listed([f"`{demand.role.name}` {_needs(demand)}" for demand in (*_taking(wanted), *every)])
     if not proven:
         return f"no arrangement of the roles on {nodes} was found within the search budget ({needs})"
     together = f"together they need {total} of {sum(gpus)} GPUs"

@@ -280,7 +280,7 @@ def _refuse_odd_nodes(role: Role, count: int, span: int, capacity: int, findings
     wanted = span * (size.workers or -(-count // span))
     more = ladder(_at(role, "num-nodes"), [] if size.hosts else [wanted])
     path = _at(role, "gpus-per-worker")
-    otherwise = f"name {wanted} hosts" if size.hosts else ""
+    otherwise = f"name {wanted} hosts" if size.hosts else "ask for whole workers, or smaller ones"
     refuse(findings, "D201", message, path, more, _smaller_workers(role, capacity), otherwise=otherwise)
 
 

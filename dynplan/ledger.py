@@ -7,6 +7,7 @@ the same roles walk through the same ledgers, and each step is computed once (`B
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from attrs import define, field
 
@@ -20,13 +21,18 @@ Ledger = tuple[Span, ...]  # sorted, disjoint, with a gap between any two
 
 def spans_of(port: Port, number: int) -> list[Span]:
     """Return everything a port takes at that number: its block, and what the engine derives."""
-    derived = [number + offset for offset in port.also if offset >= port.count]
-    return [(number, number + port.count - 1), *((far, far) for far in derived)]
+    return [(number + first, number + last) for first, last in _offsets(port.count, port.also)]
 
 
 def reach(port: Port) -> int:
     """Return how far above its number a port takes another one."""
-    return max((port.count - 1, *port.also))
+    return _offsets(port.count, port.also)[-1][1]
+
+
+@cache
+def _offsets(count: int, also: tuple[int, ...]) -> Ledger:
+    """Return what a port takes above its number; a stretch of offsets is one span."""
+    return add((), [(0, count - 1), *((far, far) for far in also)])
 
 
 def clash(ledger: Ledger, span: Span) -> Span | None:

@@ -230,11 +230,13 @@ def _wider(bound: Bound, base: int, highest: int, cluster: Cluster) -> list[Ladd
     below = [number for number in (base - step for step in steps) if number >= 1024]
     first = cluster.port_range.first
     ranges = [f"{first}-{number}" for number in above if number > cluster.port_range.last]
+    fewer = [bound.worker] if bound.role.size.workers and bound.worker else []
     return [
         ladder((*bound.path, "max"), [number for number in above if port.high < number]),
         ladder(("cluster", "port-range"), ranges if port.base == AUTO else []),
         ladder((*bound.path, "base"), below if port.base != AUTO else []),
         ladder((*bound.path, "scope"), ["node"] if port.job_wide else []),
+        ladder(("roles", bound.role.name, "workers"), fewer),
     ]
 
 

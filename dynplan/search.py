@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from attrs import frozen
+
 from dynplan.demand import Demand
-from dynplan.pack import BinClass, Kind, Unknown, arrange, pack
+from dynplan.pack import BinClass, Kind, Pattern, Unknown, arrange, pack
+from dynplan.record import Record
 from dynplan.rooms import Homes, NoRoomError, Rooms, book, first_fit, settle
 
 
@@ -13,7 +16,7 @@ def fewest(demands: Sequence[Demand], capacity: int) -> tuple[int, int]:
     shared = [demand for demand in demands if _floats(demand)]
     if not shared:
         return dedicated, dedicated
-    found = pack(capacity, _kinds(shared))
+    found = pack(capacity, [lot.kind for lot in _lots(shared)])
     return found.total + dedicated, found.lower + dedicated
 
 
@@ -22,14 +25,29 @@ def _floats(demand: Demand) -> bool:
     return demand.form in ("nodes", "loose", "wide") and not size.dedicated and not size.hosts
 
 
-def _kinds(demands: Sequence[Demand]) -> list[Kind]:
-    """Say to the packer what roles need: a block per node, or slices of one or two sizes."""
+@frozen(eq=False, repr=False)
+class _Lot(Record):
+    """Items that are all alike to the packer, and whose they are: by role and slice size, so many of them."""
+
+    kind: Kind
+    parts: tuple[tuple[int, int, int], ...]
+
+
+def _lots(demands: Sequence[Demand]) -> list[_Lot]:
+    """Say to the packer what roles need: a block per node, or slices of one or two sizes.
+
+    Where a node may hold any number of them, items of one size are one kind, whosever they are.
+    """
+    parts: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
+    for at, demand in enumerate(demands):
+        for gpus in _sizes(demand):
+            count = demand.nodes if demand.form == "nodes" else demand.slices.count(gpus) * demand.workers
+            once = (demand.form == "nodes" or demand.apart) and count > 1
+            size = demand.block if demand.form == "nodes" else gpus
+            parts.setdefault((size, at if once else -1), []).append((at, gpus, count))
     return [
-        Kind(demand.block, demand.nodes, 1)
-        if demand.form == "nodes"
-        else Kind(gpus, demand.slices.count(gpus) * demand.workers, 1 if demand.apart else None)
-        for demand in demands
-        for gpus in _sizes(demand)
+        _Lot(Kind(size, sum(count for _, _, count in lot), 1 if at >= 0 else None), tuple(lot))
+        for (size, at), lot in parts.items()
     ]
 
 
@@ -46,12 +64,9 @@ def searched(demands: Sequence[Demand], rooms: Rooms) -> dict[str, Homes]:
     """
     homes = dict(_set_aside([demand for demand in demands if demand.role.size.dedicated], rooms))
     rest = [demand for demand in demands if not demand.role.size.dedicated]
-    counts = _arranged(rest, rooms) if rest else []
-    at = 0
-    for demand in rest:
-        width = len(_sizes(demand))
-        homes[demand.role.name] = _from_counts(demand, [row[at : at + width] for row in counts], rooms)
-        at += width
+    spots = _arranged(rest, rooms) if rest else {}
+    for at, demand in enumerate(rest):
+        homes[demand.role.name] = _from_spots(demand, [spots[at, gpus] for gpus in _sizes(demand)], rooms)
     return homes
 
 
@@ -66,35 +81,45 @@ def _set_aside(closed: Sequence[Demand], rooms: Rooms) -> Iterator[tuple[str, Ho
         at += demand.nodes
 
 
-def _arranged(demands: Sequence[Demand], rooms: Rooms) -> list[tuple[int, ...]]:
-    """Return per node how many items of each kind it holds."""
+def _arranged(demands: Sequence[Demand], rooms: Rooms) -> dict[tuple[int, int], list[int]]:
+    """Return by role and slice size the nodes of the slices, lowest first, a node once for each slice."""
     classes: dict[tuple[int, bool], list[int]] = {}
     for node, free in enumerate(rooms.free):
         if not rooms.closed[node]:
             classes.setdefault((free, not rooms.used[node]), []).append(node)
     keys = sorted(classes, key=lambda key: classes[key][0])
     bins = [BinClass(free, len(classes[free, empty]), None, empty) for free, empty in keys]
-    kinds = _kinds(demands)
-    found = arrange(bins, kinds)
+    lots = _lots(demands)
+    found = arrange(bins, [lot.kind for lot in lots])
     if found is None or isinstance(found, Unknown):
         raise NoRoomError(demands[-1].role.name, proven=found is None)
-    counts: list[tuple[int, ...]] = [(0,) * len(kinds)] * len(rooms.free)
+    patterns: dict[int, Pattern] = {}
     for key, runs in zip(keys, found, strict=True):
-        patterns = [pattern for times, pattern in runs for _ in range(times)]
-        for node, pattern in zip(classes[key], sorted(patterns, reverse=True), strict=False):
-            counts[node] = pattern
-    return counts
+        here = sorted((pattern for times, pattern in runs for _ in range(times)), reverse=True)
+        patterns.update(zip(classes[key], here, strict=False))
+    return dict(_handed_out(lots, sorted(patterns.items())))
 
 
-def _from_counts(demand: Demand, counts: list[tuple[int, ...]], rooms: Rooms) -> Homes:
-    """Turn counts per node into the nodes of each worker."""
+def _handed_out(
+    lots: Sequence[_Lot], patterns: Sequence[tuple[int, Pattern]]
+) -> Iterator[tuple[tuple[int, int], list[int]]]:
+    """Give the items of each lot to those they belong to, the lowest nodes to the earlier roles."""
+    for index, lot in enumerate(lots):
+        spots = [node for node, pattern in patterns for _ in range(pattern[index])]
+        first = 0
+        for at, gpus, count in lot.parts:
+            yield (at, gpus), spots[first : first + count]
+            first += count
+
+
+def _from_spots(demand: Demand, spots: list[list[int]], rooms: Rooms) -> Homes:
+    """Turn the nodes of a role's slices, one list for each size, into the nodes of each worker."""
     if demand.form == "nodes":
-        return settle(demand, [node for node, (count,) in enumerate(counts) if count], rooms)
+        return settle(demand, spots[0], rooms)
     lanes: list[list[int]] = []
-    for lane, gpus in enumerate(_sizes(demand)):
-        spots = [node for node, row in enumerate(counts) for _ in range(row[lane])]
+    for gpus, nodes in zip(_sizes(demand), spots, strict=True):
         times = demand.slices.count(gpus)
-        lanes += [spots[part::times] for part in range(times)]
+        lanes += [nodes[part::times] for part in range(times)]
     homes = [tuple(home) for home in zip(*lanes, strict=True)]
     for home in homes:
         book(home, demand, rooms)

@@ -375,7 +375,7 @@ def test_rule_8_min_and_max_are_bounds() -> None:
     assert told(text.replace("workers = 2", "workers = 3")) == (
         "D301 port `s` of role `a`, worker 2, finds no free number from 9092 to 9093 on node 0:"
         " port `s` of `a` holds 9092-9093\n"
-        "set `roles.a.ports.s.max = 9094`"
+        "set `roles.a.ports.s.max = 9094`, or set `roles.a.workers = 2`"
     )
 
 

@@ -66,7 +66,7 @@ def _one_number_more(draw: st.DrawFn) -> tuple[Tables, Tables]:
         (role, key)
         for role in more["roles"].values()
         for key in ("gpus-per-worker", "workers-per-node", "num-nodes", "workers")
-        if isinstance(role.get(key), int)
+        if isinstance(role.get(key), int) and role[key] > 0
     ]
     if isinstance(more["job"].get("num-nodes"), int):
         numbers.append((more["job"], "num-nodes"))
