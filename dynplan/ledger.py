@@ -91,7 +91,7 @@ def _last(span: Span) -> int:
     return span[1]
 
 
-@define
+@define(eq=False, repr=False)
 class Book:
     """The ledgers of all nodes.
 

@@ -5,16 +5,14 @@ another planning can tell (`dynplan.advice`). So a refusal carries tries, and th
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from attrs import frozen
 
 from dynplan.errors import Finding, Findings, Path
-from dynplan.record import Record
 
 
-@frozen(eq=False, repr=False)
-class Change(Record):
+class Change(NamedTuple):
     """One key of the job's tables, and the value to set it to."""
 
     path: Path

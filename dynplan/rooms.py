@@ -20,7 +20,7 @@ class NoRoomError(Exception):
         self.proven = proven
 
 
-@define
+@define(eq=False, repr=False)
 class Rooms:
     """What is left on each node while roles are being placed."""
 
@@ -81,7 +81,7 @@ def first_fit(demand: Demand, fresh: list[int], shared: list[int], rooms: Rooms)
     return sorted(spots.home(demand, rooms) for _ in range(demand.workers))
 
 
-@define
+@define(eq=False, repr=False)
 class _Spots:
     """Where the slices of one role may go: nodes, and for each size the first that may have room.
 
