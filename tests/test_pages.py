@@ -1,4 +1,4 @@
-"""The pages on the language name every key that the reader knows, and no other."""
+"""The pages are complete: every key, every row of parity, every module, every page."""
 
 import re
 
@@ -12,6 +12,7 @@ from tests.golden import ROOT
 
 JOB_PAGE = (ROOT / "docs" / "job-file.md").read_text()
 CLUSTER_PAGE = (ROOT / "docs" / "cluster-file.md").read_text()
+PARITY = (ROOT / "docs" / "parity.md").read_text()
 BEFORE_THE_READER = {"order", "enabled"}  # `dynplan.source` takes them out of roles and phases
 NOT_BUILT = {"mpi", "launch", "node-groups"}
 
@@ -60,3 +61,24 @@ def test_the_page_names_the_keys_of_a_cluster() -> None:
 def test_the_page_names_what_is_not_built() -> None:
     text = section(JOB_PAGE, "## Not built yet")
     assert all(key in text for key in NOT_BUILT)
+
+
+def test_every_row_stands_once_and_in_order() -> None:
+    assert re.findall(r"^\| (\d+) \|", PARITY, re.MULTILINE) == [str(row) for row in range(1, 38)]
+
+
+def test_every_test_it_names_exists() -> None:
+    named = re.findall(r"`(tests/[^`]+)::(test_\w+)`", PARITY)
+    assert named
+    missing = [(file, name) for file, name in named if f"def {name}(" not in (ROOT / file).read_text()]
+    assert missing == []
+
+
+def test_the_page_on_design_names_every_module() -> None:
+    named = set(re.findall(r"`(\w+\.py)`", (ROOT / "docs" / "design.md").read_text()))
+    assert named == {path.name for path in (ROOT / "dynplan").glob("*.py")} - {"__init__.py"}
+
+
+def test_the_index_leads_to_every_page() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    assert [path.name for path in (ROOT / "docs").glob("*.md") if f"]({path.name})" not in index] == ["README.md"]
