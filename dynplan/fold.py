@@ -7,6 +7,8 @@ from dynplan.facts import Scope
 from dynplan.model import Block, Phase, Plan, Task, TextFile, Worker, texts_of
 from dynplan.template import Part, Ref, fill, refs
 
+Parts = tuple[Part, ...]
+
 
 class Folding:
     """The constants that hold for every task which a template is written for."""
@@ -18,16 +20,24 @@ class Folding:
         self.workers = workers
         self.node = node
         self.spans_nodes = any(len(worker.tasks) > 1 for worker in workers)
-        self.found: dict[Ref, Part | tuple[Part, ...] | None] = {}
+        self.found: dict[Ref, Parts | None] = {}
 
     def fill(self, text: str) -> str:
         """Return a template with its constants filled in."""
         return fill(text, self._value)
 
-    def _value(self, ref: Ref) -> Part | tuple[Part, ...] | None:
+    def _value(self, ref: Ref) -> Parts | None:
         if ref not in self.found:
-            self.found[ref] = self._expression(ref) if ref.expression else self._name(ref.name)
+            self.found[ref] = self._parts(ref)
         return self.found[ref]
+
+    def _parts(self, ref: Ref) -> Parts | None:
+        if ref.name.startswith("role."):
+            return self._of_role(ref.name)
+        if ref.name.startswith("file."):
+            return self._path(ref.name.removeprefix("file."))
+        part = self._expression(ref) if ref.expression else self._name(ref.name)
+        return None if part is None else (part,)
 
     def _expression(self, ref: Ref) -> Part | None:
         role, job = self.scope.role, self.plan.job
@@ -41,37 +51,44 @@ class Folding:
         same = _same(map(str, numbers))
         return same if same is not None else Ref(f"expr.{expressions(job, role).index(ref.expression)}")
 
-    def _name(self, name: str) -> Part | tuple[Part, ...] | None:
+    def _name(self, name: str) -> Part | None:
         if name == "job.name":
             # A `$` before another placeholder would read as a variable of the shell; the run knows the name too.
             return None if self.plan.job.name.endswith("$") else self.plan.job.name
-        if name.startswith("role."):
-            return self._of_role(name)
-        if name.startswith("file."):
-            return self._path(name.removeprefix("file."))
         if self.node is not None and name == "node":
             return str(self.node)
         if self.scope.role is None:
             return None
         if name.startswith(("port.", "leader.port.")):
             return self._port(name)
+        if name in ("leader.host", "leader.ip") and not self.spans_nodes:
+            return Ref(name.removeprefix("leader."))
         return _same(_fact(name, worker, task, len(self.workers)) for worker in self.workers for task in worker.tasks)
 
-    def _path(self, name: str) -> tuple[Part, ...]:
+    def _path(self, name: str) -> Parts:
         """Return the path of a file; one that differs from node to node lies in a folder of the node's name."""
         file = next(file for file in self.plan.job.files if file.name == name)
         where = (Ref("job.dir"), "/files/")
         return (*where, Ref("host"), f"/{name}") if differs_by_node(file) else (*where, name)
 
-    def _of_role(self, name: str) -> str | None:
-        """Return what the plan knows of another role: its count, and ports of its first worker."""
+    def _of_role(self, name: str) -> Parts | None:
+        """Return what the plan knows of another role: all but the lists over its workers.
+
+        The run knows the host and the address of a node by its number: `{host.0}`, `{ip.0}`.
+        """
         _, role, fact, *rest = name.split(".")
-        if fact == "workers":
-            return str(sum(worker.role == role for worker in self.plan.workers))
-        if fact != "port":
-            return None
-        first = next(worker for worker in self.plan.workers if worker.role == role)
-        return _number(dict(first.tasks[0].ports)[rest[0]], last=len(rest) > 1)
+        leader = next(worker for worker in self.plan.workers if worker.role == role).tasks[0]
+        match fact:
+            case "workers":
+                return (str(sum(worker.role == role for worker in self.plan.workers)),)
+            case "host" | "ip":
+                return (Ref(f"{fact}.{leader.node}"),)
+            case "port":
+                return (_number(dict(leader.ports)[rest[0]], last=len(rest) > 1),)
+            case "url":
+                return ("http://", Ref(f"host.{leader.node}"), f":{dict(leader.ports)[rest[0]].port}")
+            case _:
+                return None
 
     def _port(self, name: str) -> Part | None:
         """Return a port's number where all tasks agree.
@@ -102,7 +119,7 @@ def differs_by_node(file: TextFile) -> bool:
 
 
 def run_time_facts(plan: Plan) -> list[str]:
-    """Return the facts of other roles that templates still name when the job starts, sorted."""
+    """Return the lists over workers of other roles that templates name when the job starts, sorted."""
     found: set[str] = set()
     for folding, text in _templates(plan):
         if "{" in text:

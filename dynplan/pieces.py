@@ -6,6 +6,7 @@ script meets nothing but what runs there.
 
 from collections.abc import Callable, Iterator
 
+from dynplan.fold import run_time_facts
 from dynplan.model import Each, Plan, Probe
 
 Needed = Callable[[Plan], bool]
@@ -45,6 +46,11 @@ def _watches_on(plan: Plan) -> bool:
     return _patterns(plan) or _alive(plan)
 
 
+def excuses(plan: Plan) -> bool:
+    """Tell whether a role may die and the job goes on."""
+    return not all(role.critical for role in plan.job.roles)
+
+
 def _restarts(plan: Plan) -> bool:
     return any(role.restart_max for role in plan.job.roles)
 
@@ -55,6 +61,10 @@ def _staggers(plan: Plan) -> bool:
 
 def _phases(plan: Plan) -> bool:
     return bool(plan.job.phases)
+
+
+def _runs_after(plan: Plan) -> bool:
+    return any(phase.after_command for phase in plan.job.phases[:-1])
 
 
 def _checks_health(plan: Plan) -> bool:
@@ -73,6 +83,10 @@ def _metrics(plan: Plan) -> bool:
     return any(role.metrics for role in plan.job.roles)
 
 
+def _lists(plan: Plan) -> bool:
+    return any(name.startswith("role.") for name in run_time_facts(plan))
+
+
 def _followers(plan: Plan) -> bool:
     return any(len(worker.tasks) > 1 for worker in plan.workers)
 
@@ -88,6 +102,8 @@ PIECES: tuple[tuple[str, Needed], ...] = (
     ("head", _always),
     ("plan", _always),
     ("each", _repeats),
+    ("blame", lambda plan: not excuses(plan)),
+    ("blame-or-excuse", excuses),
     ("watch", _always),
     ("ask-tcp", _asks("tcp")),
     ("ask-http", _asks("http")),
@@ -96,7 +112,7 @@ PIECES: tuple[tuple[str, Needed], ...] = (
     ("watch-on", _watches_on),
     ("alive", _alive),
     ("task", _always),
-    ("task-phase", _phases),
+    ("run-after", _runs_after),
     ("task-health", _checks_health),
     ("task-stagger", _staggers),
     ("task-leader", _followers),
@@ -104,13 +120,17 @@ PIECES: tuple[tuple[str, Needed], ...] = (
     ("preflight", _always),
     ("name-address", lambda plan: not _interface(plan)),
     ("interface-address", _interface),
-    ("files", lambda plan: bool(plan.job.files)),
+    ("batch", _always),
     ("metrics", _metrics),
+    ("lists", _lists),
+    ("excuse", excuses),
+    ("restarts", _restarts),
     ("stagger", _staggers),
     ("health", _checks_health),
     ("hosts", _hosts),
     ("followers", _followers),
-    ("batch", _always),
+    ("files", lambda plan: bool(plan.job.files)),
+    ("main", _always),
     ("phases", _phases),
     ("no-phases", lambda plan: not _phases(plan)),
 )

@@ -2,7 +2,7 @@
 
 import re
 
-_PLAIN = re.compile(r"[A-Za-z0-9_@%+:./-]+")
+_PLAIN = re.compile(r"[A-Za-z0-9_@%+=:./-]+")
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9_@%+=:,./*-]+")
 _IN_DOUBLE = re.compile(r"[$`']|\\\Z")
 _SPECIAL = re.compile(r'[$`"\\]')

@@ -12,8 +12,8 @@ from dynplan.errors import Finding, InputError
 from dynplan.expressions import expressions, value
 from dynplan.facts import Scope
 from dynplan.fold import Folding, differs_by_node, run_time_facts
-from dynplan.model import Each, Launch, Pairs, Phase, Plan, Probe, Role, Task, Texts, Words, Worker, texts_of
-from dynplan.pieces import needed
+from dynplan.model import Each, Job, Launch, Pairs, Phase, Plan, Probe, Role, Task, Texts, Words, Worker, texts_of
+from dynplan.pieces import excuses, needed
 from dynplan.quote import word
 from dynplan.rows import Column, Group, Row, Shape, cell, groups
 from dynplan.template import literal
@@ -62,12 +62,11 @@ def _functions(plan: Plan) -> Iterator[str]:
         InputError: D602 where one is larger than Linux takes: it goes to the tasks as one variable.
     """
     job = plan.job
-    stages = _stages(job.roles)
-    yield _function("job", "# ==== The plan " + "=" * 79, _job(plan, max(stages.values())))
+    yield _function("job", "# ==== The plan " + "=" * 79, _job(plan))
     used = run_time_facts(plan)
     for role in job.roles:
         workers = [worker for worker in plan.workers if worker.role == role.name]
-        lines = _role(plan, role, workers, used, stages[role.name])
+        lines = _role(plan, role, workers, used)
         yield _function(f"role_{role.name}", f"# {role.name}: {_described(role, workers)}", lines)
     for phase in job.phases:
         lines = _phase(plan, phase, last=phase is job.phases[-1])
@@ -87,24 +86,21 @@ def _function(name: str, comment: str, lines: Iterable[str]) -> str:
     return text
 
 
-def _job(plan: Plan, last_stage: int) -> Iterator[str]:
-    job = plan.job
-    gpus = plan.nodes[0].gpus
-    traits = [f"nodes={len(plan.nodes)} gpus={gpus} last_stage={last_stage}"]
-    if any(node.host for node in plan.nodes):
-        traits.append("has_hosts=yes")
-    if any(len(worker.tasks) > 1 for worker in plan.workers):
-        traits.append("has_followers=yes")
-    if job.files:
-        traits.append("has_files=yes")
+def _job(plan: Plan) -> Iterator[str]:
+    job, gpus = plan.job, plan.nodes[0].gpus
+    longest = max(role.stop.grace_s for role in job.roles)
+    traits = [f"nodes={len(plan.nodes)} gpus={gpus} longest_grace={longest}"]
+    pieces = needed(plan)
+    traits += [f"has_{name}=yes" for name in ("log", "hosts", "followers", "files") if name in pieces]
     yield " ".join(traits)
     if job.cluster.gpu_request == "none" or not any(role.size.gpus for role in job.roles):
         yield f"all_gpus={word(','.join(map(str, range(gpus))))}"
-    yield f"job_name={word(job.name)} quoted_name={word(_json(job.name))} output_dir={word(job.output_dir)}"
+    yield f"job_name={word(job.name)} quoted_name={word(_json(job.name))} output_dir={word(_directory(job))}"
     if job.cluster.interface:
         yield f"interface={word(job.cluster.interface)}"
     yield from _array("roles", [role.name for role in job.roles], per_line=False)
     yield from _array("phases", [phase.name for phase in job.phases], per_line=False)
+    yield from _array("stop_order", _stop_order(job.roles), per_line=False)
     hosts = [node.host or "*" for node in plan.nodes]
     if any(node.host for node in plan.nodes):
         yield from _array("named_hosts", hosts, per_line=False)
@@ -113,10 +109,11 @@ def _job(plan: Plan, last_stage: int) -> Iterator[str]:
     yield from _array("env", _pairs((*job.cluster.env, *job.env), shared))
 
 
-def _stages(roles: Sequence[Role]) -> dict[str, int]:
-    """Return when each role is stopped, 1 first: what depends on a role stops before it.
+def _stop_order(roles: Sequence[Role]) -> list[str]:
+    """Return the groups of roles that are stopped together, each one's names in a word, the first one first.
 
-    Clients go first, then routers and frontends, then workers with GPUs, then the control plane.
+    What depends on a role stops before it: routers and frontends, then workers with GPUs, then
+    the control plane.
     """
     followers: dict[str, list[Role]] = {role.name: [] for role in roles}
     for role in roles:
@@ -130,9 +127,15 @@ def _stages(roles: Sequence[Role]) -> dict[str, int]:
             stages[role.name] = max([least, *(stage(other) + 1 for other in followers[role.name])])
         return stages[role.name]
 
-    for role in roles:
-        stage(role)
-    return stages
+    last = max(stage(role) for role in roles)
+    groups = (" ".join(role.name for role in roles if stages[role.name] == at) for at in range(1, last + 1))
+    return [group for group in groups if group]
+
+
+def _directory(job: Job) -> str:
+    """Return the output directory as a template."""
+    parts = [part.replace("%x", job.name) for part in job.output_dir.split("%j")]
+    return "{job.id}".join(map(literal, parts))
 
 
 def _json(text: str) -> str:
@@ -140,24 +143,26 @@ def _json(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _role(plan: Plan, role: Role, workers: Sequence[Worker], used: Iterable[str], stage: int) -> Iterator[str]:
+def _role(plan: Plan, role: Role, workers: Sequence[Worker], used: Iterable[str]) -> Iterator[str]:
     folding = Folding(plan, Scope(plan.job, role=role), workers)
-    yield " ".join(_traits(role, workers, stage))
+    traits = " ".join(_traits(role, workers, excuses(plan)))
+    if traits:
+        yield traits
     yield from _array("after", role.after, per_line=False)
     for group in groups(_rows(plan, role, workers)):
         yield from _group(group)
     yield from _launch(role.launch, folding, plan)
     for probe in role.ready:
-        yield from _probe(("ready", _who(probe), str(role.ready_timeout_s)), probe, folding)
+        yield from _probe((_who(probe, folding) + "ready", str(role.ready_timeout_s)), probe, folding)
     for probe in role.alive:
-        yield from _probe(("alive", _who(probe), f"{probe.interval_s}x{probe.failures}"), probe, folding)
+        yield from _probe((_who(probe, folding) + "alive", f"{probe.interval_s}x{probe.failures}"), probe, folding)
     if role.fail_on_log:
         yield f"fail_on_log={word(role.fail_on_log)}"
     if role.metrics:
         yield f"metrics={word(folding.fill(role.metrics))}"
     prefix = f"role.{role.name}."
     mine = [name for name in used if name.startswith(prefix)]
-    yield from _array("facts", [f"{name}{_fact(name.removeprefix(prefix), folding)}" for name in mine])
+    yield from _array("lists", [f"{name}={_item(name.removeprefix(prefix), folding)}" for name in mine])
 
 
 def _described(role: Role, workers: Sequence[Worker]) -> str:
@@ -166,45 +171,40 @@ def _described(role: Role, workers: Sequence[Worker]) -> str:
     return count + (f" of {gpus} GPU" + ("s" if gpus > 1 else "") if gpus else "")
 
 
-def _traits(role: Role, workers: Sequence[Worker], stage: int) -> Iterator[str]:
+def _traits(role: Role, workers: Sequence[Worker], excuses: bool) -> Iterator[str]:
     """Yield the assignments that differ from what `load` in `static/plan.sh` sets."""
     tasks = sum(len(worker.tasks) for worker in workers)
     unprobed = " ".join(port.name for port in role.ports if not port.probed)
-    watches = bool(role.fail_on_log or role.alive)
-    yield f"stage={stage}"
     for differs, text in (
-        (tasks > 1, f"tasks={tasks} workers={len(workers)}"),
+        (tasks > 1, f"tasks={tasks}"),
+        (tasks > len(workers), f"workers={len(workers)}"),
         (role.task, "kind=task"),
-        (not role.critical, "critical=no"),
+        (excuses, f"critical={'yes' if role.critical else 'no'}"),
         (role.stop.signal != "TERM", f"stop_signal={role.stop.signal}"),
         (role.stop.grace_s != DEFAULT_GRACE_S, f"grace={role.stop.grace_s}"),
         (role.restart_max, f"restarts={role.restart_max} restart_delay={role.restart_delay_s}"),
         (role.stagger, "stagger=yes"),
-        (role.fail_on_log or any(probe.kind == "log" for probe in role.ready), "reads_log=yes"),
-        (watches, "keep_watching=yes"),
+        (role.alive, "alive=yes"),
         (unprobed, f"unprobed=({unprobed})"),
     ):
         if differs:
             yield text
 
 
-def _fact(name: str, folding: Folding) -> str:
-    """Return what gives a fact of a role its value: `=TEMPLATE` for the first worker, `+=` for all."""
+def _item(name: str, folding: Folding) -> str:
+    """Return the template of one worker's item in a list over all workers."""
     what, _, port = name.partition(".")
     template = {
-        "host": "={host}",
-        "hosts": "+={host}",
-        "ip": "={ip}",
-        "ips": "+={ip}",
-        "url": "=http://{host}:{port.%s}",
-        "urls": "+=http://{host}:{port.%s}",
-        "endpoints": "+={host}:{port.%s}",
+        "hosts": "{host}",
+        "ips": "{ip}",
+        "urls": f"http://{{host}}:{{port.{port}}}",
+        "endpoints": f"{{host}}:{{port.{port}}}",
     }[what]
-    return folding.fill(template.replace("%s", port))
+    return folding.fill(template)
 
 
-def _who(probe: Probe) -> str:
-    return "each" if probe.everywhere else "leader"
+def _who(probe: Probe, folding: Folding) -> str:
+    return "leader-" if folding.spans_nodes and not probe.everywhere else ""
 
 
 def _rows(plan: Plan, role: Role, workers: Sequence[Worker]) -> list[Row]:
@@ -320,7 +320,7 @@ def _probe(traits: Texts, probe: Probe, folding: Folding) -> Iterator[str]:
         case "http":
             words = (folding.fill(f"{{port.{probe.port}}}"), folding.fill(probe.path), *_http_words(probe, folding))
         case "log":
-            words = (probe.regex,)
+            words = (literal(probe.regex),)
         case "command":
             words = tuple(folding.fill(text) for text in probe.command)
     yield " ".join(["probe", *traits, probe.kind, *map(word, words)])

@@ -1,11 +1,13 @@
-check_alive() { # PROBE: at its interval; so many failures in a row end the job
-	get_probe "$1"
-	((SECONDS >= ${next_look[$1]-0})) && [[ ${words[1]} == each || ${row[rank]} == 0 ]] || return 0
-	local most=${words[2]#*x}
-	next_look[$1]=$((SECONDS + ${words[2]%x*}))
-	if ask "$1"; then
-		bad_looks[$1]=0
-	elif ((++bad_looks[$1] == most)) && lives "$child"; then
-		blame 73 "not alive: $most times: ${words[*]:3}"
-	fi
+check_alive() { # each probe at its interval; so many failures in a row end the job
+	local i most
+	for i in "${!probe_at[@]}"; do
+		get_probe "$i"
+		[[ ${words[0]} == alive ]] && ((SECONDS >= next_look[i])) || continue
+		most=${words[1]#*x} next_look[i]=$((SECONDS + ${words[1]%x*}))
+		if ask "$i"; then
+			bad_looks[i]=0
+		elif ((++bad_looks[i] == most)) && lives "$child"; then
+			blame 73 "not alive: $most times: ${words[*]:2}"
+		fi
+	done
 }

@@ -4,7 +4,7 @@ ask_http() { # PORT PATH NAME=VALUE...
 	local "${@:3}"
 	exec {sock}<>"/dev/tcp/${row[ip]}/$1" || return
 	[[ -z $post ]] || method=POST head=$'Content-Type: application/json\r\nContent-Length: '${#post}$'\r\n'
-	printf '%s %s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n%s\r\n%s' \
+	printf '%s %s HTTP/1.0\r\nHost: %s\r\n%s\r\n%s' \
 		"$method" "$2" "${row[ip]}:$1" "$head" "$post" >&"$sock"
 	read -r _ code _ <&"$sock"
 	IFS= read -r -t 2 -d '' answer <&"$sock" # all of it: a reset would stand in the worker's log

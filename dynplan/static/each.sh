@@ -1,12 +1,12 @@
 # ---- in a task: words that stand once for every worker of another role ----
 each() { # ARRAY ROLE TEMPLATE...
 	local -n words_of=$1
-	[[ -n $repeating ]] || return 0
+	[[ " ${FUNCNAME[*]} " == *' load wrap '* && " ${FUNCNAME[*]} " != *' repeat_words '* ]] || return 0
 	mapfile -d '' -t words < <(repeat_words "${@:2}")
 	words_of+=("${words[@]}")
 }
 repeat_words() { # ROLE TEMPLATE...: with {it.NAME} filled, a NUL after each
-	local n name repeating=''
+	local n name
 	local -A it
 	load "$1"
 	for ((n = 0; n < tasks; n++)); do

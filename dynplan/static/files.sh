@@ -6,7 +6,7 @@ file() { # NAME TEMPLATE
 file_by_node() { # NAME TEMPLATE
 	local n
 	for n in "${!hosts[@]}"; do
-		row=([node]=$n [host]=${hosts[n]} [ip]=${fact[node.$n]#* })
+		row=([node]=$n [host]=${hosts[n]} [ip]=${fact[ip.$n]})
 		write_file "$dir/files/${hosts[n]}" "$@"
 	done
 }

@@ -3,6 +3,6 @@ check_health() { # every role must be ready again
 		role=${key%/*}
 		[[ ${state[$key]} != ready ]] || state[$key]=asked left[$role]=$((left[$role] + 1))
 	done
-	for role in "${roles[@]}"; do tell "$role" check; done
+	for role in "${!to_step[@]}"; do echo check >&"${to_step[$role]}"; done
 	until all_ready; do next_event; done
 }

@@ -10,7 +10,7 @@ read_log() { # what is new, against the patterns; an unfinished line counts, too
 		fi
 		for i in "${!open[@]}"; do
 			get_probe "$i"
-			[[ ${words[3]} != log || ! $line =~ ${words[4]} ]] || unset "open[i]"
+			[[ ${words[2]} != log || ! $line =~ ${words[3]} ]] || unset "open[i]"
 		done
 	done
 }

@@ -1,2 +1,2 @@
 # ---- 5. no phase: wait for the last step ----
-while ((${#step_pid[@]})); do next_event; done
+while ((${#to_step[@]})); do next_event; done

@@ -1,20 +1,19 @@
 # ---- 5. phases ----
 for name in "${phases[@]}"; do
-	began=$SECONDS phase_result='' fact[phase.name]=$name fact[phase.dir]=$dir/phases/$name
+	from=$SECONDS phase_result='' fact[phase.name]=$name fact[phase.dir]=$dir/phases/$name
 	mkdir -p -- "${fact[phase.dir]}" || fail "74 cannot make ${fact[phase.dir]}"
 	load "phase:$name"
 	find_task 0
-	who="phase $name on ${row[host]}"
+	who="phase $name on ${row[host]}" limit=$((timeout ? SECONDS + timeout : 1 << 40))
 	say "$who: begins"
-	limit=$((timeout ? SECONDS + timeout : 1 << 40))
 	start_step "phase:$name" "${row[host]}"
-	while runs 0 && ((SECONDS < limit)); do next_event; done
+	while runs "phase:$name" && ((SECONDS < limit)); do next_event; done
 	((SECONDS < limit)) || phase_result="124 $who: took too long; log ${fact[phase.dir]}.log"
-	stop_stage 0
-	phase_result=${phase_result:-76 $who: srun ended with status $step_status}
-	say "$who: ended with status ${phase_result%% *} after $((SECONDS - began)) s"
+	[[ -n $phase_result ]] || fail_outside "$who: srun ended with status $step_status"
+	stop "phase:$name"
+	say "$who: ended with status ${phase_result%% *} after $((SECONDS - from)) s"
 	load "phase:$name"
-	if [[ $phase_result != 0* ]]; then
+	if [[ $phase_result != 0\ * ]]; then
 		bad_phase=${bad_phase:-$phase_result}
 		[[ -n $go_on ]] || fail "$bad_phase"
 	fi

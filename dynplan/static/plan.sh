@@ -1,29 +1,29 @@
 # ---- in every process: read the plan ----
-load() { # PART: a role or phase:NAME; its function above assigns what differs from this
-	stage=0 tasks=1 workers=1 kind=service critical=yes stop_signal=TERM grace=30 restarts=0
-	after=() env=() command=() workdir='' srun=() facts=() metrics='' unprobed=() stagger=''
-	fail_on_log='' reads_log='' keep_watching='' timeout=0 setup=() after_command=() go_on='' health_check=''
+load() { # PART, a role or phase:NAME: its function above assigns what differs from this
+	kind=service tasks=1 workers='' stop_signal=TERM grace=30 restarts=0 stagger=''
+	after=() env=() command=() workdir='' srun=() lists=() metrics='' unprobed=() fail_on_log='' alive=''
+	timeout=0 setup=() after_command=() go_on='' health_check=''
 	probe_at=() probe_size=() probe_words=() rows=() rounds=(1) steps=('') heads=(0) group=0 before=0
 	job
 	case $1 in
-	phase:*) "phase_${1#*:}" ;;
-	:*) tasks=$nodes grace=0 ;;
+	phase:*) kind=phase && "phase_${1#*:}" ;;
+	:*) tasks=$nodes ;;
 	*) "role_$1" ;;
 	esac
 }
 probe() { probe_at+=("${#probe_words[@]}") probe_size+=($#) probe_words+=("$@"); }
-get_probe() { words=("${probe_words[@]:probe_at[$1]:probe_size[$1]}"); }
+get_probe() { fill_all "${probe_words[@]:probe_at[$1]:probe_size[$1]}"; }
 task() { rows+=("$* "); }
 times() { rounds+=("$1") steps+=(" ${*:2} ") heads+=("${#rows[@]}"); }
 
-# Below `times 3 node=1` rows come three times, `node` one higher each time. N never falls.
+# After `times 3 node=1` rows come three times, each time `node` one higher. N never falls.
 find_task() { # N -> row
 	local size rest cell name low high step
 	while size=$((${heads[group + 1]-${#rows[@]}} - heads[group])) &&
 		(($1 - before >= rounds[group] * size)); do
 		before=$((before + rounds[group++] * size))
 	done
-	row=([rank]=0 ["num-tasks"]=1 [gpus]='' ["gpu-count"]=0 ["num-workers"]=$workers)
+	row=([rank]=0 ["num-tasks"]=1 ["num-workers"]=${workers:-$tasks} [gpus]='' ["gpu-count"]=0)
 	rest=${rows[heads[group] + ($1 - before) % size]}
 	while [[ -n $rest ]]; do
 		cell=${rest%% *} rest=${rest#* } name=${cell%%=*} low=${cell#*=} step=0
@@ -31,17 +31,10 @@ find_task() { # N -> row
 		step=$((${step%% *} * (($1 - before) / size)))
 		high=$((${low#*-} + step)) low=$((${low%-*} + step))
 		row[$name]=$low
-		case $name in
-		gpus)
-			row["gpu-count"]=$((high - low + 1))
-			while ((low < high)); do row[gpus]+=,$((++low)); done
-			;;
-		port.*) row[$name.last]=$high row[leader.$name]=$low row[leader.$name.last]=$high ;;
-		leader.port.*) row[$name.last]=$high ;;
-		esac
+		[[ $name != *port.* ]] || row[$name.last]=$high
+		[[ $name != gpus ]] || for ((row["gpu-count"] = high - low + 1; low < high; )); do row[gpus]+=,$((++low)); done
 	done
-	cell=${fact[node.${row[node]}]} row[host]=${cell% *} row[ip]=${cell#* }
-	cell=${fact[node.${row[leader]-${row[node]}}]} row[leader.host]=${cell% *} row[leader.ip]=${cell#* }
+	row[host]=${fact[host.${row[node]}]} row[ip]=${fact[ip.${row[node]}]}
 }
 
 # Values are not scanned again; unknown names and `${` stay.

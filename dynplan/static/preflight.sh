@@ -1,33 +1,29 @@
 # ---- in a task of the preflight: one on every node ----
-preflight_main() {
-	local n name port state shown taken=' ' file=${fact[job.dir]}/logs/.$SLURM_PROCID
-	row=([rank]=$SLURM_PROCID)
+preflight() {
+	row=([rank]=$SLURM_PROCID) taken=' ' file=${fact[job.dir]}/logs/.$SLURM_PROCID
 	job
 	find_address
 	mapfile -d , -t shown < <(printf '%s' "${CUDA_VISIBLE_DEVICES:-$all_gpus}")
 	((${#shown[@]} >= gpus)) || problem "the plan needs $gpus GPUs, the step shows '${CUDA_VISIBLE_DEVICES-}'"
 	{ echo >"$file" && rm -- "$file"; } || problem "cannot write in ${file%/*}"
-	for name in "${paths[@]}"; do [[ -e $name ]] || problem "$name is missing (an image, or a mount)"; done
+	for name in "${paths[@]}"; do [[ -e $name ]] || problem "$name is missing (an image or a mount)"; done
 	for name in tcp tcp6; do # listening sockets, of other jobs too
 		while read -r _ port _ state _; do
 			[[ $state != 0A ]] || taken+="$((16#${port##*:})) "
 		done <"/proc/net/$name"
 	done
-	for name in "${roles[@]}"; do
-		load "$name"
+	for part in "${roles[@]}"; do
+		load "$part"
 		for ((n = 0; n < tasks; n++)); do
 			find_task "$n"
-			((row[node] != SLURM_PROCID)) || check_ports "$name"
+			((row[node] == SLURM_PROCID)) || continue
+			for name in "${!row[@]}"; do
+				[[ $name == port.!(*.last) && " ${unprobed[*]} " != *" ${name#*.} "* ]] || continue
+				for ((port = row[$name]; port <= row[$name.last]; port++)); do
+					[[ $taken != *" $port "* ]] || problem "port $port (${name#*.} of role $part) is taken"
+				done
+			done
 		done
 	done
 } 2>/dev/null
 problem() { event problem "preflight: $SLURMD_NODENAME: $1"; }
-check_ports() { # ROLE: those of the row
-	local name
-	for name in "${!row[@]}"; do
-		[[ $name == port.* && $name != port.*.last && " ${unprobed[*]} " != *" ${name#port.} "* ]] || continue
-		for ((port = row[$name]; port <= row[$name.last]; port++)); do
-			[[ $taken != *" $port "* ]] || problem "port $port (${name#port.} of role $1) is taken"
-		done
-	done
-}

@@ -3,4 +3,4 @@ await_turn() { # the next worker on a node starts when the one before it is read
 	((turn == 0)) || event queued ''
 	while ((turn)) && [[ -z $stopping ]]; do listen 1; done
 }
-hear_go() { ((SLURM_PROCID != $1)) || turn=0; }
+hear_go() { ((SLURM_PROCID != ${said#* })) || turn=0; }

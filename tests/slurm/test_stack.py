@@ -188,7 +188,7 @@ def test_the_client_gets_every_metrics_url_once(run: Run) -> None:
 
 def client(run: Run, phase: str) -> tuple[str, ...]:
     """The words that a phase's command was given."""
-    (record,) = [record for record in run.seen if record.env.get("DYNPLAN_PHASE") == phase]
+    (record,) = [record for record in run.seen if record.env.get("DYNPLAN_PHASE_NAME") == phase]
     assert record.host == run.nodes[0]
     return record.argv
 

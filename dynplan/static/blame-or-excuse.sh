@@ -1,0 +1,7 @@
+blame() { # CODE TEXT
+	if [[ $critical == yes ]]; then
+		event failed "$1 $who: $2; log $log"
+	else
+		event excused "not critical: $who: $2; log $log"
+	fi
+}

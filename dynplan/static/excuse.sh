@@ -1,0 +1,4 @@
+on_excused() {
+	say "$detail"
+	on_ready # nobody waits for it any more
+}
