@@ -14,13 +14,14 @@ fail_outside() { # TEXT: where somebody else ended a step, our own TERM may be o
 	wait "$!"
 	fail "76 $1"
 }
-list_tasks() { # ROLE STATE|STATE... -> listed: how many, and the first of them
+list_tasks() { # ROLE STATE|STATE... -> listed
 	local key n=0
 	listed=''
 	for key in "${keys[@]}"; do
 		[[ $key != "$1/"* || ${state[$key]} != @($2) ]] || ((++n > 8)) || listed+=", worker ${key#*/} on ${node_of[$key]}"
 	done
-	listed=${listed:+$n: ${listed#, }}
+	listed=${listed#, }
+	((n <= 8)) || listed+=" and $((n - 8)) more"
 }
 
 # ---- steps ----
@@ -111,8 +112,8 @@ on_end() { # of a step
 	list_tasks "$role" 'expected|queued|started|ready|asked'
 	[[ -n $listed && -z $closing ]] || return 0
 	read -r node < <(sinfo -hNd -o %N -n "${hosts_of[$role]#,}")
-	[[ -z $node ]] || fail "76 node $node is lost; role $role without a word from $listed"
-	fail_outside "role $role: srun ended with status $detail${hint-} without a word from $listed"
+	[[ -z $node ]] || fail "76 node $node is lost; role $role: $listed"
+	fail_outside "role $role: srun ended with status $detail${hint-} and no word from $listed"
 }
 report() { # at a decreasing rate
 	report_at=$((SECONDS * 3 / 2 + 5))

@@ -48,7 +48,7 @@ fill() { # TEMPLATE -> filled
 			filled+=${row[$name]-${fact[$name]}} rest=${rest#*'}'}
 		else
 			filled+='{'
-			[[ $text == *'$' || $rest != '{'* ]] || filled+=$brace rest=${rest:1}
+			[[ $text == *'$' || $rest != '{'* ]] || rest=${rest:1}
 		fi
 	done
 	filled+=$rest
