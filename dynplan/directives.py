@@ -43,15 +43,14 @@ def _defaults(plan: Plan) -> dict[str, str | int | bool]:
     """Return options that a job may override, each with the reason it is there.
 
     Whole nodes: the plan hands out ports and GPUs of a node, another job there would not know.
-    All memory: steps that overlap share what the job has. A lost node ends the job by our hand,
-    with its name in the log, and not by Slurm's requeue. The output stands where the job was
+    All memory: steps that overlap share what the job has. A lost node ends the job, with its name
+    in the log, and is not answered by Slurm's requeue. The output stands where the job was
     submitted: Slurm makes no directories.
     """
     return {
         "exclusive": True,
         "mem": "0",
-        "no-requeue": "requeue" not in dict((*plan.job.cluster.sbatch, *plan.job.sbatch)),
-        "no-kill": True,
+        "no-requeue": not dict((*plan.job.cluster.sbatch, *plan.job.sbatch)).get("requeue"),
         "signal": f"B:USR1@{margin_s(plan)}",
         "output": "%x-%j.out",
     }

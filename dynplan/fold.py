@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dynplan.expressions import expressions, texts, value
 from dynplan.facts import Scope
 from dynplan.model import Block, Phase, Plan, Task, TextFile, Worker, texts_of
-from dynplan.template import Part, Ref, fill, refs
+from dynplan.template import Part, Ref, fill, for_bash, refs
 
 Parts = tuple[Part, ...]
 
@@ -23,7 +23,11 @@ class Folding:
         self.found: dict[Ref, Parts | None] = {}
 
     def fill(self, text: str) -> str:
-        """Return a template with its constants filled in."""
+        """Return a template with its constants filled in, as the script reads it."""
+        return for_bash(self.parts(text))
+
+    def parts(self, text: str) -> Parts:
+        """Return what a template is made of once its constants are filled in."""
         return fill(text, self._value)
 
     def _value(self, ref: Ref) -> Parts | None:
@@ -123,7 +127,7 @@ def run_time_facts(plan: Plan) -> list[str]:
     found: set[str] = set()
     for folding, text in _templates(plan):
         if "{" in text:
-            found.update(ref.name for ref in refs(folding.fill(text)))
+            found.update(part.name for part in folding.parts(text) if isinstance(part, Ref))
     return sorted(name for name in found if name.startswith("role.") or name == "metrics-urls")
 
 

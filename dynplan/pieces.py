@@ -7,14 +7,32 @@ script meets nothing but what runs there.
 from collections.abc import Callable, Iterator
 
 from dynplan.fold import run_time_facts
-from dynplan.model import Each, Plan, Probe
+from dynplan.model import Each, Phase, Plan, Probe
 
 Needed = Callable[[Plan], bool]
+
+
+def runs_around(plan: Plan, phase: Phase) -> bool:
+    """Tell whether a phase runs more than its command."""
+    return bool(phase.setup or (phase.after_command and phase is not plan.job.phases[-1]))
 
 
 def needed(plan: Plan) -> tuple[str, ...]:
     """Return the names of a plan's pieces, in script order."""
     return tuple(name for name, wanted in PIECES if wanted(plan))
+
+
+def container_paths(plan: Plan) -> list[str]:
+    """Return the paths that must exist on every node: image files, and what is mounted."""
+    found: dict[str, None] = {}
+    launches = [role.launch for role in plan.job.roles] + [phase.launch for phase in plan.job.phases]
+    for box in (launch.container for launch in launches):
+        if box is None or plan.job.cluster.container_runtime == "none":
+            continue
+        if "://" not in box.image and (box.image.startswith((".", "/")) or box.image.endswith((".sqsh", ".sif"))):
+            found[box.image] = None
+        found |= dict.fromkeys(mount.partition(":")[0] for mount in box.mounts)
+    return [path for path in found if "{" not in path]
 
 
 def _always(_: Plan) -> bool:
@@ -42,10 +60,6 @@ def _alive(plan: Plan) -> bool:
     return any(role.alive for role in plan.job.roles)
 
 
-def _watches_on(plan: Plan) -> bool:
-    return _patterns(plan) or _alive(plan)
-
-
 def excuses(plan: Plan) -> bool:
     """Tell whether a role may die and the job goes on."""
     return not all(role.critical for role in plan.job.roles)
@@ -63,8 +77,8 @@ def _phases(plan: Plan) -> bool:
     return bool(plan.job.phases)
 
 
-def _runs_after(plan: Plan) -> bool:
-    return any(phase.after_command for phase in plan.job.phases[:-1])
+def _runs_around(plan: Plan) -> bool:
+    return any(runs_around(plan, phase) for phase in plan.job.phases)
 
 
 def _checks_health(plan: Plan) -> bool:
@@ -109,10 +123,9 @@ PIECES: tuple[tuple[str, Needed], ...] = (
     ("ask-http", _asks("http")),
     ("ask-command", _asks("command")),
     ("log", _reads_log),
-    ("watch-on", _watches_on),
     ("alive", _alive),
     ("task", _always),
-    ("run-after", _runs_after),
+    ("around", _runs_around),
     ("task-health", _checks_health),
     ("task-stagger", _staggers),
     ("task-leader", _followers),
@@ -120,6 +133,7 @@ PIECES: tuple[tuple[str, Needed], ...] = (
     ("preflight", _always),
     ("name-address", lambda plan: not _interface(plan)),
     ("interface-address", _interface),
+    ("paths", lambda plan: bool(container_paths(plan))),
     ("batch", _always),
     ("metrics", _metrics),
     ("lists", _lists),
@@ -127,10 +141,12 @@ PIECES: tuple[tuple[str, Needed], ...] = (
     ("restarts", _restarts),
     ("stagger", _staggers),
     ("health", _checks_health),
-    ("hosts", _hosts),
     ("followers", _followers),
-    ("files", lambda plan: bool(plan.job.files)),
+    ("allocation", _always),
+    ("hosts", _hosts),
     ("main", _always),
+    ("files", lambda plan: bool(plan.job.files)),
+    ("roles", _always),
     ("phases", _phases),
     ("no-phases", lambda plan: not _phases(plan)),
 )

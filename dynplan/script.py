@@ -13,10 +13,10 @@ from dynplan.expressions import expressions, value
 from dynplan.facts import Scope
 from dynplan.fold import Folding, differs_by_node, run_time_facts
 from dynplan.model import Each, Job, Launch, Pairs, Phase, Plan, Probe, Role, Task, Texts, Words, Worker, texts_of
-from dynplan.pieces import excuses, needed
+from dynplan.pieces import container_paths, excuses, needed, runs_around
 from dynplan.quote import word
 from dynplan.rows import Column, Group, Row, Shape, cell, groups
-from dynplan.template import literal
+from dynplan.template import Part, Ref, for_bash
 
 MOST_BYTES = 4 * 1024 * 1024  # Slurm's max_script_size
 MOST_FUNCTION_BYTES = 120 * 1024  # Linux's MAX_ARG_STRLEN, 128 KiB, less what bash adds when it exports one
@@ -45,7 +45,7 @@ def _head(plan: Plan, stamp: str) -> Iterator[str]:
     yield from directives(plan)
     yield "#"
     yield f"# {_summary(plan)}"
-    yield f"# Made by {stamp}: change the job file and compile it again rather than editing this."
+    yield f"# Made by {stamp}. Change the job file and compile it again; do not edit this."
 
 
 def _summary(plan: Plan) -> str:
@@ -62,7 +62,7 @@ def _functions(plan: Plan) -> Iterator[str]:
         InputError: D602 where one is larger than Linux takes: it goes to the tasks as one variable.
     """
     job = plan.job
-    yield _function("job", "# ==== The plan " + "=" * 79, _job(plan))
+    yield _function("job", "# ==== The plan ====", _job(plan))
     used = run_time_facts(plan)
     for role in job.roles:
         workers = [worker for worker in plan.workers if worker.role == role.name]
@@ -91,7 +91,7 @@ def _job(plan: Plan) -> Iterator[str]:
     longest = max(role.stop.grace_s for role in job.roles)
     traits = [f"nodes={len(plan.nodes)} gpus={gpus} longest_grace={longest}"]
     pieces = needed(plan)
-    traits += [f"has_{name}=yes" for name in ("log", "hosts", "followers", "files") if name in pieces]
+    traits += [f"has_{name}=yes" for name in ("log", "followers", "paths") if name in pieces]
     yield " ".join(traits)
     if job.cluster.gpu_request == "none" or not any(role.size.gpus for role in job.roles):
         yield f"all_gpus={word(','.join(map(str, range(gpus))))}"
@@ -104,7 +104,7 @@ def _job(plan: Plan) -> Iterator[str]:
     hosts = [node.host or "*" for node in plan.nodes]
     if any(node.host for node in plan.nodes):
         yield from _array("named_hosts", hosts, per_line=False)
-    yield from _array("paths", _container_paths(plan)) if _container_paths(plan) else iter(["paths=()"])
+    yield from _array("paths", container_paths(plan))
     shared = Folding(plan, Scope(job))
     yield from _array("env", _pairs((*job.cluster.env, *job.env), shared))
 
@@ -134,8 +134,11 @@ def _stop_order(roles: Sequence[Role]) -> list[str]:
 
 def _directory(job: Job) -> str:
     """Return the output directory as a template."""
-    parts = [part.replace("%x", job.name) for part in job.output_dir.split("%j")]
-    return "{job.id}".join(map(literal, parts))
+    first, *more = (part.replace("%x", job.name) for part in job.output_dir.split("%j"))
+    parts: list[Part] = [first]
+    for part in more:
+        parts += (Ref("job.id"), part)
+    return for_bash(parts)
 
 
 def _json(text: str) -> str:
@@ -182,7 +185,7 @@ def _traits(role: Role, workers: Sequence[Worker], excuses: bool) -> Iterator[st
         (excuses, f"critical={'yes' if role.critical else 'no'}"),
         (role.stop.signal != "TERM", f"stop_signal={role.stop.signal}"),
         (role.stop.grace_s != DEFAULT_GRACE_S, f"grace={role.stop.grace_s}"),
-        (role.restart_max, f"restarts={role.restart_max} restart_delay={role.restart_delay_s}"),
+        (role.restart_max, f"runner=run_again restarts={role.restart_max} restart_delay={role.restart_delay_s}"),
         (role.stagger, "stagger=yes"),
         (role.alive, "alive=yes"),
         (unprobed, f"unprobed=({unprobed})"),
@@ -300,19 +303,6 @@ def _srun_words(launch: Launch, plan: Plan) -> Texts:
     return tuple(f"--{name}={text}" if text else f"--{name}" for name, text in options.items())
 
 
-def _container_paths(plan: Plan) -> list[str]:
-    """Return the paths that must exist on every node: image files, and what is mounted."""
-    found: dict[str, None] = {}
-    launches = [role.launch for role in plan.job.roles] + [phase.launch for phase in plan.job.phases]
-    for box in (launch.container for launch in launches):
-        if box is None or plan.job.cluster.container_runtime == "none":
-            continue
-        if "://" not in box.image and (box.image.startswith((".", "/")) or box.image.endswith((".sqsh", ".sif"))):
-            found[box.image] = None
-        found |= dict.fromkeys(mount.partition(":")[0] for mount in box.mounts)
-    return [path for path in found if "{" not in path]
-
-
 def _probe(traits: Texts, probe: Probe, folding: Folding) -> Iterator[str]:
     match probe.kind:
         case "tcp":
@@ -320,7 +310,7 @@ def _probe(traits: Texts, probe: Probe, folding: Folding) -> Iterator[str]:
         case "http":
             words = (folding.fill(f"{{port.{probe.port}}}"), folding.fill(probe.path), *_http_words(probe, folding))
         case "log":
-            words = (literal(probe.regex),)
+            words = (for_bash((probe.regex,)),)
         case "command":
             words = tuple(folding.fill(text) for text in probe.command)
     yield " ".join(["probe", *traits, probe.kind, *map(word, words)])
@@ -330,7 +320,7 @@ def _http_words(probe: Probe, folding: Folding) -> Iterator[str]:
     if probe.status != "2xx":
         yield f"status={probe.status}"
     if probe.body:
-        yield f"body={literal(probe.body)}"
+        yield f"body={for_bash((probe.body,))}"
     if probe.post:
         yield f"post={folding.fill(probe.post)}"
 
@@ -343,12 +333,16 @@ def _phase(plan: Plan, phase: Phase, *, last: bool) -> Iterator[str]:
         traits.append("go_on=yes")
     if phase.health_check and not last:
         traits.append("health_check=yes")
+    around = runs_around(plan, phase)
+    if around:
+        traits.append("runner=run_around")
     yield " ".join(traits)
     yield f"task node={node} worker=0"
     yield from _launch(phase.launch, folding, plan)
-    yield from _array("setup", [folding.fill(text) for text in phase.setup])
-    if not last:
-        yield from _array("after_command", [folding.fill(text) for text in phase.after_command])
+    if around:
+        after = () if last else phase.after_command
+        for name, command in (("setup", phase.setup), ("after_command", after)):
+            yield from _array(name, [folding.fill(text) for text in command]) if command else iter([f"{name}=()"])
 
 
 def _files(plan: Plan) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 `{` + a name + `}` is a placeholder, `{= expression }` is a number, `{{` is a literal brace.
 A brace after `$` belongs to the shell, and every other brace is text, so JSON and `${HOME}`
-pass through untouched. The same grammar is read again, at job start, by `static/plan.sh`.
+pass through untouched. What is left for the run to fill is written in a simpler grammar, for
+`static/plan.sh`: see `for_bash`.
 """
 
 import re
@@ -13,6 +14,7 @@ from attrs import frozen
 
 _NAME = r"[a-z][a-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*"
 _TOKEN = re.compile(r"\$\{|\{\{|\{(" + _NAME + r")\}|\{=([^{}]*)\}")
+_LOOKS = re.compile(r"\{(?=" + _NAME + r"\})")
 _OPENS = re.compile(r"\{(?=\{|" + _NAME + r"\}|=[^{}]*\})")
 
 
@@ -72,11 +74,17 @@ def shell_clash(parts: Iterable[Part]) -> bool:
     )
 
 
-def fill(text: str, value: Callable[[Ref], Part | tuple[Part, ...] | None]) -> str:
+def fill(text: str, value: Callable[[Ref], Part | tuple[Part, ...] | None]) -> tuple[Part, ...]:
     """Replace the placeholders whose value is known, by text, by another placeholder or by several parts."""
     if "{" not in text:
-        return text
-    return unparse(found for part in parse(text) for found in _known(part, value))
+        return (text,)
+    return tuple(found for part in parse(text) for found in _known(part, value))
+
+
+def for_bash(parts: Iterable[Part]) -> str:
+    """Write parts for the script: `{name}` is a placeholder, `{brace}` a brace that only looks like one."""
+    merged = _merge(parts)
+    return "".join("{" + part.name + "}" if isinstance(part, Ref) else _LOOKS.sub("{brace}", part) for part in merged)
 
 
 def refs(text: str) -> tuple[Ref, ...]:

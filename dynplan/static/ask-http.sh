@@ -1,12 +1,11 @@
 ask_http() { # PORT PATH NAME=VALUE...
-	local sock code answer='' method=GET head='' status=2xx body='' post=''
-	local LC_ALL=C # a length is in bytes
+	local method=GET head='' status=2xx body='' post='' LC_ALL=C
 	local "${@:3}"
 	exec {sock}<>"/dev/tcp/${row[ip]}/$1" || return
 	[[ -z $post ]] || method=POST head=$'Content-Type: application/json\r\nContent-Length: '${#post}$'\r\n'
 	printf '%s %s HTTP/1.0\r\nHost: %s\r\n%s\r\n%s' \
 		"$method" "$2" "${row[ip]}:$1" "$head" "$post" >&"$sock"
 	read -r _ code _ <&"$sock"
-	IFS= read -r -t 2 -d '' answer <&"$sock" # all of it: a reset would stand in the worker's log
+	IFS= read -r -t 2 -d '' answer <&"$sock" # else the worker logs a reset
 	[[ ${code%$'\r'} =~ ^(${status//x/[0-9]})$ && (-z $body || ${answer#*$'\r\n\r\n'} =~ $body) ]]
 }

@@ -21,10 +21,10 @@ repeat_words() { # ROLE TEMPLATE...: with {it.NAME} filled, a NUL after each
 		fill_it "${@:2}"
 	done
 }
-fill_it() { # TEMPLATE...: other placeholders stay for later, and so do braces that are none
+fill_it() { # TEMPLATE...: other placeholders stay for later
 	local name
 	local -A row=() fact=()
 	for name in "${!it[@]}"; do row[$name]=${it[$name]}; done
-	fill_all "${@//'{{'/'{{{{'}"
+	fill_all "$@"
 	printf '%s\0' "${words[@]}"
 }

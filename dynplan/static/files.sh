@@ -14,3 +14,4 @@ write_file() { # FOLDER NAME TEMPLATE
 	fill "$3"
 	{ mkdir -p -- "$1" && printf '%s' "$filled" >"$1/$2"; } || fail "74 cannot write $1/$2"
 }
+files

@@ -1,5 +1,5 @@
 stop_leaders() { # PARTS: rank 0 of their workers first, and wait until they have ended
-	local limit=$((SECONDS + longest_grace + 5)) key waits=yes
+	limit=$((SECONDS + longest_grace + 5)) waits=yes
 	for part in "${!to_step[@]}"; do [[ " $1 " != *" $part "* ]] || echo stop_leader >&"${to_step[$part]}"; done
 	while [[ -n $waits ]] && ((SECONDS < limit)); do
 		waits=''

@@ -1,4 +1,4 @@
-check_health() { # every role must be ready again
+check_health() {
 	for key in "${keys[@]}"; do
 		role=${key%/*}
 		[[ ${state[$key]} != ready ]] || state[$key]=asked left[$role]=$((left[$role] + 1))

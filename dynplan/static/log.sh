@@ -1,4 +1,4 @@
-read_log() { # what is new, against the patterns; an unfinished line counts, too
+read_log() { # what is new, unfinished lines too
 	local line i whole=yes
 	while [[ -n $whole ]]; do
 		IFS= read -r -u "$log_in" line || whole=''

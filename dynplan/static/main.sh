@@ -1,21 +1,4 @@
-exec {events}<> <(:)
-trap finish EXIT
-trap 'fail "143 TERM: cancelled, or the time limit"' TERM
-trap 'fail "130 INT"' INT
-trap 'fail "75 the time limit is near"' USR1
-trap '' PIPE
-
-# ---- 1. allocation and output directory ----
-# What srun would take from the job's environment; its effect differs by version.
-unset SLURM_{NTASKS,NPROCS,NTASKS_PER_NODE,CPUS_PER_TASK,TRES_PER_TASK,DISTRIBUTION,HOSTFILE,CPU_BIND,GPU_BIND} \
-	SLURM_{GPUS_PER_TASK,HINT,LABELIO,STDINMODE,STDOUTMODE,UNBUFFEREDIO}
-export SLURM_EXPORT_ENV=ALL
-job
-[[ -n $SLURM_JOB_ID ]] || fail '64 not inside a Slurm job: submit with sbatch, or run under salloc'
-mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
-((${#hosts[@]} == nodes)) || fail "64 the plan needs $nodes nodes, the job has ${#hosts[@]}: ${hosts[*]}"
-[[ -z $has_hosts ]] || map_hosts
-fact=([job.id]=$SLURM_JOB_ID [job.name]=$job_name)
+fact=([job.id]=$SLURM_JOB_ID [job.name]=$job_name [brace]='{')
 for n in "${!hosts[@]}"; do fact[host.$n]=${hosts[n]}; done
 fill "$output_dir"
 [[ $filled == /* ]] || filled=$PWD/$filled
@@ -27,8 +10,8 @@ fact[job.dir]=$dir
 say "results in $dir"
 
 # ---- 2. preflight ----
-printf -v line ',%s' "${hosts[@]}"
-start_step :preflight "${line#,}"
+printf -v all_hosts ',%s' "${hosts[@]}"
+start_step :preflight "${all_hosts#,}"
 while runs :preflight && ((SECONDS < 120)); do next_event; done
 set -- "${problems[@]}"
 (($# == 0)) || fail "65 $1; nothing was started"
@@ -68,10 +51,4 @@ for role in "${roles[@]}"; do
 	done
 done
 { echo ']' >&3 && echo ']}}' >&4 && echo "[$scrape]" >"$dir/prometheus.json"; } || fail "74 cannot write in $dir"
-exec 3>&- 4>&-
 fact["metrics-urls"]=${urls#,}
-[[ -z $has_files ]] || files
-
-# ---- 4. roles ----
-start_roles
-until all_ready; do next_event; done

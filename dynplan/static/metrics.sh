@@ -1,4 +1,4 @@
-add_metrics() { # to {metrics-urls} and prometheus.json
+add_metrics() {
 	fill "$metrics"
 	url=$filled name=${filled#*://}
 	[[ ,$urls, == *",$url,"* ]] || urls+=,$url

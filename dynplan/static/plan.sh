@@ -1,8 +1,8 @@
-# ---- in every process: read the plan ----
-load() { # PART, a role or phase:NAME: its function above assigns what differs from this
-	kind=service tasks=1 workers='' stop_signal=TERM grace=30 restarts=0 stagger=''
+# ---- in every process: the plan ----
+load() { # PART, a role or phase:NAME: what its function above does not set is as here
+	kind=service tasks=1 workers='' stop_signal=TERM grace=30 runner=run stagger=''
 	after=() env=() command=() workdir='' srun=() lists=() metrics='' unprobed=() fail_on_log='' alive=''
-	timeout=0 setup=() after_command=() go_on='' health_check=''
+	timeout=0 go_on='' health_check=''
 	probe_at=() probe_size=() probe_words=() rows=() rounds=(1) steps=('') heads=(0) group=0 before=0
 	job
 	case $1 in
@@ -16,9 +16,9 @@ get_probe() { fill_all "${probe_words[@]:probe_at[$1]:probe_size[$1]}"; }
 task() { rows+=("$* "); }
 times() { rounds+=("$1") steps+=(" ${*:2} ") heads+=("${#rows[@]}"); }
 
-# After `times 3 node=1` rows come three times, each time `node` one higher. N never falls.
+# After `times 3 node=1` rows come three times, `node` one higher each time. N never falls.
 find_task() { # N -> row
-	local size rest cell name low high step
+	local name
 	while size=$((${heads[group + 1]-${#rows[@]}} - heads[group])) &&
 		(($1 - before >= rounds[group] * size)); do
 		before=$((before + rounds[group++] * size))
@@ -37,27 +37,24 @@ find_task() { # N -> row
 	row[host]=${fact[host.${row[node]}]} row[ip]=${fact[ip.${row[node]}]}
 }
 
-# Values are not scanned again; unknown names and `${` stay.
-fill() { # TEMPLATE -> filled
-	local rest=$1 text name
+fill() { # TEMPLATE -> filled; values are not scanned again
+	local rest=$1 name
 	filled=''
 	while [[ $rest == *'{'* ]]; do
-		text=${rest%%'{'*} rest=${rest#*'{'} name=${rest%%'}'*}
-		filled+=$text
-		if [[ $text != *'$' && $rest == [a-z]*'}'* && -n ${row[$name]+x}${fact[$name]+x} ]]; then
+		filled+=${rest%%'{'*} rest=${rest#*'{'} name=${rest%%'}'*}
+		if [[ $rest == [a-z]*'}'* && -n ${row[$name]+x}${fact[$name]+x} ]]; then
 			filled+=${row[$name]-${fact[$name]}} rest=${rest#*'}'}
 		else
 			filled+='{'
-			[[ $text == *'$' || $rest != '{'* ]] || rest=${rest:1}
 		fi
 	done
 	filled+=$rest
 }
 fill_all() { # TEMPLATE... -> words
-	local text
+	local template
 	words=()
-	for text; do
-		fill "$text"
+	for template; do
+		fill "$template"
 		words+=("$filled")
 	done
 }

@@ -1,4 +1,4 @@
-# ---- in a task of the preflight: one on every node ----
+# ---- in a task of the preflight, one on every node ----
 preflight() {
 	row=([rank]=$SLURM_PROCID) taken=' ' file=${fact[job.dir]}/logs/.$SLURM_PROCID
 	job
@@ -6,8 +6,8 @@ preflight() {
 	mapfile -d , -t shown < <(printf '%s' "${CUDA_VISIBLE_DEVICES:-$all_gpus}")
 	((${#shown[@]} >= gpus)) || problem "the plan needs $gpus GPUs, the step shows '${CUDA_VISIBLE_DEVICES-}'"
 	{ echo >"$file" && rm -- "$file"; } || problem "cannot write in ${file%/*}"
-	for name in "${paths[@]}"; do [[ -e $name ]] || problem "$name is missing (an image or a mount)"; done
-	for name in tcp tcp6; do # listening sockets, of other jobs too
+	[[ -z $has_paths ]] || check_paths
+	for name in tcp tcp6; do # who listens
 		while read -r _ port _ state _; do
 			[[ $state != 0A ]] || taken+="$((16#${port##*:})) "
 		done <"/proc/net/$name"

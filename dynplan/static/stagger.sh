@@ -4,4 +4,5 @@ queue_task() { # behind the one before it on its node; in the files section
 	last_on[$place]=$key
 }
 on_queued() { state[$key]=queued; }
-declare -A last_on=()
+on_turn() { [[ -z ${next_task[$key]-} ]] || echo "go ${next_task[$key]}" >&"${to_step[$role]}"; }
+declare -A last_on=() next_task=()

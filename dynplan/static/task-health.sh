@@ -1,1 +1,1 @@
-hear_check() { watch healthy & } # between phases the ready probes must hold
+hear_check() { watch healthy & }

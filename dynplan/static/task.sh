@@ -1,4 +1,4 @@
-# ---- in a task: the wrapper around a worker ----
+# ---- in a task: the wrapper ----
 enter() { # PART
 	local -A row=()
 	unset -v DYNPLAN_CODE
@@ -6,7 +6,7 @@ enter() { # PART
 	if [[ $1 == :* ]]; then preflight; else wrap; fi
 }
 # By parameters alone: no name of the user's meets one of ours.
-become() { # COUNT NAME=VALUE|NAME... WORD...: set or unset so many, exec the words
+become() { # COUNT NAME=VALUE|NAME... WORD...
 	while (($1 > 0)); do
 		unset -v "${2%%=*}"
 		[[ $2 != *=* ]] || export "${2?}"
@@ -16,15 +16,14 @@ become() { # COUNT NAME=VALUE|NAME... WORD...: set or unset so many, exec the wo
 	exec -- "$@"
 }
 set_environment() { # -> visible, exports
-	local name n=0 shown=${CUDA_VISIBLE_DEVICES:-$all_gpus},
-	visible=''
-	while [[ -n $shown ]]; do # the plan's numbers are positions in what the step shows
+	n=0 visible='' shown=${CUDA_VISIBLE_DEVICES:-$all_gpus},
+	while [[ -n $shown ]]; do # by position in the step's list
 		[[ ",${row[gpus]}," != *",$((n++)),"* ]] || visible+=${visible:+,}${shown%%,*}
 		shown=${shown#*,}
 	done
 	exports=("CUDA_VISIBLE_DEVICES=$visible")
 	for name in "${!row[@]}" "${!fact[@]}"; do
-		case $name in expr.* | host.* | ip.* | role.* | metrics-urls) continue ;; esac
+		case $name in brace | expr.* | host.* | ip.* | role.* | metrics-urls) continue ;; esac
 		filled=DYNPLAN_${name//[.-]/_}
 		exports+=("${filled^^}=${row[$name]-${fact[$name]}}")
 	done
@@ -32,20 +31,20 @@ set_environment() { # -> visible, exports
 	exports+=("${words[@]}")
 }
 
-listen() { # SECONDS: so long, or until a command comes
-	local said=''
+listen() { # SECONDS, or until a command comes
+	said=''
 	if read -r -t "$1" said; then
 		said=$heard$said heard=''
 		"hear_${said% *}"
 	elif (($? > 128)); then
-		heard+=$said # its beginning
+		heard+=$said
 	else
-		exec 0<> <(:) # the batch script is gone
+		exec 0<> <(:) # nobody is there
 		hear_stop
 	fi
 }
 hear_stop() { stopping=yes released=yes; }
-on_signal() { # scancel, or a lost node
+on_signal() { # Slurm's
 	[[ -n $stopping ]] || event signal ''
 	hear_stop
 }
@@ -53,7 +52,7 @@ on_signal() { # scancel, or a lost node
 run() { # WORD... -> status, how
 	fill_all "$@"
 	echo "dynplan: ${who#role }, GPUs [$visible]: ${words[*]}" >>"$log"
-	[[ -z $log_in ]] || while read -r -u "$log_in" _; do :; done # patterns are for what follows
+	[[ -z $log_in ]] || while read -r -u "$log_in" _; do :; done
 	set -m
 	(
 		[[ -z $log_in ]] || exec {log_in}<&-
@@ -66,25 +65,26 @@ run() { # WORD... -> status, how
 	event started "$child"
 	watch ready &
 	while [[ -z $stopping ]] && lives "$child"; do listen 0.2; done
-	[[ -n $stopping ]] || listen 0.3 # a signal for both of us may have met the worker first
 	[[ -z $stopping ]] || end_worker
 	wait "$child" 2>/dev/null
 	status=$?
-	wait # for `watch`: a pattern in the last lines tells more than an exit status
+	# A signal for both may have met it first; `watch` may know more than a status.
+	[[ -n $stopping ]] || listen "$((status == 143 ? 2 : 0)).3"
+	wait
 	how="exit status $status"
 	((status <= 128)) || how="killed by SIG$(kill -l "$status") (status $status)"
 }
-end_worker() { # the stop signal, the grace, KILL: to its group, then to what has left that
-	local who limit=$((SECONDS + grace))
-	for who in group strays; do
-		"$who" "$stop_signal" || continue
-		while ((SECONDS < limit)) && "$who" 0; do listen 0.2; done
-		"$who" KILL
+end_worker() { # its group, then what has left that
+	limit=$((SECONDS + grace))
+	for set in group strays; do
+		"$set" "$stop_signal" || continue
+		while ((SECONDS < limit)) && "$set" 0; do listen 0.2; done
+		"$set" KILL
 	done
 } 2>/dev/null
 group() { kill -s "$1" -- "-$child"; }
-strays() { # known by the environment that they inherited
-	local path found=1
+strays() { # known by the environment
+	found=1
 	for path in /proc/[0-9]*/environ; do
 		mapfile -d '' -t words <"$path" || continue
 		[[ " ${words[*]} " == *" DYNPLAN_TASK=${row[task]} "* ]] || continue
@@ -115,10 +115,7 @@ wrap() {
 	fi 2>/dev/null
 	[[ -z $has_log ]] || exec {log_in}<"$log"
 	[[ -z $stagger ]] || await_turn
-	[[ -n $stopping || ${#setup[@]} == 0 ]] || run "${setup[@]}"
-	[[ -n $stopping || $status != 0 ]] || run "${command[@]}"
-	((restarts == 0)) || restart
-	((${#after_command[@]} == 0)) || run_after
+	[[ -n $stopping ]] || "$runner" "${command[@]}"
 	if [[ -n $stopping ]]; then
 		event stopped "$status"
 	elif [[ $kind == phase ]]; then
@@ -127,7 +124,7 @@ wrap() {
 		if [[ $kind == task && $status == 0 ]]; then event ready ''; else blame 70 "$how"; fi
 		event exit "$status"
 	fi
-	[[ -z $child ]] || end_worker
-	# srun breaks off where it has words for a task that is gone.
+	end_worker
+	# srun breaks off if told to tell a task that is gone.
 	[[ $kind == phase ]] || until [[ -n $released ]]; do listen 1; done
 }

@@ -1,16 +1,16 @@
-# ---- in a task: is the worker ready, is it well? ----
-event() { # NAME DETAIL: one line, short enough to be written at once
-	local text=${2//[[:cntrl:]]/ }
+# ---- in a task: is the worker ready? ----
+event() { # NAME DETAIL: a line that is written at once
+	text=${2//[[:cntrl:]]/ }
 	echo "dynplan|$1|$part|${row[worker]}|${row[rank]}|$SLURMD_NODENAME|${text:0:2000}"
 }
 lives() { kill -0 -- "$1" 2>/dev/null; }
 nap() { read -r -t "$1" -u "$naps" _; }
-ask() { # PROBE: within 3 s, or 30 s where a model or a program answers
+ask() { # PROBE: 3 s, or 30 s where a model or a program answers
 	local pid n=0 limit=60
 	get_probe "$1"
 	[[ ${words[2]} != log ]] || return
 	[[ ${words[2]} != command && "${words[*]}" != *' post='* ]] || limit=600
-	set -m # a group, to be killed as one
+	set -m
 	"ask_${words[2]}" "${words[@]:3}" </dev/null &>/dev/null &
 	pid=$!
 	set +m
@@ -18,17 +18,16 @@ ask() { # PROBE: within 3 s, or 30 s where a model or a program answers
 	kill -KILL -- "-$pid"
 	wait "$pid"
 } 2>/dev/null
-watch() { # EVENT: a process beside the worker until it is ready, or healthy again, and on
-	open=() n=0 partial='' from=$SECONDS code=71
+watch() { # EVENT: until the worker is ready, or healthy again, and on
+	open=() announced='' partial='' from=$SECONDS code=71
 	exec {naps}<> <(:)
 	[[ $1 == ready ]] || log_in='' code=73
 	for i in "${!probe_at[@]}"; do
 		get_probe "$i"
 		[[ ${words[0]} != ready || ($1 != ready && ${words[2]} == log) ]] || open[i]=${words[1]}
 	done
-	while ((${#open[@]})); do
+	while lives "$child"; do
 		[[ -z $log_in ]] || read_log
-		lives "$child" || return
 		for i in "${!open[@]}"; do
 			if ask "$i"; then
 				unset "open[i]"
@@ -37,8 +36,14 @@ watch() { # EVENT: a process beside the worker until it is ready, or healthy aga
 				return
 			fi
 		done
-		nap "0.$((n < 5 ? ++n : n))"
+		if ((${#open[@]} == 0)); then
+			[[ -n $announced || $kind != service ]] || event "$1" ''
+			[[ -n $announced || -z $stagger ]] || event turn ''
+			announced=yes
+			[[ $1 == ready && -n $fail_on_log$alive ]] || return
+			[[ -z $alive ]] || check_alive
+		fi
+		nap 0.4
 	done
-	[[ $kind != service ]] || event "$1" ''
-	[[ $1 != ready || -z $fail_on_log$alive ]] || watch_on
+	[[ -z $log_in ]] || read_log
 }

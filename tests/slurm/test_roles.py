@@ -129,7 +129,7 @@ def test_the_environment_of_the_role_wins_over_the_jobs_and_that_over_the_cluste
 
 @scenario(surroundings)
 def test_a_phase_has_an_environment_of_its_own(run: Run) -> None:
-    phases = [record.env["STUB_B"] for record in run.seen if "DYNPLAN_PHASE" in record.env]
+    phases = [record.env["STUB_B"] for record in run.seen if "DYNPLAN_PHASE_NAME" in record.env]
     assert phases == ["job", "phase"]
 
 
