@@ -65,8 +65,7 @@ def smaller(gpus: int, most: int) -> list[int]:
     A tensor-parallel size has to divide a model's heads, and hardly any model has a multiple of three.
     """
     most = min(most, gpus - 1)
-    if most < 1:
-        return []
+    powers = [1 << bit for bit in range(most.bit_length() - 1, -1, -1)] if most > 0 else []
     if gpus & (gpus - 1) == 0:
-        return [1 << bit for bit in range(most.bit_length() - 1, -1, -1)]
-    return list(dict.fromkeys([most, most // 2, most // 4, 1])) if most >= 4 else list(range(most, 0, -1))
+        return powers
+    return sorted({*range(max(1, most - 7), most + 1), *powers}, reverse=True)
