@@ -62,9 +62,18 @@ def render(findings: Iterable[Finding], documents: Sequence[Document]) -> str:
     spans_of = cache(spans)
     placed = [(_place(finding, documents, spans_of), finding) for finding in findings]
     placed.sort(key=lambda pair: pair[0].order)
-    blocks = {"\n".join(_block(finding, place)): finding.severity for place, finding in placed}
+    once = {_alike(finding, place): (place, finding) for place, finding in reversed(placed)}
+    blocks = {"\n".join(_block(finding, place)): finding.severity for place, finding in reversed(once.values())}
     parts = [*blocks, *_summary(list(blocks.values()))]
     return "\n\n".join(parts) + "\n" if parts else ""
+
+
+def _alike(finding: Finding, place: _Place) -> tuple[object, ...]:
+    """Return what two findings share that say the same: what many phases inherit is told once."""
+    message = finding.message
+    if finding.path[:1] in (("roles",), ("phases",)) and len(finding.path) > 1:
+        message = message.replace(str(finding.path[1]), "*")
+    return finding.code, place.turn, place.order if place.span else finding.path, message
 
 
 def _summary(severities: list[str]) -> Iterator[str]:
@@ -100,7 +109,13 @@ def _locate(finding: Finding, documents: Sequence[Document], spans_of: _Spans) -
     # What is missing was overridden nowhere: its table is looked for where people read, options last.
     document = max(_reading(documents), key=lambda document: _depth(document, finding.path))
     held = _held(document, finding.path)
-    return document, spans_of(document.text)[held][1] if held else None
+    return document, spans_of(document.text)[held][1] if held else _start(document)
+
+
+def _start(document: Document) -> Span | None:
+    """Return where a finding about a whole file points: its first line, where it has any."""
+    first = document.text.partition("\n")[0].rstrip()
+    return Span(1, 1, 1, len(first) + 1) if document.text else None
 
 
 def _value(path: Path, documents: Sequence[Document]) -> tuple[Document, Path] | None:

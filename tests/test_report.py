@@ -128,7 +128,8 @@ def test_the_count_names_only_what_there_is() -> None:
 
 def test_a_finding_about_the_whole_file_names_the_job_file_alone() -> None:
     assert render([Finding("D101", "no role", help="add one")], DOCUMENTS) == (
-        "error[D101]: no role\n --> job.toml\n  = help: add one\n"
+        "error[D101]: no role\n --> job.toml:1:1\n  |\n"
+        '1 | extends = "base.toml"\n  | ^^^^^^^^^^^^^^^^^^^^^\n  = help: add one\n'
     )
     assert render([Finding("D101", "no role", help="add one")], []) == "error[D101]: no role\n  = help: add one\n"
 
@@ -147,7 +148,7 @@ def test_a_missing_key_points_at_its_table_where_people_read_it() -> None:
     assert place("roles", "decode", "command") == "job.toml:7:1 [roles.decode]"
     assert place("roles", "decode", "args", "nope") == "job.toml:9:8 { tensor-parallel-size = 16, a_b = 1 }"
     assert place("roles", "prefill", "command") == "job.toml:7:2 roles"
-    assert place("files", "x") == "job.toml"
+    assert place("files", "x") == 'job.toml:1:1 extends = "base.toml"'
 
 
 def test_a_key_inside_a_short_form_points_at_the_short_form() -> None:
@@ -177,7 +178,9 @@ def test_a_finding_may_name_its_document() -> None:
     finding = Finding("D101", "x", ("roles", "decode", "num-nodes"), document=DOCUMENTS[2])
     assert "--> base.toml:2:13\n" in render([finding], DOCUMENTS)
     nowhere = Finding("D101", "x", ("extends",), document=DOCUMENTS[2])
-    assert render([nowhere], DOCUMENTS) == "error[D101]: x\n --> base.toml\n"
+    assert render([nowhere], DOCUMENTS) == (
+        "error[D101]: x\n --> base.toml:1:1\n  |\n1 | [roles.decode]\n  | ^^^^^^^^^^^^^^\n"
+    )
 
 
 def test_a_json_plan_has_places_too() -> None:
