@@ -15,7 +15,7 @@ from dynplan.model import Job, Plan, Tables
 from dynplan.planner import plan
 from dynplan.read import read
 from dynplan.refusal import Change, Ladder, Refusal
-from dynplan.sizes import lookup_args
+from dynplan.sizes import lookup_args, spelling
 
 _MOST_PLANS = 60  # for one report, where plans are small; a plan of 10,000 nodes takes half a second
 _MOST_TOLD = 2
@@ -149,7 +149,7 @@ def _from_args(tables: Tables, rungs: Ladder) -> Iterator[Ladder]:
         yield rungs
         return
     args = role.get("args")
-    for name in names(text):
+    for name in (spelling(name, _table(args)) or name for name in names(text)):
         path = (*rungs[0].path[:2], "args", name)
         values = [_solved(text, args, name, change.value) for change in rungs]
         if found := tuple(Change(path, value) for value in values if value):

@@ -60,9 +60,11 @@ def read(tables: Tables) -> Job:
         cluster=cluster,
         tables=settle(tables, _job_name(job), hosts, roles, files),
     )
-    _check_constraints(job, top.table("roles"))
+    _check_constraints(job, found)
     _ = "cluster" in job, "container" in job  # read by the command line and by the roles
     job.close()
+    if not phases:
+        _check_unused_defaults(top)
     top.close()
     _check_references(found, findings)
     _check_containers(found, findings)
@@ -333,15 +335,26 @@ def _phase(name: str, table: Table, container: Any) -> Phase:
     return phase
 
 
+def _check_unused_defaults(top: Table) -> None:
+    """Read the phase defaults of a job without phases as a phase, so that its mistakes are found now."""
+    defaults = top.table("phase-defaults")
+    if defaults.data:
+        defaults.data = {"command": "true", **defaults.data}
+        _phase("defaults", defaults, None)
+
+
 def _optional_command(table: Table, key: str) -> tuple[str, ...]:
     return command_texts(table, key) if key in table else ()
 
 
-def _check_constraints(job: Table, roles: Table) -> None:
+def _check_constraints(job: Table, found: Job) -> None:
+    """Check the constraints against settled tables, in which `gpus-per-worker` is a number."""
+    roles = found.tables["roles"]
+    tables = {"cluster": found.tables.get("cluster", {}), **roles}
     for index, text in enumerate(job.strings("constraints")):
         path = job.at("constraints", index)
         try:
-            holds, left, right = compare(text, lambda name: _constraint_value(name, roles))
+            holds, left, right = compare(text, lambda name: _constraint_value(name, tables))
         except ExprError as error:
             job.findings.error("D112", str(error), path, help=error.fix)
             continue
@@ -350,16 +363,21 @@ def _check_constraints(job: Table, roles: Table) -> None:
             job.findings.error("D120", message, path)
 
 
-def _constraint_value(name: str, roles: Table) -> int:
-    """Look up `ROLE.args.KEY`, or `ROLE.KEY` for a number of the role itself."""
-    role, _, rest = name.partition(".")
-    table = roles.data.get(role)
-    if not isinstance(table, dict) or not rest:
-        near = nearest(role, roles.data)
+def _constraint_value(name: str, tables: Tables) -> int:
+    """Look up `ROLE.args.KEY`, or `ROLE.KEY` for a number of the role itself (of the cluster: `cluster.KEY`)."""
+    owner, _, rest = name.partition(".")
+    table = tables.get(owner)
+    if not isinstance(table, Mapping) or not rest:
+        near = nearest(owner, tables)
         raise ExprError(f"`{name}` names no role", f"did you mean `{near}`?" if near else "write `ROLE.args.KEY`")
     if rest.startswith("args."):
         return lookup_args(table.get("args"))(rest.removeprefix("args."))
-    return lookup_args(table)(rest)
+    value = table.get(rest)
+    if isinstance(value, bool) or not isinstance(value, int):
+        near = nearest(rest, [key for key, known in table.items() if isinstance(known, int)])
+        what = "is no whole number" if rest in table else "is not set"
+        raise ExprError(f"`{name}` {what}", f"did you mean `{owner}.{near}`?" if near else "")
+    return value
 
 
 def _check_references(job: Job, findings: Findings) -> None:

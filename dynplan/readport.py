@@ -57,6 +57,8 @@ def _base(table: Table) -> tuple[bool, int]:
             table.bad("fixed", f"{name_of(table.path)} is fixed at {fixed} but has another base", code="D113")
         return True, table.number(fixed, table.at("fixed"), 1, HIGHEST, 1) or 1
     base = table.get("base")
+    if base is None:  # a port with a lower bound alone starts there
+        base = table.count("min", None, 1, HIGHEST)
     exact = table.flag("fixed", False)
     if base is None or base == "auto":
         if exact:

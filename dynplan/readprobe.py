@@ -30,9 +30,10 @@ def _tables(role: Table, key: str) -> list[Table]:
     value = role.get(key)
     if value is None:
         return []
-    if not isinstance(value, list):
-        return [Table(value, role.at(key), role.findings)]
-    return [Table(item, role.at(key, index), role.findings) for index, item in enumerate(value)]
+    items = value if isinstance(value, list) else [value]
+    paths = [role.at(key, index) for index in range(len(items))] if isinstance(value, list) else [role.at(key)]
+    tables = [Table(item, path, role.findings) for item, path in zip(items, paths, strict=True)]
+    return [table for item, table in zip(items, tables, strict=True) if isinstance(item, Mapping)]
 
 
 def _probe(table: Table, role: Table, timeouts: list[int] | None) -> Probe:

@@ -9,6 +9,7 @@ from typing import Any
 
 from dynplan.errors import Findings
 from dynplan.model import Port, Role, Tables, TextFile
+from dynplan.readport import AUTO
 from dynplan.words import compact_json
 
 
@@ -67,7 +68,9 @@ def _word(value: Any) -> Any:
 def _port(value: Any, port: Port) -> Any:
     if not isinstance(value, Mapping):
         return {"base": value}
-    return {**value, "count": port.count} if isinstance(value.get("count"), str) else value
+    base = {} if port.fixed or port.base == AUTO else {"base": port.base}
+    count = {"count": port.count} if isinstance(value.get("count"), str) else {}
+    return {**value, **base, **count}
 
 
 def _table(value: Any) -> Tables:

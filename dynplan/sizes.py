@@ -40,12 +40,23 @@ ONE_BY_DEFAULT = frozenset(
 )
 
 
+# Spellings that one program takes for one size: `--tp`, `--tp-size` and `--tensor-parallel-size` of SGLang.
+_SPELLINGS = (
+    ("tensor-parallel-size", "tp-size", "tp"),
+    ("pipeline-parallel-size", "pp-size", "pp"),
+    ("data-parallel-size", "dp-size", "dp"),
+    ("expert-parallel-size", "ep-size", "ep"),
+    ("context-parallel-size", "cp-size", "cp"),
+    ("decode-context-parallel-size", "dcp-size"),
+)
+
+
 def lookup_args(args: Any) -> Callable[[str], int]:
     """Return the look-up of a name in an `args` table, for `dynplan.expr`."""
     table: Mapping[str, Any] = args if isinstance(args, Mapping) else {}
 
     def lookup(name: str) -> int:
-        key = _key(name, table)
+        key = spelling(name, table)
         if key is None:
             return _default(name, table)
         value = table[key]
@@ -56,12 +67,13 @@ def lookup_args(args: Any) -> Callable[[str], int]:
     return lookup
 
 
-def _key(name: str, table: Mapping[str, Any]) -> str | None:
-    """Find a key as it stands, or in its other spelling."""
+def spelling(name: str, table: Mapping[str, Any]) -> str | None:
+    """Find a key as it stands, or in another spelling of the same size."""
     if name in table:
         return name
     folded = name.replace("_", "-")
-    return next((key for key in table if key.replace("_", "-") == folded), None)
+    same = next((group for group in _SPELLINGS if folded in group), (folded,))
+    return next((key for key in table if key.replace("_", "-") in (folded, *same)), None)
 
 
 def _default(name: str, table: Mapping[str, Any]) -> int:

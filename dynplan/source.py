@@ -133,8 +133,10 @@ def _settle(merged: Data, findings: Findings) -> Data:
         out["phases"] = _taken(merged_phases, "phases", findings)
     if "roles" in merged:
         out["roles"] = _taken(_mapping(merged, "roles", findings), "roles", findings)
+    if defaults and not out.get("phases"):
+        out["phase-defaults"] = _without(defaults, ("enabled", "order"))  # for the reader to check
     values = _vars(_mapping(merged, "vars", findings), findings)
-    for key in ("job", "roles", "phases", "files", "cluster"):
+    for key in ("job", "roles", "phases", "phase-defaults", "files", "cluster"):
         if key in out:
             out[key] = _filled(out[key], (key,), values, findings)
     return out

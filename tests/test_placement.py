@@ -63,6 +63,13 @@ def test_rule_1_both_given_must_agree() -> None:
     )
 
 
+@pytest.mark.parametrize("key", ["tensor-parallel-size", "tensor_parallel_size", "tp-size", "tp"])
+@pytest.mark.parametrize("asked", ["tensor-parallel-size", "tp-size", "tp"])
+def test_rule_1_a_size_is_found_in_every_spelling_that_the_engines_take(key: str, asked: str) -> None:
+    text = f'{EIGHT}[roles.a]\nworkers = 2\ngpus-per-worker = "{asked} * pp"\nargs = {{ {key} = 3 }}\n'
+    assert placed(text) == ["a.0 on 0:0-2", "a.1 on 0:3-5"]
+
+
 # Rule 2: separate
 
 
@@ -377,6 +384,12 @@ def test_rule_8_min_and_max_are_bounds() -> None:
         " port `s` of `a` holds 9092-9093\n"
         "set `roles.a.ports.s.max = 9094`, or set `roles.a.workers = 2`"
     )
+
+
+def test_rule_8_a_port_with_a_lower_bound_and_no_base_starts_there() -> None:
+    text = EIGHT + role("a", 1, "workers = 2", "ports = { s = { min = 9092, max = 9093 } }")
+    assert ports(text) == ["a.0 on 0 s=9092", "a.1 on 0 s=9093"]
+    assert check(to_tree(plan_of(text))) == ()
 
 
 def test_rule_8_a_port_in_the_ephemeral_range_is_a_warning() -> None:
