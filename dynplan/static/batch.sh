@@ -86,7 +86,8 @@ on_event() {
 	started) [[ ${state[$key]-} != expected ]] || state[$key]=started ;;
 	ready | healthy) on_ready ;;
 	failed) fail "$detail" ;;
-	exit | stopped) state[$key]=ended phase_result=$detail ;;
+	exit | stopped) state[$key]=ended ;;
+	result) result=$detail ;;
 	signal) fail_outside 'the steps were stopped from outside' ;;
 	end) on_end ;;
 	*) "on_$event" ;;

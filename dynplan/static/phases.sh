@@ -1,6 +1,6 @@
 # ---- 5. phases ----
 for name in "${phases[@]}"; do
-	from=$SECONDS phase_result='' fact[phase.name]=$name fact[phase.dir]=$dir/phases/$name
+	from=$SECONDS result='' fact[phase.name]=$name fact[phase.dir]=$dir/phases/$name
 	mkdir -p -- "${fact[phase.dir]}" || fail "74 cannot make ${fact[phase.dir]}"
 	load "phase:$name"
 	find_task 0
@@ -8,13 +8,13 @@ for name in "${phases[@]}"; do
 	say "$who: begins"
 	start_step "phase:$name" "${row[host]}"
 	while runs "phase:$name" && ((SECONDS < limit)); do next_event; done
-	((SECONDS < limit)) || phase_result="124 $who: took too long; log ${fact[phase.dir]}.log"
-	[[ -n $phase_result ]] || fail_outside "$who: srun ended with status $step_status"
+	((SECONDS < limit)) || result="124 $who: took too long; log ${fact[phase.dir]}.log"
+	[[ -n $result ]] || fail_outside "$who: srun ended with status $step_status"
 	stop "phase:$name"
-	say "$who: ended with status ${phase_result%% *} after $((SECONDS - from)) s"
+	say "$who: ended with status ${result%% *} after $((SECONDS - from)) s"
 	load "phase:$name"
-	if [[ $phase_result != 0\ * ]]; then
-		bad_phase=${bad_phase:-$phase_result}
+	if [[ $result != 0\ * ]]; then
+		bad_phase=${bad_phase:-$result}
 		[[ -n $go_on ]] || fail "$bad_phase"
 	fi
 	[[ -z $health_check ]] || check_health

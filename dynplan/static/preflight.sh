@@ -16,7 +16,7 @@ preflight() {
 		load "$part"
 		for ((n = 0; n < tasks; n++)); do
 			find_task "$n"
-			((row[node] == SLURM_PROCID)) || continue
+			((row[node] == (row[rank] = SLURM_PROCID))) || continue
 			for name in "${!row[@]}"; do
 				[[ $name == port.!(*.last) && " ${unprobed[*]} " != *" ${name#*.} "* ]] || continue
 				for ((port = row[$name]; port <= row[$name.last]; port++)); do

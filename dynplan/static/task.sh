@@ -119,7 +119,7 @@ wrap() {
 	if [[ -n $stopping ]]; then
 		event stopped "$status"
 	elif [[ $kind == phase ]]; then
-		event exit "$status $who: $how; log $log"
+		event result "$status $who: $how; log $log"
 	else
 		if [[ $kind == task && $status == 0 ]]; then event ready ''; else blame 70 "$how"; fi
 		event exit "$status"
