@@ -171,7 +171,7 @@ class Running:
         pids = [str(found.pid) for found in self.lab.cluster.processes(node) if word in " ".join(found.argv)]
         assert pids, f"no process with {word!r} on {node}: {self.lab.cluster.processes(node)}"
         self.fault = time.time()
-        self.lab.cluster.node_run(node, ["kill", f"-{signal}", *pids])
+        self.lab.cluster.node_run(node, ["kill", f"-{signal}", *pids], check=False)  # one may end with the other
 
     def scancel(self, *options: str) -> None:
         """Cancel the job as its user does."""

@@ -278,7 +278,6 @@ def nameless(lab: Lab, nodes: tuple[str, ...], folder: Path) -> Iterator[None]:
 
 WORKER = "role worker worker 1 rank 0 on {n1}"
 FRONTEND = "role frontend worker 0 rank 0 on {n0}"
-ONE_MORE = "(and 1 more, see above); nothing was started"
 LOG = "log {out}/logs/worker-1.log"
 
 ROWS = [
@@ -289,6 +288,36 @@ ROWS = [
         cause="the time limit is near",
         sbatch=("--time=1",),
         within_s=60,
+        timeout_s=120,
+    ),
+    Row(
+        "node lost",
+        workers() + LONG,
+        code=76,
+        cause="node {n1} is lost, and with it worker/1.0",
+        state="NODE_FAIL",
+        around=plugged_in_again,
+        fault=in_phase(pull_the_plug(of=1)),
+        timeout_s=120,
+    ),
+    Row(
+        "first node lost, and the batch script with it",
+        workers() + LONG,
+        code=0,
+        state="NODE_FAIL",
+        around=plugged_in_again,
+        fault=in_phase(pull_the_plug(of=0)),
+        within_s=30,  # Slurm tells the other nodes once it has given up asking the first one
+        timeout_s=120,
+    ),
+    Row(
+        "slurmd and its tasks killed",
+        workers() + LONG,
+        code=76,
+        cause="node {n1} is lost, and with it worker/1.0",
+        state="NODE_FAIL",
+        around=slurmd_again,
+        fault=in_phase(kill_everything_on_the_node),
         timeout_s=120,
     ),
     Row(
@@ -360,6 +389,19 @@ ROWS = [
         within_s=15,
     ),
     Row(
+        "fewer GPUs than planned",
+        workers() + LONG,
+        code=65,
+        cause="preflight: {n0}: the plan needs 8 GPUs, the step shows '0,1,2,3'; nothing was started",
+        says=(
+            "preflight: {n0}: the plan needs 8 GPUs, the step shows '0,1,2,3'",
+            "preflight: {n1}: the plan needs 8 GPUs, the step shows '0,1,2,3'",
+        ),
+        sbatch=("--gpus-per-node=4",),
+        logs=(),
+        within_s=15,
+    ),
+    Row(
         "scancel while starting",
         workers("--ready-after 600") + LONG,
         code=143,
@@ -406,6 +448,14 @@ ROWS = [
         code=137,
         cause="phase client on {n0}: killed by SIGKILL (status 137); log {out}/phases/client.log",
         since="phases/client.log",
+    ),
+    Row(
+        "phase takes too long",
+        workers() + phase("echo begun; sleep 600", more='timeout = "2s"'),
+        code=124,
+        cause="phase client on {n0}: took too long; log {out}/phases/client.log",
+        since="phases/client.log",
+        within_s=2 + NOTICE_S + GRACE_S,
     ),
     Row(
         "frontend never answers",
@@ -508,6 +558,26 @@ stop = { grace = "1s" }
         since="logs/worker-1.log",
     ),
     Row(
+        "task fails",
+        """
+[roles.download]
+kind = "task"
+command = "echo no such model; exit 9"
+[roles.worker]
+num-nodes = 2
+gpus-per-worker = 8
+after = ["download"]
+command = ["{vars.python}", "{vars.stub}"]
+"""
+        + LONG,
+        code=70,
+        cause="role download worker 0 rank 0 on {n0}: exit status 9; log {out}/logs/download-0.log",
+        says=("no such model",),
+        since="logs/download-0.log",
+        logs=("logs/download-0.log",),
+        never=("logs/worker-0.log", "logs/worker-1.log"),
+    ),
+    Row(
         "follower of a worker on two nodes dies",
         """
 [roles.big]
@@ -573,6 +643,19 @@ stop = { grace = "1s" }
         around=mounted("mount -t tmpfs -o size=64k full out", on=0),
         logs=(),
         directory=False,
+        within_s=15,
+    ),
+    Row(
+        "two jobs on the same nodes",
+        SHARING + LONG,
+        code=65,
+        cause="preflight: {n0}: port 9090 (system of role worker) is taken; nothing was started",
+        says=(
+            "preflight: {n0}: port 9090 (system of role worker) is taken",
+            "preflight: {n1}: port 9090 (system of role worker) is taken",
+        ),
+        around=first_job,
+        logs=(),
         within_s=15,
     ),
     Row(

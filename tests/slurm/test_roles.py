@@ -20,6 +20,34 @@ def order(events: list[Event], *wanted: tuple[str, str]) -> list[tuple[str, str]
     return [(event.name, event.task) for event in events if (event.name, event.task) in wanted]
 
 
+TASK_FIRST = """
+[roles.download]
+kind = "task"
+command = "sleep 1; echo weights >{job.dir}/model"
+[roles.worker]
+num-nodes = 2
+gpus-per-worker = 8
+after = ["download"]
+command = "cat {job.dir}/model; sleep 600"
+ready = { log = "weights", timeout = "20s" }
+stop = { grace = "1s" }
+[phases.client]
+command = "true"
+"""
+
+
+def task_first(lab: Lab) -> Run:
+    return lab.run(TASK_FIRST)
+
+
+@scenario(task_first)
+def test_a_task_has_ended_before_its_dependents_start(run: Run) -> None:
+    assert succeeded(run)
+    names = [(event.name, event.role) for event in run.events if event.role in ("download", "worker")]
+    assert names.index(("exit", "download")) < names.index(("started", "worker"))
+    assert "weights" in run.log("logs/worker-0.log")
+
+
 ONE_BY_ONE = """
 [roles.worker]
 num-nodes = 1
