@@ -74,7 +74,7 @@ CODES: dict[str, str] = {
     "D503": "an option that does not go with a plan",
     "D504": "a plan where a job file belongs",
     "D601": "a script larger than Slurm takes",
-    "D602": "a word larger than Linux takes",
+    "D602": "more data than Linux takes",
     "W201": "nodes that run no role with GPUs",
     "W202": "a number of nodes that is not proven minimal",
     "W301": "a port in the ephemeral range",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from dynplan.directives import directives
-from dynplan.errors import Finding, InputError
+from dynplan.errors import Finding, InputError, Path
 from dynplan.expressions import expressions, value
 from dynplan.facts import Scope
 from dynplan.fold import Folding, differs_by_node, run_time_facts
@@ -19,7 +19,7 @@ from dynplan.rows import Column, Group, Row, Shape, cell, groups
 from dynplan.template import Part, Ref, for_bash
 
 MOST_BYTES = 4 * 1024 * 1024  # Slurm's max_script_size
-MOST_FUNCTION_BYTES = 120 * 1024  # Linux's MAX_ARG_STRLEN, 128 KiB, less what bash adds when it exports one
+MOST_VARIABLE_BYTES = 128 * 1024 - 16  # Linux's MAX_ARG_STRLEN, less the variable's name
 DEFAULT_GRACE_S = 30
 
 
@@ -34,7 +34,14 @@ def script(plan: Plan, stamp: str, texts: Mapping[str, str]) -> str:
     Raises:
         InputError: D601 or D602 where the script or a part of it is larger than Slurm or Linux take.
     """
-    parts = ["\n".join(_head(plan, stamp)), *_functions(plan), *(texts[name].rstrip("\n") for name in needed(plan))]
+    data = dict(_functions(plan))
+    names = needed(plan)
+    _check_task_size(data, (texts[name] for name in names[: names.index("batch")]))
+    parts = ["\n".join(_head(plan, stamp)), *data.values()]
+    for name in names:
+        # These data are long where there are many, and no task needs them.
+        parts += {"hosts": _named_hosts, "files": _files}[name](plan) if name in ("hosts", "files") else ()
+        parts.append(texts[name].rstrip("\n"))
     text = "\n\n".join(parts) + "\n"
     _check_size(text)
     return text
@@ -55,35 +62,37 @@ def _summary(plan: Plan) -> str:
     return f"{plan.job.name}: {nodes}{what}, {plan.placement.mode}."
 
 
-def _functions(plan: Plan) -> Iterator[str]:
-    """Yield the data: a function for the job, for each role and for each phase.
-
-    Raises:
-        InputError: D602 where one is larger than Linux takes: it goes to the tasks as one variable.
-    """
+def _functions(plan: Plan) -> Iterator[tuple[Path, str]]:
+    """Yield the data by their key paths: a function for the job, for each role and for each phase."""
     job = plan.job
-    yield _function("job", "# ==== The plan ====", _job(plan))
+    yield ("job",), _function("# ==== The plan ====", "job", _job(plan))
     used = run_time_facts(plan)
     for role in job.roles:
         workers = [worker for worker in plan.workers if worker.role == role.name]
         lines = _role(plan, role, workers, used)
-        yield _function(f"role_{role.name}", f"# {role.name}: {_described(role, workers)}", lines)
+        yield ("roles", role.name), _function(f"# {_described(role, workers)}", f"role_{role.name}", lines)
     for phase in job.phases:
         lines = _phase(plan, phase, last=phase is job.phases[-1])
-        yield _function(f"phase_{phase.name}", f"# phase {phase.name}", lines)
-    if job.files:
-        yield _function("files", "# files", _files(plan))
+        yield ("phases", phase.name), _function("", f"phase_{phase.name}", lines)
 
 
-def _function(name: str, comment: str, lines: Iterable[str]) -> str:
+def _function(comment: str, name: str, lines: Iterable[str]) -> str:
     # The later lines of a word with line breaks belong to the word: nothing may stand before them.
     body = "\n".join(f"\t{line}" if line else "" for line in lines)
-    text = f"{comment}\n{name}() {{\n{body}\n}}"
-    size = len(text.encode())
-    if size > MOST_FUNCTION_BYTES:
-        message = f"the data of `{name}` are {size} bytes, and a task can be given {MOST_FUNCTION_BYTES}"
-        raise InputError([Finding("D602", message, help="keep long texts in files that the job reads")])
-    return text
+    return (f"{comment}\n" if comment else "") + f"{name}() {{\n{body}\n}}"
+
+
+def _check_task_size(data: Mapping[Path, str], program: Iterable[str]) -> None:
+    """Check that what a task is given fits: one variable holds the data and the program's functions."""
+    sizes = {path: len(text.encode()) for path, text in data.items()}
+    # bash prints a function with more indentation than we write it with.
+    room = MOST_VARIABLE_BYTES - 2 * sum(len(text) for text in program)
+    if sum(sizes.values()) > room:
+        largest = max(sizes, key=lambda path: sizes[path])
+        message = f"the tasks of this job would be given {sum(sizes.values())} bytes of data, and Linux takes {room}"
+        where = ".".join(map(str, largest))
+        fix = f"most of them, {sizes[largest]} bytes, stand in `{where}`: keep long texts in `files`"
+        raise InputError([Finding("D602", message, largest, fix)])
 
 
 def _job(plan: Plan) -> Iterator[str]:
@@ -99,11 +108,8 @@ def _job(plan: Plan) -> Iterator[str]:
     if job.cluster.interface:
         yield f"interface={word(job.cluster.interface)}"
     yield from _array("roles", [role.name for role in job.roles], per_line=False)
-    yield from _array("phases", [phase.name for phase in job.phases], per_line=False)
+    yield f"phases=({' '.join(phase.name for phase in job.phases)})"
     yield from _array("stop_order", _stop_order(job.roles), per_line=False)
-    hosts = [node.host or "*" for node in plan.nodes]
-    if any(node.host for node in plan.nodes):
-        yield from _array("named_hosts", hosts, per_line=False)
     yield from _array("paths", container_paths(plan))
     shared = Folding(plan, Scope(job))
     yield from _array("env", _pairs((*job.cluster.env, *job.env), shared))
@@ -345,10 +351,18 @@ def _phase(plan: Plan, phase: Phase, *, last: bool) -> Iterator[str]:
             yield from _array(name, [folding.fill(text) for text in command]) if command else iter([f"{name}=()"])
 
 
+def _named_hosts(plan: Plan) -> Iterator[str]:
+    hosts = [node.host or "*" for node in plan.nodes]
+    yield "\n".join(_array("named_hosts", hosts, per_line=False))
+
+
 def _files(plan: Plan) -> Iterator[str]:
+    folding = Folding(plan, Scope(plan.job))
+    calls = []
     for file in plan.job.files:
-        where = "file_by_node" if differs_by_node(file) else "file"
-        yield f"{where} {file.name} {word(Folding(plan, Scope(plan.job)).fill(file.content))}"
+        verb = "file_by_node" if differs_by_node(file) else "file"
+        calls.append(f"{verb} {file.name} {word(folding.fill(file.content))}")
+    yield _function("", "files", calls)
 
 
 def _phase_node(plan: Plan, phase: Phase) -> int:

@@ -1,7 +1,7 @@
 # ---- the batch script ----
 DYNPLAN_CODE=$(declare -f) # for the tasks
 declare -A fact=() row=() state=() node_of=() hosts_of=() left=() begun=() to_step=()
-keys=() problems=() code=0 report_at=5 field='([^|]*)\|' heard='' closing='' cause='' bad_phase='' comma='' scrape='' urls=''
+keys=() problems=() code=0 report_at=5 field='([^|]*)\|' heard='' closing='' cause='' comma='' scrape='' urls=''
 
 say() { printf '[%(%H:%M:%S)T] %s\n' -1 "$*"; }
 fail() { # CODE TEXT[; log FILE]: the first cause counts
@@ -35,10 +35,11 @@ start_step() { # PART NODELIST
 	to_step[$1]=$to
 }
 run_step() {
-	DYNPLAN_CODE+=";$(declare -p fact)"
-	export DYNPLAN_CODE
+	DYNPLAN_FACTS=$(declare -p fact)
+	export DYNPLAN_CODE DYNPLAN_FACTS
 	srun --quiet --overlap --overcommit --distribution=arbitrary --cpu-bind=none --kill-on-bad-exit=1 --wait=0 \
-		"--job-name=${1#*:}" "--ntasks=$tasks" "--nodelist=$2" "${words[@]}" bash -c "source <(printf '%s' \"\$DYNPLAN_CODE\") && enter $1"
+		"--job-name=${1#*:}" "--ntasks=$tasks" "--nodelist=$2" "${words[@]}" \
+		bash -c "source <(printf '%s;' \"\$DYNPLAN_CODE\" \"\$DYNPLAN_FACTS\") && enter $1"
 	echo "dynplan|end|$1||||$?"
 }
 start_roles() {
@@ -86,15 +87,14 @@ on_event() {
 	started) [[ ${state[$key]-} != expected ]] || state[$key]=started ;;
 	ready | healthy) on_ready ;;
 	failed) fail "$detail" ;;
-	exit | stopped) state[$key]=ended ;;
-	result) result=$detail ;;
+	exit | stopped) state[$key]=ended:$detail ;;
 	signal) fail_outside 'the steps were stopped from outside' ;;
 	end) on_end ;;
 	*) "on_$event" ;;
 	esac
 }
 on_ready() {
-	[[ ${state[$key]} != @(ready|ended) ]] || return 0
+	[[ ${state[$key]} != @(ready|ended*) ]] || return 0
 	state[$key]=ready
 	((--left[$role] == 0)) || return 0
 	[[ $event == healthy ]] || say "role $role: ready, $((SECONDS - begun[$role])) s after its start"

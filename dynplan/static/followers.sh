@@ -4,7 +4,7 @@ stop_leaders() { # PARTS: rank 0 of their workers first, and wait until they hav
 	while [[ -n $waits ]] && ((SECONDS < limit)); do
 		waits=''
 		for key in "${keys[@]}"; do
-			[[ $key != *.0 || ${state[$key]} == ended || " $1 " != *" ${key%/*} "* ]] || waits=yes
+			[[ $key != *.0 || ${state[$key]} == ended* || " $1 " != *" ${key%/*} "* ]] || waits=yes
 		done
 		[[ -z $waits ]] || next_event
 	done

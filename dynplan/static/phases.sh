@@ -1,6 +1,7 @@
 # ---- 5. phases ----
+bad_phase=''
 for name in "${phases[@]}"; do
-	from=$SECONDS result='' fact[phase.name]=$name fact[phase.dir]=$dir/phases/$name
+	from=$SECONDS timeout=0 go_on='' health_check='' fact[phase.name]=$name fact[phase.dir]=$dir/phases/$name
 	mkdir -p -- "${fact[phase.dir]}" || fail "74 cannot make ${fact[phase.dir]}"
 	load "phase:$name"
 	find_task 0
@@ -8,6 +9,7 @@ for name in "${phases[@]}"; do
 	say "$who: begins"
 	start_step "phase:$name" "${row[host]}"
 	while runs "phase:$name" && ((SECONDS < limit)); do next_event; done
+	result=${state["phase:$name/0.0"]#ended:}
 	((SECONDS < limit)) || result="124 $who: took too long; log ${fact[phase.dir]}.log"
 	[[ -n $result ]] || fail_outside "$who: srun ended with status $step_status"
 	stop "phase:$name"

@@ -2,7 +2,6 @@
 load() { # PART, a role or phase:NAME: what its function above does not set is as here
 	kind=service tasks=1 workers='' stop_signal=TERM grace=30 runner=run stagger=''
 	after=() env=() command=() workdir='' srun=() lists=() metrics='' unprobed=() fail_on_log='' alive=''
-	timeout=0 go_on='' health_check=''
 	probe_at=() probe_size=() probe_words=() rows=() rounds=(1) steps=('') heads=(0) group=0 before=0
 	job
 	case $1 in

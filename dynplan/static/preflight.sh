@@ -16,7 +16,7 @@ preflight() {
 		load "$part"
 		for ((n = 0; n < tasks; n++)); do
 			find_task "$n"
-			((row[node] == (row[rank] = SLURM_PROCID))) || continue
+			((row[node] == SLURM_PROCID)) || continue
 			for name in "${!row[@]}"; do
 				[[ $name == port.!(*.last) && " ${unprobed[*]} " != *" ${name#*.} "* ]] || continue
 				for ((port = row[$name]; port <= row[$name.last]; port++)); do
@@ -26,4 +26,7 @@ preflight() {
 		done
 	done
 } 2>/dev/null
-problem() { event problem "preflight: $SLURMD_NODENAME: $1"; }
+problem() { # TEXT
+	row[rank]=$SLURM_PROCID
+	event problem "preflight: $SLURMD_NODENAME: $1"
+}

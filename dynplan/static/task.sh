@@ -1,7 +1,7 @@
 # ---- in a task: the wrapper ----
 enter() { # PART
 	local -A row=()
-	unset -v DYNPLAN_CODE
+	unset -v DYNPLAN_CODE DYNPLAN_FACTS
 	part=$1
 	if [[ $1 == :* ]]; then preflight; else wrap; fi
 }
@@ -119,7 +119,7 @@ wrap() {
 	if [[ -n $stopping ]]; then
 		event stopped "$status"
 	elif [[ $kind == phase ]]; then
-		event result "$status $who: $how; log $log"
+		event exit "$status $who: $how; log $log"
 	else
 		if [[ $kind == task && $status == 0 ]]; then event ready ''; else blame 70 "$how"; fi
 		event exit "$status"

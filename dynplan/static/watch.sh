@@ -19,7 +19,7 @@ ask() { # PROBE: 3 s, or 30 s where a model or a program answers
 	wait "$pid"
 } 2>/dev/null
 watch() { # EVENT: until the worker is ready, or healthy again, and on
-	open=() announced='' partial='' from=$SECONDS code=71
+	open=() announced='' from=$SECONDS code=71
 	exec {naps}<> <(:)
 	[[ $1 == ready ]] || log_in='' code=73
 	for i in "${!probe_at[@]}"; do

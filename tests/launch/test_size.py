@@ -1,0 +1,63 @@
+"""How large a script is, and what it grows with."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dynplan.errors import InputError
+from tests.launch.lab import ROOT, compiled, compiled_file, job_text, run
+
+SHARED = ROOT / "examples" / "dynamo-shared" / "job.toml"
+ROLE = """
+[roles.{name}]
+num-nodes = {nodes}
+gpus-per-worker = 2
+command = ["serve", "--port", "{{port.http}}", "--master", "{{role.decode.ip}}"]
+ports = {{ http = 8000, nixl = {{ base = 5557, count = 4 }} }}
+ready = {{ port = "http", path = "/health" }}
+metrics = "http://{{host}}:{{port.http}}/metrics"
+"""
+
+
+def four_roles(nodes: int) -> str:
+    names = ("decode", "prefill", "encode", "rerank")
+    return job_text(*(ROLE.format(name=name, nodes=nodes) for name in names), nodes=nodes)
+
+
+def test_the_shared_example_is_at_most_24_kib_comments_included() -> None:
+    assert len(compiled_file(SHARED).encode()) <= 24 * 1024
+
+
+@pytest.mark.parametrize("nodes", [5, 64, 1000, 10_000])
+def test_identical_nodes_change_the_counts_and_nothing_else(nodes: int) -> None:
+    few, many = compiled(four_roles(3)).splitlines(), compiled(four_roles(nodes)).splitlines()
+    different = [(before, after) for before, after in zip(few, many, strict=True) if before != after]
+    assert len(different) == 3 + 4 * 3  # the directive, the summary, the job; three lines of each role
+    assert all(re.sub(rf"\b{nodes}\b", "3", after) == before for before, after in different)
+
+
+def test_four_roles_on_ten_thousand_nodes_stay_below_64_kib() -> None:
+    assert len(compiled(four_roles(10_000)).encode()) < 64 * 1024
+
+
+def test_a_script_that_slurm_refuses_is_an_error() -> None:
+    large = f'[files.large]\ncontent = "{"y" * 4_300_000}"'
+    with pytest.raises(InputError) as caught:
+        compiled(job_text('[roles.r]\ncommand = ["x"]', large))
+    assert [finding.code for finding in caught.value.findings] == ["D601"]
+
+
+@pytest.mark.parametrize("length", [120_000, 200_000])
+def test_data_that_no_task_can_be_given_are_an_error_that_names_where_they_stand(length: int) -> None:
+    with pytest.raises(InputError) as caught:
+        compiled(job_text(f'[roles.web]\ncommand = ["x", "{"y" * length}"]', '[roles.other]\ncommand = ["x"]'))
+    (finding,) = caught.value.findings
+    assert (finding.code, finding.path) == ("D602", ("roles", "web"))
+
+
+def test_what_is_just_not_refused_arrives(tmp_path: Path) -> None:
+    word = "y" * 90_000
+    job = job_text(f'[roles.web]\nkind = "task"\ncommand = ["bash", "-c", "echo ${{#1}}", "x", "{word}"]')
+    assert run(job, tmp_path).code == 0
+    assert (tmp_path / "out" / "logs" / "web-0.log").read_text().splitlines()[-1] == "90000"
