@@ -9,9 +9,10 @@ from dynplan.errors import Findings, Path, nearest
 from dynplan.expr import ExprError, evaluate
 from dynplan.model import Job, Role
 from dynplan.record import Record
+from dynplan.shelltext import check_shell
 from dynplan.sizes import lookup_args
 from dynplan.table import name_of
-from dynplan.template import Ref, refs
+from dynplan.template import Ref, parse, refs
 
 # Integers that differ from task to task and may stand in `{= ... }`.
 TASK_NUMBERS = ("rank", "num-tasks", "gpu-count", "worker", "num-workers", "node")
@@ -72,6 +73,11 @@ class Scope(Record):
 def check_templates(job: Job, findings: Findings) -> None:
     """Report every placeholder of a job that names nothing (D123), cannot be (D124) or is no number."""
     known: dict[object, frozenset[str]] = {}
+    texts = {
+        "job.name": job.name,
+        **dict.fromkeys(("job.dir", "phase.dir"), job.output_dir.replace("%x", job.name)),
+        "metrics-urls": ",".join(role.metrics for role in job.roles),
+    }
     for text, path, scope in _templates(job):
         if "{" not in text:
             continue
@@ -79,6 +85,7 @@ def check_templates(job: Job, findings: Findings) -> None:
         if key not in known:
             known[key] = frozenset(scope.names())
         _check(text, path, scope, known[key], findings)
+        check_shell(parse(text), path, lambda ref: texts.get(ref.name, ""), findings)
 
 
 def _check(text: str, path: Path, scope: Scope, known: frozenset[str], findings: Findings) -> None:

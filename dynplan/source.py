@@ -12,6 +12,7 @@ from typing import Any
 from attrs import evolve
 
 from dynplan.errors import Document, Findings, Path, nearest
+from dynplan.shelltext import check_shell
 from dynplan.table import name_of, scalar
 from dynplan.template import Part, Ref, parse, shell_clash, unparse
 
@@ -205,7 +206,9 @@ def _filled(value: Any, path: Path, values: Mapping[str, str], findings: Finding
 def _filled_text(text: str, path: Path, values: Mapping[str, str], findings: Findings) -> str:
     if "{vars." not in text:
         return text
-    parts = [part if isinstance(part, str) else _value(part, path, values, findings) for part in parse(text)]
+    written = parse(text)
+    check_shell(written, path, lambda ref: values.get(ref.name.removeprefix("vars."), ""), findings)
+    parts = [part if isinstance(part, str) else _value(part, path, values, findings) for part in written]
     if shell_clash(parts):
         message = f"{name_of(path)} puts `$` right before a placeholder, which reads as a variable of the shell"
         findings.error("D124", message, path, help="put other text between them")
