@@ -29,6 +29,7 @@ from dynplan.words import (
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _TIME = re.compile(r"(\d+-\d+(:\d+){0,2}|\d+(:\d+){0,2}|infinite|unlimited)", re.IGNORECASE)
 _ONE = "leave out one of the two"
+_DEVICES = "CUDA_VISIBLE_DEVICES"
 _SIGNAL = re.compile(r"(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)")
 
 
@@ -68,6 +69,7 @@ def read(tables: Tables) -> Job:
     top.close()
     _check_references(found, findings)
     _check_containers(found, findings)
+    _check_devices(found, findings)
     check_templates(found, findings)
     findings.raise_if_errors()
     return found
@@ -419,6 +421,20 @@ def _check_containers(job: Job, findings: Findings) -> None:
             message = "a container is asked for, and the cluster's `container-runtime` is `none`"
             fix = 'set `cluster.container-runtime = "pyxis"` or `"apptainer"`, or `container = false`'
             findings.error("D113", message, path, help=fix)
+
+
+def _check_devices(job: Job, findings: Findings) -> None:
+    """Refuse other GPUs for a worker than the planned ones: two workers would share one unseen."""
+    for role in (role for role in job.roles if role.size.gpus):
+        envs = (
+            (("roles", role.name, "env"), role.launch.env),
+            (("job", "env"), job.env),
+            (("cluster", "env"), job.cluster.env),
+        )
+        for path, env in envs:
+            if dict(env).get(_DEVICES, "{gpus}") != "{gpus}":
+                message = f"`{_DEVICES}` is for dynplan to set: it is the slice of each worker"
+                findings.error("D114", message, (*path, _DEVICES), help="leave it out", key=True)
 
 
 def _check_role_name(name: str, names: list[str], path: tuple[str | int, ...], findings: Findings) -> None:
