@@ -15,7 +15,8 @@ SIZES = lookup_args({"tensor-parallel-size": 4, "pp_size": 2, "text": "x", "digi
     [
         ("8", 8),
         ("tensor-parallel-size", 4),
-        ("tensor-parallel-size * pipeline-parallel-size", 4),  # one not set is the engine's 1
+        ("tensor-parallel-size * data-parallel-size", 4),  # one not set is the engine's 1
+        ("tensor-parallel-size * pipeline-parallel-size", 8),  # and a size has several spellings
         ("tensor-parallel-size * pp-size", 8),  # either spelling
         ("tensor_parallel_size*pp_size", 8),
         ("digits", 3),

@@ -96,7 +96,8 @@ def test_a_nul_byte_is_made_visible() -> None:
 
 
 def test_numbers_that_could_not_be_printed_are_refused() -> None:
-    assert failure(b"a = " + b"9" * 5000) == "error[D003]: a number has thousands of digits\n --> job.toml\n"
+    told = failure(b"a = " + b"9" * 5000)
+    assert told.startswith("error[D003]: a number has thousands of digits\n --> job.toml:1:1\n")
     assert failure(b"a = [1, 9_223_372_036_854_775_808]\n") == (
         "error[D003]: a number does not fit into 64 bits\n"
         " --> job.toml:1:9\n"
@@ -108,9 +109,9 @@ def test_numbers_that_could_not_be_printed_are_refused() -> None:
 
 
 def test_depth_is_limited_before_anything_recurses_over_it() -> None:
-    too_deep = "error[D003]: the nesting is too deep\n --> job.toml\n"
-    assert failure(b"a = " + b"[" * 100_000) == too_deep
-    assert failure(b"[" * 100_000, parse_json) == too_deep
+    too_deep = "error[D003]: the nesting is too deep\n --> job.toml:1:1\n"
+    assert failure(b"a = " + b"[" * 100_000).startswith(too_deep)
+    assert failure(b"[" * 100_000, parse_json).startswith(too_deep)
     assert failure(b"a" + b".a" * 100 + b" = 1").startswith("error[D003]: the nesting is deeper than 100 levels\n")
     assert parse("job.toml", b"a" + b".a" * 99 + b" = 1").data
 
@@ -119,7 +120,9 @@ def test_json_has_the_same_errors() -> None:
     assert failure(b'{"a":\n  nul}', parse_json) == (
         "error[D001]: expecting value\n --> job.toml:2:3\n  |\n2 |   nul}\n  |   ^\n"
     )
-    assert failure(b"[]", parse_json) == "error[D001]: the outermost value is not an object\n --> job.toml\n"
+    assert failure(b"[]", parse_json) == (
+        "error[D001]: the outermost value is not an object\n --> job.toml:1:1\n  |\n1 | []\n  | ^^\n"
+    )
     assert failure(b'{"a": 1e5, "b": 18446744073709551616}', parse_json).startswith("error[D003]: a number")
 
 
