@@ -69,3 +69,18 @@ def test_messages_in_the_pages_are_those_of_a_wrong_file(fence: Fence) -> None:
     name = fence.info.removeprefix("text ")
     assert name in CASES
     assert fence.text.rstrip("\n") in (WRONG / f"{name}.txt").read_text().rstrip("\n").split("\n\n")
+
+
+def test_links_in_the_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        text = FENCE.sub("", page.read_text(encoding="utf-8"))
+        for target, section in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
+            other = page.parent / target if target else page
+            assert other.exists(), f"{page.name}: {target}"
+            assert not section or section in sections(other), f"{page.name}: {target}#{section}"
+
+
+def sections(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
