@@ -29,6 +29,15 @@ STUB = HERE / "stub.py"
 CACHED_BASHES = ROOT / ".cache" / "bash"
 JOB_ID = "7"
 
+# Texts that mean something to a shell, to Slurm, to our templates, or to a reader of bytes.
+NASTY = (
+    *("$(touch hacked)", "`touch hacked`", "; touch hacked #", "| touch hacked", "& touch hacked", "<(touch hacked)"),
+    *("'", '"', "\\", "$HOME", "${x}", "$'x'", "!", "*", "~", "?", "[0]", "a=b", "-n", "--", "", " ", "#"),
+    *("{", "}", "{{", "{x}", "{host}}", "{{host}", "${host}", "%j", "%x", "#SBATCH --wait", "//", "|"),
+    *("\n", "\n#SBATCH --wait\n", "\t", "\r\n", "\x01", "\x7f", "\x1b[0m", "\ufeff", "\u2028", "\u00a0"),
+    *("\u201cquoted\u201d", "\u00e9", "\U0001f600", "\u4e2d"),
+)
+
 
 @cache
 def pieces() -> Mapping[str, str]:
