@@ -95,7 +95,8 @@ class Port:
 class Probe(Record):
     """One question whose answer says that a worker is ready (or still alive).
 
-    `kind` is `tcp`, `http`, `log` or `command`. `interval_s` and `failures` matter to
+    `kind` is `tcp`, `http`, `log` or `command`. `timeout_s` counts from the worker's own start
+    and matters to readiness; `interval_s` and `failures` matter to
     liveness only.
     """
 
@@ -108,6 +109,7 @@ class Probe(Record):
     regex: str = ""
     command: Texts = ()
     everywhere: bool = False
+    timeout_s: int = 0
     interval_s: int = 10
     failures: int = 3
 
@@ -175,7 +177,6 @@ class Role(Record):
     launch: Launch
     after: tuple[str, ...]
     ready: tuple[Probe, ...]
-    ready_timeout_s: int
     alive: tuple[Probe, ...]
     fail_on_log: str
     critical: bool

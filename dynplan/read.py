@@ -11,7 +11,7 @@ from dynplan.hostlist import expand
 from dynplan.model import Container, Job, Launch, Phase, Role, Size, Stop, Tables
 from dynplan.readfile import read_files
 from dynplan.readport import read_ports
-from dynplan.readprobe import read_probes, read_ready
+from dynplan.readprobe import read_probes
 from dynplan.settle import settle
 from dynplan.site import read_cluster, sbatch_options
 from dynplan.sizes import SIZES_FIX, lookup_args
@@ -146,7 +146,6 @@ def _role(name: str, table: Table, container: Any) -> Role:
     table.line("engine")  # a preset, merged under this table before it came here
     if table.choice("launch", ("per-node", "per-gpu"), "per-node") == "per-gpu":
         table.bad("launch", '`launch = "per-gpu"` is not supported yet', code="D105")
-    ready, timeout = read_ready(table)
     restart, stop = table.table("restart"), table.table("stop")
     role = Role(
         name=name,
@@ -155,8 +154,7 @@ def _role(name: str, table: Table, container: Any) -> Role:
         ports=read_ports(table),
         launch=_launch(table, container),
         after=table.strings("after"),
-        ready=ready,
-        ready_timeout_s=timeout,
+        ready=read_probes(table, "ready"),
         alive=read_probes(table, "alive"),
         fail_on_log=_regex(table, "fail-on-log"),
         critical=table.flag("critical", True),

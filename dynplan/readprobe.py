@@ -14,16 +14,9 @@ READY_TIMEOUT_S = 3600  # engines load for tens of minutes; recipes in the field
 _STATUS = re.compile(r"[1-5](\d\d|xx)")
 
 
-def read_ready(role: Table) -> tuple[tuple[Probe, ...], int]:
-    """Read `ready`: the probes, and the longest `timeout` among them in seconds."""
-    timeouts: list[int] = []
-    probes = tuple(_probe(table, role, timeouts) for table in _tables(role, "ready"))
-    return probes, max(timeouts, default=READY_TIMEOUT_S)
-
-
 def read_probes(role: Table, key: str) -> tuple[Probe, ...]:
-    """Read `alive`, which has no limit of its own."""
-    return tuple(_probe(table, role, None) for table in _tables(role, key))
+    """Read `ready` or `alive`: each probe with its own limit, or with its own interval."""
+    return tuple(_probe(table, role, repeated=key == "alive") for table in _tables(role, key))
 
 
 def _tables(role: Table, key: str) -> list[Table]:
@@ -36,14 +29,14 @@ def _tables(role: Table, key: str) -> list[Table]:
     return [table for item, table in zip(items, tables, strict=True) if isinstance(item, Mapping)]
 
 
-def _probe(table: Table, role: Table, timeouts: list[int] | None) -> Probe:
-    if timeouts is not None and "timeout" in table:
-        timeouts.append(table.seconds("timeout", READY_TIMEOUT_S))
+def _probe(table: Table, role: Table, *, repeated: bool) -> Probe:
     everywhere = table.choice("on", ("leader", "every-task"), "leader") == "every-task"
     probe = _read_kind(table, role, everywhere)
-    if timeouts is None:
+    if repeated:
         interval, failures = max(1, table.seconds("interval", 10)), table.count("failures", 3) or 3
         probe = evolve(probe, interval_s=interval, failures=failures)
+    else:
+        probe = evolve(probe, timeout_s=table.seconds("timeout", READY_TIMEOUT_S))
     table.close()
     return probe
 

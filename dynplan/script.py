@@ -162,7 +162,7 @@ def _role(plan: Plan, role: Role, workers: Sequence[Worker], used: Iterable[str]
         yield from _group(group)
     yield from _launch(role.launch, folding, plan)
     for probe in role.ready:
-        yield from _probe((_who(probe, folding) + "ready", str(role.ready_timeout_s)), probe, folding)
+        yield from _probe((_who(probe, folding) + "ready", str(probe.timeout_s)), probe, folding)
     for probe in role.alive:
         yield from _probe((_who(probe, folding) + "alive", f"{probe.interval_s}x{probe.failures}"), probe, folding)
     if role.fail_on_log:

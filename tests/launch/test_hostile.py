@@ -122,8 +122,10 @@ def changed(path: tuple[str | int, ...], text: str, *, as_key: bool = False) -> 
 
 
 # One of each kind: test_functions.py takes all of them through the quoters.
-FIELD_TEXTS = ("$(touch x)", "`x`", "; x #", "'", '"', "\\", "$x", "-x", "", "{x}", "%j", "#SBATCH --wait")
-FIELD_TEXTS += ("\n#SBATCH --wait", "\r", "\x01", "\ufeff", "a b", "x\n#SBATCH --wait\ny")
+FIELD_TEXTS = (
+    *("$(touch x)", "`x`", "; x #", "'", '"', "\\", "$x", "-x", "", "{x}", "%j", "#SBATCH --wait"),
+    *("\n#SBATCH --wait", "\r", "\x01", "\ufeff", "a b", "x\n#SBATCH --wait\ny"),
+)
 
 
 def directives(script: str) -> list[str]:

@@ -1,0 +1,489 @@
+"""What a running script does, told by jobs whose tasks run here as processes. The real Slurm is in tests/slurm."""
+
+import json
+import signal
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from dynplan.planfile import to_tree
+from tests.launch.lab import Run, compiled, job_text, left_behind, plan_of, run, start, stub
+
+SLEEP = 'command = "sleep 300"'
+QUICK = 'stop = { grace = "1s" }'
+
+
+def role(name: str, command: str, *lines: str) -> str:
+    return "\n".join([f"[roles.{name}]", f"command = {command}", QUICK, *lines])
+
+
+def phase(name: str, command: str, *lines: str) -> str:
+    return "\n".join([f"[phases.{name}]", f"command = {json.dumps(command)}", *lines])
+
+
+GPUS = "gpus-per-worker = 2"
+
+
+# What a process is given
+
+
+def test_a_process_gets_its_slice_its_facts_and_nothing_of_ours(tmp_path: Path) -> None:
+    ports = "ports = { http = 18200, kv = { base = 18300, count = 3 } }"
+    worker = role("worker", stub("--record", "seen"), GPUS, ports)
+    cpu = role("cpu", stub("--record", "seen"), "ports = { http = 18201 }")
+    shown = ",".join(f"GPU-{letter}" for letter in "abcdefgh")
+    done = run(job_text(worker, cpu, phase("one", "true")), tmp_path, env={"STUB_GPUS": shown})
+    assert (done.code, done.cause) == (0, ""), done.output
+    first, second = done.seen()
+    assert (first["cuda"], second["cuda"]) == ("", "GPU-a,GPU-b")
+    facts = {name.removeprefix("DYNPLAN_"): text for name, text in second["env"].items() if name.startswith("DYNPLAN_")}
+    assert facts == {
+        "ROLE": "worker",
+        "WORKER": "0",
+        "RANK": "0",
+        "NUM_WORKERS": "1",
+        "NUM_TASKS": "1",
+        "NODE": "0",
+        "GPUS": "0,1",
+        "GPU_COUNT": "2",
+        "HOST": "n0",
+        "IP": "127.0.1.1",
+        "TASK": "7/worker/0.0",
+        "PORT_HTTP": "18200",
+        "PORT_HTTP_LAST": "18200",
+        "PORT_KV": "18300",
+        "PORT_KV_LAST": "18302",
+        "JOB_ID": "7",
+        "JOB_NAME": "test",
+        "JOB_DIR": str(tmp_path / "out"),
+    }
+    assert not [name for name in second["env-names"] if name.startswith(("BASH_FUNC_", "DYNPLAN_CODE"))]
+
+
+def test_functions_of_the_user_reach_the_workers(tmp_path: Path) -> None:
+    job = job_text(role("worker", '"greet you"', 'kind = "task"'))
+    done = run(job, tmp_path, env={"BASH_FUNC_greet%%": "() { echo hello $1; }"})
+    assert done.code == 0, done.output
+    assert done.text("logs/worker-0.log").splitlines()[1:] == ["hello you"]
+
+
+def test_gpus_that_slurm_was_not_asked_for_are_numbered_by_the_plan(tmp_path: Path) -> None:
+    job = job_text(
+        role("a", stub("--record", "seen"), GPUS),
+        role("b", stub("--record", "seen"), GPUS),
+        phase("one", "true"),
+        cluster='gpu-request = "none"',
+    )
+    done = run(job, tmp_path, env={"STUB_GPUS": ""})
+    assert done.code == 0, done.output
+    assert [seen["cuda"] for seen in done.seen()] == ["0,1", "2,3"]
+
+
+def test_unset_names_are_gone_and_the_work_directory_is_the_workers(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    lines = ('unset = ["STUB_INHERITED", "STUB_JOB"]', 'workdir = "there"', 'env = { STUB_OWN = "{host}" }')
+    worker = role("worker", stub("--record", f"{tmp_path}/seen"), GPUS, *lines)
+    job = job_text(worker, phase("one", "true"))
+    job = job.replace('output-dir = "out"', 'output-dir = "out"\nenv = { STUB_JOB = "x" }')
+    done = run(job, tmp_path, env={"STUB_INHERITED": "x"})
+    assert done.code == 0, done.output
+    (seen,) = done.seen()
+    assert {name: text for name, text in seen["env"].items() if name.startswith("STUB_")} == {"STUB_OWN": "n0"}
+    assert seen["cwd"] == str(tmp_path / "there")
+
+
+# Readiness
+
+
+def test_every_probe_must_hold_before_a_dependent_starts(tmp_path: Path) -> None:
+    ports = "ports = { http = 18210, other = 18211 }"
+    probes = [
+        '{ port = "other" }',
+        '{ port = "http", path = "/health" }',
+        '{ port = "http", path = "/chat", post = { a = "ü{" }, body = \'"a": "\' }',
+        '{ log = "^now [a-z]+$" }',
+        '{ command = ["test", "-e", "{job.dir}/flag"] }',
+    ]
+    first = role("first", stub("--ready-after", "1", "--say-ready", "now up"), ports, f"ready = [{', '.join(probes)}]")
+    flag = role("flag", '"sleep 2; touch {job.dir}/flag"', 'kind = "task"')
+    second = role("second", '"test -e {job.dir}/flag"', 'after = ["first"]', 'kind = "task"')
+    done = run(job_text(first, flag, second, phase("one", "true")), tmp_path)
+    assert (done.code, done.cause) == (0, ""), done.output
+    order = done.order("started", "ready")
+    assert order.index("ready first/0") < order.index("started second/0")
+
+
+@pytest.mark.parametrize(
+    ("probe", "shown"),
+    [
+        ('{ port = "p", path = "/health", timeout = "1s" }', "http 18220 /health"),
+        ('{ port = "p", path = "/health", status = 404, timeout = "1s" }', "http 18220 /health status=404"),
+        ('{ port = "q", timeout = "1s" }', "tcp 18299"),
+        ('{ log = "never", timeout = "1s" }', "log never"),
+        ('{ command = ["false"], timeout = "1s" }', "command false"),
+    ],
+)
+def test_a_worker_that_is_not_ready_in_time_is_named_with_the_probe(tmp_path: Path, probe: str, shown: str) -> None:
+    ports = "ports = { p = 18220, q = { base = 18299, probe = false } }"
+    worker = role("worker", stub("--no-ports", "--bind", "18220", "--ready-after", "60"), ports, f"ready = [{probe}]")
+    done = run(job_text(worker, phase("one", "true")), tmp_path)
+    log = tmp_path / "out" / "logs" / "worker-0.log"
+    assert done.code == 71, done.output
+    assert done.cause == f"role worker worker 0 rank 0 on n0: not ready after 1 s: {shown}; log {log}"
+
+
+def test_each_probe_has_its_own_limit(tmp_path: Path) -> None:
+    probes = '[{ port = "p", timeout = "60s" }, { log = "never", timeout = "1s" }]'
+    done = run(job_text(role("worker", stub(), "ports = { p = 18225 }", f"ready = {probes}")), tmp_path)
+    assert (done.code, done.cause.split(": ")[1]) == (71, "not ready after 1 s"), done.output
+    assert done.seconds < 30
+
+
+def test_a_limit_counts_from_the_workers_own_start(tmp_path: Path) -> None:
+    slow = role("slow", '"sleep 4"', 'kind = "task"')
+    lines = ("ports = { p = 18226 }", 'ready = { port = "p", timeout = "3s" }', 'after = ["slow"]')
+    done = run(job_text(slow, role("late", stub(), *lines), phase("one", "true")), tmp_path)
+    assert (done.code, done.cause) == (0, ""), done.output
+
+
+def test_while_it_waits_the_log_says_who_is_missing(tmp_path: Path) -> None:
+    lines = (GPUS, "workers-per-node = 3", 'ready = { log = "never", timeout = "25s" }')
+    done = run(job_text(role("worker", SLEEP.removeprefix("command = "), *lines)), tmp_path)
+    waiting = [line for line in done.output.splitlines() if "waiting for" in line]
+    assert [line.partition("] ")[2] for line in waiting] == [
+        "role worker: waiting for worker 0.0 on n0, worker 1.0 on n0, worker 2.0 on n0"
+    ] * len(waiting)
+    assert 2 <= len(waiting) <= 4
+
+
+def test_workers_of_a_node_start_one_after_another_where_they_stagger(tmp_path: Path) -> None:
+    command = stub("--ready-after", "0.5", "--say-ready", "up")
+    lines = (GPUS, "workers-per-node = 3", "stagger = true", 'ready = { log = "up" }')
+    done = run(job_text(role("worker", command, *lines), phase("one", "true")), tmp_path)
+    assert (done.code, done.cause) == (0, ""), done.output
+    order = [event for event in done.order("started", "ready") if "worker" in event]
+    assert order == [f"{event} worker/{worker}" for worker in range(3) for event in ("started", "ready")]
+
+
+# Liveness and failures
+
+
+def test_a_worker_that_stops_answering_ends_the_job(tmp_path: Path) -> None:
+    alive = 'alive = { port = "p", path = "/health", interval = "1s", failures = 2 }'
+    ready = 'ready = { port = "p", path = "/health" }'
+    worker = role("worker", stub("--hang-after", "2"), "ports = { p = 18230 }", ready, alive)
+    done = run(job_text(worker, phase("one", "sleep 60")), tmp_path)
+    log = tmp_path / "out" / "logs" / "worker-0.log"
+    assert done.code == 73, done.output
+    assert done.cause == f"role worker worker 0 rank 0 on n0: not alive: 2 times: http 18230 /health; log {log}"
+
+
+def test_a_line_that_must_not_come_ends_the_job_and_stands_in_the_cause(tmp_path: Path) -> None:
+    worker = role("worker", stub("--say-after", "1,a CUDA error | 7"), 'fail-on-log = "CUDA error"')
+    done = run(job_text(worker, phase("one", "sleep 60")), tmp_path)
+    log = tmp_path / "out" / "logs" / "worker-0.log"
+    assert done.code == 72, done.output
+    assert done.cause == f"role worker worker 0 rank 0 on n0: the log says: a CUDA error | 7; log {log}"
+    assert done.output.rstrip().endswith(f"---- last lines of {log}\n{log.read_text().rstrip()}")
+
+
+def test_a_pattern_in_the_last_lines_is_the_cause_and_not_the_exit_status(tmp_path: Path) -> None:
+    worker = role("worker", '"sleep 1; echo out of memory; exit 1"', 'fail-on-log = "out of memory"')
+    done = run(job_text(worker, phase("one", "sleep 60")), tmp_path)
+    assert (done.code, "the log says: out of memory" in done.cause) == (72, True), done.output
+
+
+def test_a_command_that_holds_the_pattern_does_not_fail_by_its_own_name(tmp_path: Path) -> None:
+    worker = role("worker", '"true panic; sleep 300"', 'fail-on-log = "panic"')
+    done = run(job_text(worker, phase("one", "sleep 2")), tmp_path)
+    assert (done.code, done.cause) == (0, ""), done.output
+
+
+def test_a_restart_keeps_the_job_and_says_so(tmp_path: Path) -> None:
+    command = json.dumps('echo run >>"$0"; test "$(wc -l <"$0")" -ge 3 || exit 4; sleep 300 # {job.dir}')
+    words = json.dumps(["bash", "-c", json.loads(command), "{job.dir}/runs"])
+    worker = role("worker", words, 'restart = { max = 2, delay = "1s" }')
+    done = run(job_text(worker, phase("one", "sleep 5")), tmp_path)
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert done.text("runs") == "run\n" * 3
+    assert [event[5].partition(":")[2].split(";")[0] for event in done.events if event[0] == "restart"] == [
+        " exit status 4"
+    ] * 2
+
+
+def test_what_is_not_critical_may_die(tmp_path: Path) -> None:
+    exporter = role("exporter", '"sleep 1; exit 3"', "critical = false")
+    done = run(job_text(exporter, role("worker", stub()), phase("one", "sleep 3")), tmp_path)
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert "not critical: role exporter worker 0 rank 0 on n0: exit status 3; log " in done.output
+
+
+def test_the_first_cause_wins_and_what_dies_later_is_not_named(tmp_path: Path) -> None:
+    first = role("first", '"sleep 1; exit 5"')
+    second = role("second", stub("--term-takes", "0.1"))
+    done = run(job_text(first, second, phase("one", "sleep 60")), tmp_path)
+    log = tmp_path / "out" / "logs" / "first-0.log"
+    assert (done.code, done.cause) == (70, f"role first worker 0 rank 0 on n0: exit status 5; log {log}")
+    assert done.text("failure-marker.txt").startswith("[")
+    assert done.cause in done.text("failure-marker.txt")
+    assert not (done.directory / "success-marker.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("job", "code", "cause"),
+    [
+        (phase("one", "exit 7"), 7, "phase one on n0: exit status 7; log {out}/phases/one.log"),
+        (phase("one", "kill -9 $$"), 137, "phase one on n0: killed by SIGKILL (status 137); log {out}/phases/one.log"),
+        (phase("one", "sleep 60", 'timeout = "1s"'), 124, "phase one on n0: took too long; log {out}/phases/one.log"),
+        (
+            phase("one", "exit 3", "continue-on-failure = true") + "\n" + phase("two", "true"),
+            3,
+            "phase one on n0: exit status 3; log {out}/phases/one.log",
+        ),
+        (phase("one", "true", 'setup = "exit 4"'), 4, "phase one on n0: exit status 4; log {out}/phases/one.log"),
+        (
+            phase("one", "true", 'after-command = "exit 5"') + "\n" + phase("two", "true"),
+            5,
+            "phase one on n0: exit status 5; log {out}/phases/one.log",
+        ),
+    ],
+)
+def test_a_failed_phase_gives_the_job_its_code(tmp_path: Path, job: str, code: int, cause: str) -> None:
+    done = run(job_text(role("worker", stub()), job), tmp_path)
+    assert (done.code, done.cause) == (code, cause.format(out=tmp_path / "out")), done.output
+
+
+def test_after_commands_run_behind_every_phase_but_the_last(tmp_path: Path) -> None:
+    defaults = '[phase-defaults]\nafter-command = "echo {phase.name} >>{job.dir}/after"\nhealth-check = false'
+    phases = [phase(name, "true") for name in ("one", "two", "three")]
+    done = run(job_text(role("worker", stub()), defaults, *phases), tmp_path)
+    assert done.code == 0, done.output
+    assert done.text("after") == "one\ntwo\n"
+
+
+def test_a_role_that_is_not_ready_again_ends_the_job_between_phases(tmp_path: Path) -> None:
+    ready = 'ready = { port = "p", path = "/health", timeout = "2s" }'
+    worker = role("worker", stub("--hang-after", "2"), "ports = { p = 18240 }", ready)
+    done = run(job_text(worker, phase("one", "sleep 3"), phase("two", "true")), tmp_path)
+    assert done.code == 73, done.output
+    assert done.cause.startswith("role worker worker 0 rank 0 on n0: not healthy after 2 s: http 18240 /health; log ")
+
+
+# The end
+
+
+def test_the_stop_order_is_clients_routers_leaders_followers_services(tmp_path: Path) -> None:
+    job = job_text(
+        role("etcd", stub()),
+        role("server", stub(), "gpus-per-worker = 16", 'after = ["etcd"]'),
+        role("router", stub(), 'after = ["etcd"]'),
+        phase("one", "true"),
+        nodes=2,
+    )
+    done = run(job, tmp_path, nodes=("n0", "n1"))
+    assert (done.code, done.cause) == (0, ""), done.output
+    stops = [(role, rank) for event, role, _, rank, *_ in done.events if event in ("stopped", "exit")]
+    assert stops == [("phase:one", "0"), ("router", "0"), ("server", "0"), ("server", "1"), ("etcd", "0")]
+
+
+def test_nothing_is_left_of_a_worker_that_forks_ignores_and_hides(tmp_path: Path) -> None:
+    worker = role("worker", stub("--daemon", "300", "--child", "--ignore-term"), GPUS)
+    done = run(job_text(worker, phase("one", "sleep 1")), tmp_path, env={"STUB_MARK": str(tmp_path)})
+    assert done.code == 0, done.output
+    assert left_behind(f"STUB_MARK={tmp_path}") == []
+    assert done.seconds < 30
+
+
+def test_a_worker_is_stopped_by_its_signal_and_killed_after_its_grace(tmp_path: Path) -> None:
+    trap = """trap "echo got INT; exit" INT; trap "echo got TERM" TERM; while :; do sleep 0.1; done"""
+    gentle = role("gentle", json.dumps(trap)).replace(QUICK, 'stop = { signal = "INT", grace = "20s" }')
+    stubborn = role("stubborn", json.dumps('trap "" TERM; while :; do sleep 0.1; done'))
+    done = run(job_text(gentle, stubborn, phase("one", "sleep 1")), tmp_path)
+    assert done.code == 0, done.output
+    assert done.text("logs/gentle-0.log").splitlines()[-1] == "got INT"
+    assert {role: detail for event, role, *_, detail in done.events if event == "stopped"}["stubborn"] == "137"
+    assert done.seconds < 20
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "cause"),
+    [
+        (signal.SIGTERM, 143, "TERM: cancelled, or the time limit"),
+        (signal.SIGUSR1, 75, "the time limit is near"),
+        (signal.SIGINT, 130, "INT"),
+    ],
+)
+def test_a_signal_ends_the_job_in_order(tmp_path: Path, number: int, code: int, cause: str) -> None:
+    job = job_text(role("worker", stub("--say", "hello")), phase("one", "sleep 300"))
+    process = start(compiled(job), tmp_path, env={"STUB_MARK": str(tmp_path)})
+    wait_for(tmp_path / "out" / "phases" / "one.log")
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    done = Run(process.returncode, output, tmp_path, 0)
+    assert (done.code, done.cause) == (code, cause), output
+    assert done.order("stopped") == ["stopped phase:one/0", "stopped worker/0"]
+    assert left_behind(f"STUB_MARK={tmp_path}") == []
+
+
+def test_workers_stop_when_the_batch_script_is_gone(tmp_path: Path) -> None:
+    job = job_text(role("worker", stub("--say", "hello")), role("other", stub()), phase("one", "sleep 300"))
+    process = start(compiled(job), tmp_path, env={"STUB_MARK": str(tmp_path)})
+    wait_for(tmp_path / "out" / "phases" / "one.log")
+    process.kill()
+    deadline = time.monotonic() + 30
+    while left_behind(f"STUB_MARK={tmp_path}") and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert left_behind(f"STUB_MARK={tmp_path}") == []
+    process.communicate()
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline, path
+        time.sleep(0.05)
+    time.sleep(0.5)
+
+
+# Preflight and the allocation
+
+
+def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
+    blocker = start(compiled(job_text(role("a", stub(), "ports = { p = 18250 }"), phase("one", "sleep 20"))), tmp_path)
+    try:
+        wait_for(tmp_path / "out" / "phases" / "one.log")
+        (tmp_path / "second").mkdir()
+        ports = "ports = { p = 18250, free = { base = 18251, count = 2 } }"
+        done = run(job_text(role("worker", stub(), ports), phase("one", "true")), tmp_path / "second")
+    finally:
+        blocker.send_signal(signal.SIGTERM)
+        blocker.communicate()
+    assert (done.code, done.cause) == (
+        65,
+        "preflight: n0: port 18250 (p of role worker) is taken; nothing was started",
+    ), done.output
+    assert not list((tmp_path / "second" / "out" / "logs").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("nodes", "env", "job", "cause"),
+    [
+        (("n0",), {"STUB_GPUS": "0,1"}, "", "preflight: n0: the plan needs 8 GPUs, the step shows '0,1'"),
+        (("odd",), {}, "", "preflight: odd: the host name does not resolve to an address"),
+        (
+            ("n0",),
+            {},
+            'container = { image = "/no/such.sqsh", mounts = ["/no/data:/data"] }',
+            "preflight: n0: /no/such.sqsh is missing (an image or a mount)",
+        ),
+    ],
+)
+def test_what_a_node_lacks_is_named_before_anything_starts(
+    tmp_path: Path, nodes: tuple[str, ...], env: dict[str, str], job: str, cause: str
+) -> None:
+    worker = role("worker", stub(), GPUS, job)
+    done = run(job_text(worker, cluster='container-runtime = "pyxis"'), tmp_path, nodes=nodes, env=env)
+    assert (done.code, done.cause) == (65, f"{cause}; nothing was started"), done.output
+
+
+def test_an_allocation_of_another_size_is_refused(tmp_path: Path) -> None:
+    done = run(job_text(role("worker", stub()), nodes=2), tmp_path, nodes=("n0", "n1", "n2"))
+    assert (done.code, done.cause) == (64, "the plan needs 2 nodes, the job has 3: n0 n1 n2")
+
+
+def test_named_hosts_are_taken_by_name_and_not_by_slurms_order(tmp_path: Path) -> None:
+    job = job_text(role("a", stub("--record", "seen"), 'nodes = ["n2"]', GPUS), phase("one", "true"))
+    job = job.replace("num-nodes = 1", 'nodes = ["n2", "n1", "n0"]')
+    job += "\n" + role("b", stub("--record", "seen"), 'nodes = ["n0", "n1"]', GPUS)
+    done = run(job, tmp_path, nodes=("n0", "n1", "n2"))
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert [(seen["env"]["DYNPLAN_ROLE"], seen["env"]["DYNPLAN_HOST"]) for seen in done.seen()] == [
+        ("a", "n2"),
+        ("b", "n0"),
+        ("b", "n1"),
+    ]
+
+
+def test_a_host_that_is_not_in_the_job_is_refused(tmp_path: Path) -> None:
+    job = job_text(role("a", stub(), GPUS)).replace("num-nodes = 1", 'nodes = ["n2", "n1"]')
+    done = run(job.replace(GPUS, f"{GPUS}\nnum-nodes = 2"), tmp_path, nodes=("n0", "n1"))
+    assert (done.code, done.cause) == (64, "host n2 is not in the job: n0 n1"), done.output
+
+
+def test_a_step_that_ends_without_a_word_is_laid_to_the_lost_node(tmp_path: Path) -> None:
+    worker = role("worker", '"kill -9 $PPID; sleep 300"', GPUS)
+    job = job_text(worker, phase("one", "sleep 60"))
+    done = run(job, tmp_path, env={"STUB_DEAD": "n0"})
+    assert (done.code, done.cause) == (76, "node n0 is lost, and with it worker/0.0"), done.output
+
+
+# What it leaves
+
+
+def test_a_second_run_writes_beside_the_first(tmp_path: Path) -> None:
+    job = job_text(role("worker", '"echo one"', 'kind = "task"'))
+    assert run(job, tmp_path).code == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert run(job, tmp_path).code == 0
+    assert {path: path.read_bytes() for path in before} == before
+    assert (tmp_path / "out.1" / "logs" / "worker-0.log").exists()
+
+
+def test_files_tell_where_everything_runs(tmp_path: Path) -> None:
+    ports = "ports = { http = 18260, kv = { base = 18270, count = 4 } }"
+    metrics = 'metrics = "http://{host}:{port.http}/metrics?a=1"'
+    worker = role("worker", stub(), GPUS, "num-nodes = 2", "workers-per-node = 2", ports, metrics)
+    job = job_text(
+        worker, role("cpu", stub()), phase("one", "echo {metrics-urls} {role.worker.endpoints.http}"), nodes=2
+    )
+    job = job.replace('name = "test"', r"""name = 'a "b" \ ü'""")
+    done = run(job, tmp_path, nodes=("n0", "n1"))
+    assert (done.code, done.cause) == (0, ""), done.output
+    planned = json.loads(json.dumps(to_tree(plan_of(job))))
+    left = tomllib.loads(done.text("plan.toml"))
+    assert left["job"] == {"name": r'a "b" \ ü', "id": "7"}
+    assert [(node["node"], node["host"], node["gpus"]) for node in left["nodes"]] == [(0, "n0", 8), (1, "n1", 8)]
+    assert left["workers"] == [
+        {key: worker[key] for key in ("role", "worker", "tasks")} for worker in planned["workers"]
+    ]
+    endpoints = json.loads(done.text("endpoints.json"))
+    assert endpoints["job"] == {"name": r'a "b" \ ü', "id": "7"}
+    assert [(entry["worker"], entry["host"], entry["ports"]["http"]) for entry in endpoints["roles"]["worker"]] == [
+        (0, "n0", 18260),
+        (1, "n0", 18261),
+        (2, "n1", 18260),
+        (3, "n1", 18261),
+    ]
+    assert json.loads(done.text("prometheus.json"))[3] == {
+        "targets": ["n1:18261"],
+        "labels": {"role": "worker", "worker": "3", "__metrics_path__": "/metrics?a=1"},
+    }
+    urls = ",".join(f"http://{place}/metrics?a=1" for place in ("n0:18260", "n0:18261", "n1:18260", "n1:18261"))
+    assert done.text("phases/one.log").splitlines()[-1] == f"{urls} n0:18260,n0:18261,n1:18260,n1:18261"
+
+
+def test_events_are_seven_fields_a_line(tmp_path: Path) -> None:
+    done = run(job_text(role("worker", "\"printf 'a\\tb\\n'; exit 1\"")), tmp_path)
+    lines = done.text("events.log").splitlines()
+    assert {len(line.split("\t")) for line in lines} == {7}
+    assert done.order("started", "failed", "exit") == ["started worker/0", "failed worker/0", "exit worker/0"]
+
+
+def test_a_phase_starts_within_a_second_of_the_last_of_64_workers(tmp_path: Path) -> None:
+    command = '"sleep 2; date +%s.%N >>{job.dir}/ready; echo up; sleep 300"'
+    many = role("many", command, "workers = 64", 'place = "head"', 'ready = { log = "up" }')
+    done = run(job_text(many, phase("one", "date +%s.%N >{job.dir}/phase")), tmp_path)
+    assert (done.code, done.cause) == (0, ""), done.output
+    last = max(map(float, done.text("ready").split()))
+    assert float(done.text("phase")) - last < 4  # 0.6 to 0.9 s on two quiet cores that run all of them
+
+
+def test_a_phase_starts_within_seconds_of_the_last_of_a_thousand_workers(tmp_path: Path) -> None:
+    # No thousand processes on this machine: the stand-in for srun says what their wrappers would say.
+    many = role("many", '"sleep 300"', "workers = 1000", 'place = "head"')
+    env = {"STUB_SAID": "many", "STUB_SAID_AT": str(tmp_path / "ready")}
+    done = run(job_text(many, phase("one", "date +%s.%N >{job.dir}/phase")), tmp_path, env=env)
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert float(done.text("phase")) - float((tmp_path / "ready").read_text()) < 6  # 0.8 s on two quiet cores
