@@ -39,8 +39,9 @@ listen() { # SECONDS, or until a command comes
 	elif (($? > 128)); then
 		heard+=$said
 	else
-		exec 0<> <(:) # nobody is there
-		hear_stop
+		[[ -c /dev/stdin ]] || stopping=yes # nobody is there
+		released=yes
+		exec 0<> <(:)
 	fi
 }
 hear_stop() { stopping=yes released=yes; }
