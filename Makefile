@@ -1,6 +1,6 @@
 # `make demo` and `make test` need nothing but Python and make; `make help` lists the rest.
 
-.PHONY: help demo test acceptance laws bench golden mutants lint format clean
+.PHONY: help demo test acceptance laws bench golden lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,9 +33,6 @@ bench: .venv/installed ## what things cost: start-up, planning, launching
 
 golden: .venv/installed ## write anew what stands beside the examples; read the diff
 	.venv/bin/python -m tests.golden
-
-mutants: .venv/installed ## change the planner one bit at a time; the tests must notice
-	tools/mutants.sh
 
 lint: .venv/installed ## read the sources without running them
 	tools/install.sh checks
