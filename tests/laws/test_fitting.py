@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dynplan.errors import Finding
-from dynplan.model import Plan, Task, Worker
+from dynplan.model import Plan
 from tests.laws.jobs import Tables, jobs, outcome
 from tests.laws.profile import law
 from tests.laws.test_plans import plan_of
@@ -39,10 +39,15 @@ def test_a_role_more_leaves_the_others_where_they_are_in_separate_mode(tables: T
     after = outcome(_nodes({**tables, "roles": {**tables["roles"], "late": role}}, None))
     assume(isinstance(after, Plan))  # roles on every node may leave nothing
     assert isinstance(after, Plan)
-    held = {(worker.role, worker.worker, task.rank): (task.node, task.gpus) for worker, task in _tasks(before)}
-    still = {(worker.role, worker.worker, task.rank): (task.node, task.gpus) for worker, task in _tasks(after)}
-    assert {key: still[key] for key in held} == held
+    still = _held(after)
+    assert {key: still[key] for key in _held(before)} == _held(before)
 
 
-def _tasks(plan: Plan) -> list[tuple[Worker, Task]]:
-    return [(worker, task) for worker in plan.workers for task in worker.tasks]
+def _held(plan: Plan) -> dict[tuple[str, int, int], tuple[int, tuple[int, ...]]]:
+    """Return node and GPUs of every task that has some; roles without GPUs follow the others."""
+    return {
+        (worker.role, worker.worker, task.rank): (task.node, task.gpus)
+        for worker in plan.workers
+        for task in worker.tasks
+        if task.gpus
+    }
