@@ -246,7 +246,7 @@ def _check_sharing(shapes: Sequence[_Shape], claim: Claim, asked: Asked, finding
         for node in shared:
             _report_shared(node, on_node[node], f"{need} nodes keep the roles separate", findings)
         if not shared:
-            _check_sequence(floating, claim, findings)
+            _check_sequence(floating, _named_by_followers(shapes, asked), claim, findings)
     elif shared and {} in on_node:
         idle = on_node.index({})
         _report_shared(shared[0], on_node[shared[0]], f"node {idle} has no role of its own", findings)
@@ -259,12 +259,18 @@ def _report_shared(node: int, roles: dict[str, WorkerClaim], reason: str, findin
     findings.error("D407", message, (*task.path, "node"))
 
 
-def _check_sequence(floating: Sequence[_Shape], claim: Claim, findings: Findings) -> None:
+def _named_by_followers(shapes: Sequence[_Shape], asked: Asked) -> set[int]:
+    """Return the nodes that roles without GPUs name: a dedicated role passes them over, a later role may not."""
+    named = _named(asked)
+    return {named.index(host) for shape in shapes if shape.follows for host in shape.role.hosts if host in named}
+
+
+def _check_sequence(floating: Sequence[_Shape], passed: set[int], claim: Claim, findings: Findings) -> None:
     """Separate roles take their nodes in declaration order."""
     highest = -1
     for shape in floating:
         workers = claim.of_role(shape.role.name)
-        nodes = [task.node for worker in workers for task in worker.tasks]
+        nodes = [task.node for worker in workers for task in worker.tasks if task.node not in passed]
         if nodes and min(nodes) < highest:
             message = (
                 f"`{shape.role.name}` takes node {min(nodes)}, before a role declared earlier takes node {highest}"

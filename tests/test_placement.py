@@ -216,6 +216,11 @@ def test_rule_5_a_host_of_a_role_without_gpus_is_not_given_to_a_dedicated_one() 
     assert placed(text) == ["store.0 on 0", "a.0 on 1:0-7", "a.1 on 2:0-7"]
 
 
+def test_rule_5_a_host_that_a_dedicated_role_passes_over_is_taken_by_a_later_role() -> None:
+    text = EIGHT + role("a", 0, "dedicated = true") + role("store", 0, 'nodes = ["s1"]') + role("b", 1)
+    assert placed(text) == ["a.0 on 1", "store.0 on 0", "b.0 on 0:0"]
+
+
 def test_rule_5_a_full_host_names_who_fills_it() -> None:
     text = EIGHT + role("a", 6, 'nodes = ["n1", "n2"]') + role("b", 4, 'nodes = ["n2"]')
     assert told(text) == (
