@@ -52,7 +52,7 @@ def _head(plan: Plan, stamp: str) -> Iterator[str]:
     yield from directives(plan)
     yield "#"
     yield f"# {_summary(plan)}"
-    yield f"# Made by {stamp}. Change the job file and compile it again; do not edit this."
+    yield f"# Made by {stamp}. Change the job file and compile again, not this."
 
 
 def _summary(plan: Plan) -> str:

@@ -6,7 +6,7 @@ trap 'fail "75 the time limit is near"' USR1
 trap '' PIPE
 
 # ---- 1. allocation and output directory ----
-# What srun would take from the job, each version in its way.
+# What srun would read; versions differ.
 unset SLURM_{NTASKS{,_PER_NODE},NPROCS,{CPUS,GPUS,TRES}_PER_TASK,DISTRIBUTION,HOSTFILE,HINT} \
 	SLURM_{{CPU,GPU}_BIND,LABELIO,STD{IN,OUT}MODE,UNBUFFEREDIO}
 export SLURM_EXPORT_ENV=ALL

@@ -86,7 +86,7 @@ on_event() {
 	problem) say "$detail" && problems[rank]=${problems[rank]-$detail} ;;
 	started) [[ ${state[$key]-} != expected ]] || state[$key]=started ;;
 	ready | healthy) on_ready ;;
-	failed) fail "$detail" ;;
+	failed) [[ $detail != *SIGTERM* ]] || check_nodes && fail "$detail" ;;
 	exit | stopped) state[$key]=ended:$detail ;;
 	signal) fail_outside 'the steps were stopped from outside' ;;
 	end) on_end ;;

@@ -1,4 +1,4 @@
-# ---- in a task of the preflight, one on every node ----
+# ---- in the preflight, on every node ----
 preflight() {
 	row=([rank]=$SLURM_PROCID) taken=' ' file=${fact[job.dir]}/logs/.$SLURM_PROCID
 	job
