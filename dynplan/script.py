@@ -13,7 +13,7 @@ from dynplan.expressions import expressions, value
 from dynplan.facts import Scope
 from dynplan.fold import Folding, differs_by_node, run_time_facts
 from dynplan.model import Each, Job, Launch, Pairs, Phase, Plan, Probe, Role, Task, Texts, Words, Worker, texts_of
-from dynplan.pieces import container_paths, excuses, needed, runs_around
+from dynplan.pieces import container_paths, containers, excuses, needed, runs_around
 from dynplan.quote import word
 from dynplan.rows import Column, Group, Row, Shape, cell, groups
 from dynplan.template import Part, Ref, for_bash
@@ -102,6 +102,8 @@ def _job(plan: Plan) -> Iterator[str]:
     pieces = needed(plan)
     traits += [f"has_{name}=yes" for name in ("log", "followers", "paths") if name in pieces]
     yield " ".join(traits)
+    if job.cluster.container_runtime == "pyxis" and containers(plan):
+        yield "hint=' (does its image hold bash?)'"
     if job.cluster.gpu_request == "none" or not any(role.size.gpus for role in job.roles):
         yield f"all_gpus={word(','.join(map(str, range(gpus))))}"
     yield f"job_name={word(job.name)} quoted_name={word(_json(job.name))} output_dir={word(_directory(job))}"

@@ -11,7 +11,7 @@ for name in "${phases[@]}"; do
 	while runs "phase:$name" && ((SECONDS < limit)); do next_event; done
 	result=${state["phase:$name/0.0"]#ended:}
 	((SECONDS < limit)) || result="124 $who: took too long; log ${fact[phase.dir]}.log"
-	[[ $result == *\ * ]] || fail_outside "$who: srun ended with status $step_status"
+	[[ $result == *\ * ]] || fail_outside "$who: srun ended with status $step_status${hint-}"
 	stop "phase:$name"
 	say "$who: ended with status ${result%% *} after $((SECONDS - from)) s"
 	load "phase:$name"

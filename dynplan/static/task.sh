@@ -87,8 +87,9 @@ group() { kill -s "$1" -- "-$child"; }
 strays() { # known by the environment
 	found=1
 	for path in /proc/[0-9]*/environ; do
-		mapfile -d '' -t words <"$path" || continue
-		[[ " ${words[*]} " == *" DYNPLAN_TASK=${row[task]} "* ]] || continue
+		text=''
+		read -r -N 9999999 text <"$path"
+		[[ $text == *"DYNPLAN_TASK=${row[task]}"* ]] || continue
 		path=${path#/proc/} found=0
 		kill -s "$1" "${path%/environ}"
 	done
@@ -108,7 +109,7 @@ wrap() {
 		((row["num-tasks"] == 1)) || add_rank
 		log+=.log
 	fi
-	row[task]=${fact[job.id]}/$part/${row[worker]}.${row[rank]}
+	row[task]=${fact[job.id]}/$part/${row[worker]}.${row[rank]}/$$/
 	set_environment
 	if ! : >>"$log"; then
 		event failed "74 $who: cannot write $log (is it mounted in its container?)"

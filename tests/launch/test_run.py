@@ -39,6 +39,7 @@ def test_a_process_gets_its_slice_its_facts_and_nothing_of_ours(tmp_path: Path) 
     first, second = done.seen()
     assert (first["cuda"], second["cuda"]) == ("", "GPU-a,GPU-b")
     facts = {name.removeprefix("DYNPLAN_"): text for name, text in second["env"].items() if name.startswith("DYNPLAN_")}
+    assert facts.pop("TASK").startswith("7/worker/0.0/")
     assert facts == {
         "ROLE": "worker",
         "WORKER": "0",
@@ -50,7 +51,6 @@ def test_a_process_gets_its_slice_its_facts_and_nothing_of_ours(tmp_path: Path) 
         "GPU_COUNT": "2",
         "HOST": "n0",
         "IP": "127.0.1.1",
-        "TASK": "7/worker/0.0",
         "PORT_HTTP": "18200",
         "PORT_HTTP_LAST": "18200",
         "PORT_KV": "18300",
@@ -149,13 +149,13 @@ def test_a_limit_counts_from_the_workers_own_start(tmp_path: Path) -> None:
 
 
 def test_while_it_waits_the_log_says_who_is_missing(tmp_path: Path) -> None:
-    lines = (GPUS, "workers-per-node = 3", 'ready = { log = "never", timeout = "25s" }')
+    lines = (GPUS, "workers-per-node = 3", 'ready = { log = "never", timeout = "17s" }')
     done = run(job_text(role("worker", SLEEP.removeprefix("command = "), *lines)), tmp_path)
     waiting = [line for line in done.output.splitlines() if "waiting for" in line]
     assert [line.partition("] ")[2] for line in waiting] == [
         "role worker: waiting for worker 0.0 on n0, worker 1.0 on n0, worker 2.0 on n0"
     ] * len(waiting)
-    assert 2 <= len(waiting) <= 4
+    assert len(waiting) == 2  # after 5 s and after 12
 
 
 def test_workers_of_a_node_start_one_after_another_where_they_stagger(tmp_path: Path) -> None:
@@ -386,6 +386,26 @@ def test_what_a_node_lacks_is_named_before_anything_starts(
     worker = role("worker", stub(), GPUS, job)
     done = run(job_text(worker, cluster='container-runtime = "pyxis"'), tmp_path, nodes=nodes, env=env)
     assert (done.code, done.cause) == (65, f"{cause}; nothing was started"), done.output
+
+
+@pytest.mark.parametrize(
+    ("boxed", "cause"),
+    [
+        (
+            "worker",
+            "role worker: srun ended with status 2 (does its image hold bash?) and no word from worker 0.0 on n0",
+        ),
+        ("phase", "phase one on n0: srun ended with status 2 (does its image hold bash?)"),
+    ],
+)
+def test_an_image_without_bash_is_asked_about(tmp_path: Path, boxed: str, cause: str) -> None:
+    image = 'container = { image = "docker://scratch" }'
+    worker = role("worker", stub(), GPUS, image if boxed == "worker" else "")
+    job = job_text(
+        worker, phase("one", "true", image if boxed == "phase" else ""), cluster='container-runtime = "pyxis"'
+    )
+    done = run(job, tmp_path, env={"STUB_NO_BASH": "yes"})
+    assert (done.code, done.cause) == (76, cause), done.output
 
 
 def test_an_allocation_of_another_size_is_refused(tmp_path: Path) -> None:
