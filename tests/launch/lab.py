@@ -129,10 +129,12 @@ def start(
     place = {"SLURM_JOB_ID": JOB_ID, "SLURM_JOB_NODELIST": ",".join(nodes)}
     # The tasks take the same bash from the PATH as the batch script runs in.
     path = f"{HERE / 'slurm'}:{Path(bash).parent}:{os.environ['PATH']}"
+    # What the test run itself was told (DYNPLAN_REQUIRE_SLURM) is no fact of a job.
+    ours = {name: text for name, text in os.environ.items() if not name.startswith("DYNPLAN_")}
     return subprocess.Popen(
         [bash, "script.sbatch"],
         cwd=folder,
-        env={**os.environ, **place, "PATH": path, **(env or {})},
+        env={**ours, **place, "PATH": path, **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
