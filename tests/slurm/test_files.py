@@ -9,7 +9,11 @@ from tests.slurm.lab import Lab, Run, scenario
 pytestmark = pytest.mark.slurm
 
 JOB = """
-job.num-nodes = 2
+[job]
+num-nodes = 4
+
+[vars]
+tricky = 'its $(touch pwned) `touch pwned` \\ "x"'
 
 [roles.worker]
 num-nodes = 2
@@ -38,6 +42,7 @@ stop = { grace = "1s" }
 
 [files."me.yaml".data]
 me = "{host} {ip} {node}"
+tricky = "{vars.tricky}"
 [files."all.json".data]
 workers = "{role.worker.urls.http}"
 [files."text"]
@@ -51,7 +56,7 @@ command = "cp {file.all.json} {job.dir}/all; cp {file.text} {job.dir}/text"
 
 
 def files_and_words(lab: Lab) -> Run:
-    return lab.run(JOB.replace("job.num-nodes = 2\n", "job.num-nodes = 4\n"), 4)
+    return lab.run(JOB, 4)
 
 
 @scenario(files_and_words)
@@ -75,7 +80,11 @@ def test_a_file_that_differs_by_node_is_there_for_each(run: Run) -> None:
     addresses = {task["host"]: task["ip"] for task in run.json("endpoints.json")["roles"]["worker"]}
     first, second, *_ = run.nodes
     for worker, (node, host) in enumerate([(0, first), (0, first), (1, second), (1, second)]):
-        assert run.log(f"worker-{worker}") == f'me: "{host} {addresses[host]} {node}"\n'
+        assert run.log(f"worker-{worker}").splitlines() == [
+            f'me: "{host} {addresses[host]} {node}"',
+            r'tricky: "its $(touch pwned) `touch pwned` \\ \"x\""',
+        ]
+    assert not list(run.folder.rglob("pwned"))
 
 
 @scenario(files_and_words)
