@@ -1,17 +1,17 @@
-"""Read resolved tables as a `Job`: types, ranges, references, and nothing about placement."""
+"""Read resolved tables as a `Job`: types and ranges, and nothing about placement."""
 
 import re
-from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dynplan.errors import Findings, nearest
-from dynplan.expr import ExprError, compare, evaluate
+from dynplan.errors import Findings
+from dynplan.expr import ExprError, evaluate
 from dynplan.facts import check_templates
 from dynplan.hostlist import expand
 from dynplan.model import Container, Job, Launch, Phase, Role, Size, Stop, Tables
 from dynplan.readfile import read_files
 from dynplan.readport import read_ports
 from dynplan.readprobe import read_probes
+from dynplan.relations import check_constraints, check_relations
 from dynplan.settle import settle
 from dynplan.site import read_cluster, sbatch_options
 from dynplan.sizes import SIZES_FIX, lookup_args
@@ -29,7 +29,6 @@ from dynplan.words import (
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _TIME = re.compile(r"(\d+-\d+(:\d+){0,2}|\d+(:\d+){0,2}|infinite|unlimited)", re.IGNORECASE)
 _ONE = "leave out one of the two"
-_DEVICES = "CUDA_VISIBLE_DEVICES"
 _SIGNAL = re.compile(r"(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)")
 
 
@@ -61,15 +60,13 @@ def read(tables: Tables) -> Job:
         cluster=cluster,
         tables=settle(tables, _job_name(job), hosts, roles, files),
     )
-    _check_constraints(job, found)
+    check_constraints(job, found)
     _ = "cluster" in job, "container" in job  # read by the command line and by the roles
     job.close()
     if not phases:
         _check_unused_defaults(top)
     top.close()
-    _check_references(found, findings)
-    _check_containers(found, findings)
-    _check_devices(found, findings)
+    check_relations(found, findings)
     check_templates(found, findings)
     findings.raise_if_errors()
     return found
@@ -345,132 +342,3 @@ def _check_unused_defaults(top: Table) -> None:
 
 def _optional_command(table: Table, key: str) -> tuple[str, ...]:
     return command_texts(table, key) if key in table else ()
-
-
-def _check_constraints(job: Table, found: Job) -> None:
-    """Check the constraints against settled tables, in which `gpus-per-worker` is a number."""
-    roles = found.tables["roles"]
-    tables = {"cluster": found.tables.get("cluster", {}), **roles}
-    for index, text in enumerate(job.strings("constraints")):
-        path = job.at("constraints", index)
-        try:
-            holds, left, right = compare(text, lambda name: _constraint_value(name, tables))
-        except ExprError as error:
-            job.findings.error("D112", str(error), path, help=error.fix)
-            continue
-        if not holds:
-            message = f"the constraint `{text}` does not hold: the left side is {left}, the right side {right}"
-            job.findings.error("D120", message, path)
-
-
-def _constraint_value(name: str, tables: Tables) -> int:
-    """Look up `ROLE.args.KEY`, or `ROLE.KEY` for a number of the role itself (of the cluster: `cluster.KEY`)."""
-    owner, _, rest = name.partition(".")
-    table = tables.get(owner)
-    if not isinstance(table, Mapping) or not rest:
-        near = nearest(owner, tables)
-        raise ExprError(f"`{name}` names no role", f"did you mean `{near}`?" if near else "write `ROLE.args.KEY`")
-    if rest.startswith("args."):
-        return lookup_args(table.get("args"))(rest.removeprefix("args."))
-    value = table.get(rest)
-    if isinstance(value, bool) or not isinstance(value, int):
-        near = nearest(rest, [key for key, known in table.items() if isinstance(known, int)])
-        what = "is no whole number" if rest in table else "is not set"
-        raise ExprError(f"`{name}` {what}", f"did you mean `{owner}.{near}`?" if near else "")
-    return value
-
-
-def _check_references(job: Job, findings: Findings) -> None:
-    names = [role.name for role in job.roles]
-    for role in job.roles:
-        for index, name in enumerate(role.after):
-            _check_role_name(name, names, ("roles", role.name, "after", index), findings)
-        if role.size.place.startswith("with:"):
-            other = role.size.place.removeprefix("with:")
-            _check_role_name(other, names, ("roles", role.name, "place"), findings)
-    for phase in job.phases:
-        if phase.on:
-            _check_role_name(phase.on, names, ("phases", phase.name, "on"), findings)
-    for kind in ("roles", "phases"):
-        for owner, table in job.tables.get(kind, {}).items():
-            for path, name in _repeated(table, (kind, owner)):
-                _check_role_name(name, names, path, findings)
-    _check_cycles(job, "after", findings)
-    _check_cycles(job, "place", findings)
-
-
-def _repeated(table: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield the roles that the command lines of a role or phase are repeated for."""
-    for key in ("command", "extra-args", "leader-args", "follower-args"):
-        value = table.get(key) if isinstance(table, Mapping) else None
-        for index, item in enumerate(value if isinstance(value, list) else []):
-            if isinstance(item, Mapping) and isinstance(item.get("each"), str):
-                yield (*path, key, index, "each"), item["each"]
-
-
-def _check_containers(job: Job, findings: Findings) -> None:
-    """Refuse a container where the cluster has nothing to run it: without its image a role is another program."""
-    if job.cluster.container_runtime != "none":
-        return
-    for kind, owners in (("roles", job.roles), ("phases", job.phases)):
-        for name in (owner.name for owner in owners if owner.launch.container):
-            own = "container" in job.tables[kind][name]
-            path = (kind, name, "container") if own else ("job", "container")
-            message = "a container is asked for, and the cluster's `container-runtime` is `none`"
-            fix = 'set `cluster.container-runtime = "pyxis"` or `"apptainer"`, or `container = false`'
-            findings.error("D113", message, path, help=fix)
-
-
-def _check_devices(job: Job, findings: Findings) -> None:
-    """Refuse other GPUs for a worker than the planned ones: two workers would share one unseen."""
-    for role in (role for role in job.roles if role.size.gpus):
-        envs = (
-            (("roles", role.name, "env"), role.launch.env),
-            (("job", "env"), job.env),
-            (("cluster", "env"), job.cluster.env),
-        )
-        for path, env in envs:
-            if dict(env).get(_DEVICES, "{gpus}") != "{gpus}":
-                message = f"`{_DEVICES}` is for dynplan to set: it is the slice of each worker"
-                findings.error("D114", message, (*path, _DEVICES), help="leave it out", key=True)
-
-
-def _check_role_name(name: str, names: list[str], path: tuple[str | int, ...], findings: Findings) -> None:
-    if name not in names:
-        near = nearest(name, names)
-        fix = f"did you mean `{near}`?" if near else "the roles are " + ", ".join(f"`{name}`" for name in names)
-        findings.error("D122", f"{name_of(path)} names `{name}`, which is no role", path, help=fix)
-
-
-def _check_cycles(job: Job, key: str, findings: Findings) -> None:
-    """Report roles that wait for themselves, through others or directly: every ring once."""
-    left = {role.name: _edges(role, key) for role in job.roles}
-    while left := _held_up(left):
-        ring = _ring(left)
-        what = "waits for" if key == "after" else "is placed with"
-        message = f"role `{ring[0]}` {what} itself: " + " -> ".join(f"`{name}`" for name in [*ring, ring[0]])
-        fix = f"take `{ring[1 % len(ring)]}` out of this `{key}`"
-        findings.error("D121", message, ("roles", ring[0], key), help=fix)
-        left = {name: others for name, others in left.items() if name not in ring}
-
-
-def _held_up(edges: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Leave out the roles that wait for no other of them, and so on, until all that is left waits."""
-    while free := [name for name, others in edges.items() if not any(other in edges for other in others)]:
-        edges = {name: others for name, others in edges.items() if name not in free}
-    return edges
-
-
-def _edges(role: Role, key: str) -> tuple[str, ...]:
-    if key == "after":
-        return role.after
-    return (role.size.place.removeprefix("with:"),) if role.size.place.startswith("with:") else ()
-
-
-def _ring(left: dict[str, tuple[str, ...]]) -> list[str]:
-    """Follow the first open edge of each role until one comes round again."""
-    name, seen = next(iter(left)), []
-    while name not in seen:
-        seen.append(name)
-        name = next(other for other in left[name] if other in left)
-    return seen[seen.index(name) :]
