@@ -14,6 +14,7 @@ demo: .venv/installed ## compile an example and, as root on Debian or Ubuntu, ru
 test: .venv/installed ## everything that checks the project
 	tools/install.sh checks slurm
 	tools/lint.sh
+	.venv/bin/python -m tests.launch.bashes
 	.venv/bin/python -m pytest
 	tools/pythons.sh
 	tools/wheel.sh
