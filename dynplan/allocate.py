@@ -141,29 +141,32 @@ def _named_hosts(job: Job, wanted: Sequence[Demand], findings: Findings) -> tupl
     if not job.hosts:
         return union
     known = frozenset(job.hosts)
+    strange = [host for host in union if host not in known]
     for demand in wanted:
-        strange = [host for host in demand.role.size.hosts if host not in known]
-        if strange:
-            message = f"role `{demand.role.name}` names host `{strange[0]}`, which is not among the job's `nodes`"
-            tries = ladder(("job", "nodes"), [[*job.hosts, *(host for host in union if host not in known)]])
+        own = [host for host in demand.role.size.hosts if host in strange]
+        if own:
+            message = f"role `{demand.role.name}` names host `{own[0]}`, which is not among the job's `nodes`"
+            tries = ladder(("job", "nodes"), [[*job.hosts, *strange], list(union)])
             path = ("roles", demand.role.name, "nodes")
             refuse(findings, "D205", message, path, tries, besides="name another host")
     if job.num_nodes not in (None, len(job.hosts)):
         message = f"`nodes` names {len(job.hosts)} hosts, but `num-nodes` is {job.num_nodes}"
         tries = ladder(_JOB_NODES, [len(job.hosts)])
         refuse(findings, "D211", message, _JOB_NODES, tries, besides="leave it out")
-    _check_idle_hosts(job, wanted, union, findings)
+    if not strange:  # else a name is mistyped, most likely of the host that seems idle
+        _check_idle_hosts(job, wanted, union, findings)
     return job.hosts
 
 
 def _check_idle_hosts(job: Job, wanted: Sequence[Demand], union: tuple[str, ...], findings: Findings) -> None:
-    idle = [host for host in job.hosts if host not in union]
+    named = frozenset(union)
+    idle = [host for host in job.hosts if host not in named]
     floating = any(demand.form != "none" and not demand.role.size.hosts for demand in wanted)
     if idle and _overlap(wanted) and not floating:
         message = (
             f"the job allocates {len(job.hosts)} hosts and its roles share {len(union)}: no role names `{idle[0]}`"
         )
-        tries = ladder(("job", "nodes"), [[host for host in job.hosts if host in union]])
+        tries = ladder(("job", "nodes"), [[host for host in job.hosts if host in named]])
         refuse(findings, "D206", message, ("job", "nodes"), tries, besides="add the host to a role")
 
 
@@ -291,7 +294,11 @@ def _told(
     node, free = left
     who = f"`{others[0].role.name}` leaves" if len(others) == 1 and not every else "the others leave"
     message = f"role `{failing.role.name}` needs {_needs(failing)}, but {who} {free} on node {node}"
-    return f"{message}: {together}" + ("" if total > sum(gpus) else ", in pieces that do not go together")
+    if total > sum(gpus):
+        return f"{message}: {together}"
+    alone = next((other for other in others if other.role.size.dedicated), None)
+    why = f"and `{alone.role.name}` is dedicated" if alone else "in pieces that do not go together"
+    return f"{message}: {together}, {why}"
 
 
 def _left(failing: Demand, others: Sequence[Demand], free: Sequence[int]) -> tuple[int, int] | None:

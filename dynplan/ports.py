@@ -208,6 +208,9 @@ def _refuse_full(bound: Bound, holders: _Holders, findings: Findings) -> None:
     """No number is free from the base up: name those in the way, and who has them."""
     port = bound.port
     base, highest = _bounds(port, holders.cluster)
+    if base > highest:
+        _refuse_empty(bound, holders.cluster, findings)
+        return
     nodes = f"node {bound.nodes[0]}" if len(bound.nodes) == 1 else f"nodes {', '.join(map(str, bound.nodes))}"
     wanted = "free number" if port.count == 1 else f"{port.count} free numbers in a row"
     message = (
@@ -220,6 +223,21 @@ def _refuse_full(bound: Bound, holders: _Holders, findings: Findings) -> None:
         message += ": " + ", ".join(held[:_MOST_HOLDERS]) + more
     tries = _wider(bound, base, highest, holders.cluster)
     refuse(findings, "D301", message, bound.path, *tries, otherwise="give it a wider range, or a smaller `count`")
+
+
+def _refuse_empty(bound: Bound, cluster: Cluster, findings: Findings) -> None:
+    """The cluster's range and the port's own bounds have no number in common."""
+    port, auto = bound.port, cluster.port_range
+    below = port.high < auto.first
+    bound_by = f"`max` is {port.high}" if below else f"`min` is {port.low}"
+    message = (
+        f"port `{port.name}` of role `{bound.role.name}` is `auto`,"
+        f" from the cluster's `port-range` {auto.first}-{auto.last}, but its {bound_by}"
+    )
+    own = ladder((*bound.path, "max"), [auto.last]) if below else ladder((*bound.path, "min"), [auto.first])
+    first, last = (max(1024, port.low), port.high) if below else (auto.first, HIGHEST)
+    moved = ladder(("cluster", "port-range"), [f"{first}-{last}"] if first <= last else [])
+    refuse(findings, "D301", message, bound.path, own, moved, otherwise="let the two overlap")
 
 
 def _wider(bound: Bound, base: int, highest: int, cluster: Cluster) -> list[Ladder]:

@@ -49,7 +49,8 @@ def test_2_with_two_nodes_each_role_has_its_own() -> None:
 def test_3_three_workers_of_five_need_three_nodes() -> None:
     roles = "prefill workers=3 num-nodes=2 gpus-per-worker=5", "decode workers=1 num-nodes=1 gpus-per-worker=8"
     assert told(job(*roles)) == (
-        "D202 role `prefill` has 3 workers of 5 GPUs, but 2 nodes of 1 make 2\n"
+        "D202 role `prefill` asks for 3 workers of 5 GPUs, but 2 nodes with 1 worker each make 2:"
+        " 3 workers need 3 nodes\n"
         "set `roles.prefill.workers = 2`, or set `roles.prefill.num-nodes = 3`"
     )
     roles = "prefill workers=3 gpus-per-worker=5", "decode workers=1 gpus-per-worker=8"

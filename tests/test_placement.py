@@ -58,7 +58,7 @@ def test_rule_1_one_worker_where_nothing_is_said() -> None:
 def test_rule_1_both_given_must_agree() -> None:
     assert placed(EIGHT + role("a", 4, "num-nodes = 2", "workers-per-node = 2", "workers = 4"))[3] == "a.3 on 1:4-7"
     assert told(EIGHT + role("a", 4, "num-nodes = 2", "workers = 4")) == (
-        "D202 role `a` has 4 workers of 4 GPUs, but 2 nodes of 1 make 2\n"
+        "D202 role `a` asks for 4 workers of 4 GPUs, but 2 nodes with 1 worker each make 2: 4 workers need 4 nodes\n"
         "set `roles.a.workers = 2`, or set `roles.a.workers-per-node = 2`"
     )
 
@@ -221,6 +221,15 @@ def test_rule_5_a_host_that_a_dedicated_role_passes_over_is_taken_by_a_later_rol
     assert placed(text) == ["a.0 on 1", "store.0 on 0", "b.0 on 0:0"]
 
 
+def test_rule_5_a_mistyped_host_is_told_once() -> None:
+    text = EIGHT + '[job]\nnodes = ["a", "b", "c"]\n' + role("x", 4, 'nodes = ["a", "b"]')
+    assert told(text + role("y", 4, 'nodes = ["b", "d"]')) == (
+        "D205 role `y` names host `d`, which is not among the job's `nodes`\n"
+        'set `job.nodes = ["a", "b", "d"]`, or name another host'
+    )
+    assert told(text + role("y", 4, 'nodes = ["b"]')).startswith("D206 ")
+
+
 def test_rule_5_a_full_host_names_who_fills_it() -> None:
     text = EIGHT + role("a", 6, 'nodes = ["n1", "n2"]') + role("b", 4, 'nodes = ["n2"]')
     assert told(text) == (
@@ -260,7 +269,7 @@ def test_rule_6_not_where_it_is_dedicated() -> None:
     text = EIGHT + total(2) + role("a", 13, "dedicated = true") + role("b", 1, "workers = 3")
     assert told(text) == (
         "D204 role `b` needs 3 times 1 GPU, but `a` leaves 0 on node 0: together they need 16 of 16 GPUs,"
-        " in pieces that do not go together\n"
+        " and `a` is dedicated\n"
         "set `job.num-nodes = 3`, or set `roles.a.gpus-per-worker = 8`"
     )
     assert placed(text.replace("num-nodes = 2", "num-nodes = 3")) == [
@@ -337,6 +346,22 @@ def test_rule_8_fixed_first_then_in_declaration_order_past_what_is_taken() -> No
 def test_rule_8_a_job_with_one_role_on_a_node_uses_the_bases() -> None:
     text = EIGHT + role("a", 8, "num-nodes = 2", "ports = { s = 9090 }") + role("b", 8, "ports = { s = 9090 }")
     assert ports(text) == ["a.0 on 0 s=9090", "a.1 on 1 s=9090", "b.0 on 2 s=9090"]
+
+
+@pytest.mark.parametrize(
+    ("bound", "told_to"),
+    [
+        ("max = 9000", 'set `roles.a.ports.x.max = 30009`, or set `cluster.port-range = "1024-9000"`'),
+        ("min = 40000", 'set `roles.a.ports.x.min = 30000`, or set `cluster.port-range = "30000-65535"`'),
+    ],
+)
+def test_rule_8_a_bound_outside_the_range_of_the_cluster_is_told_as_that(bound: str, told_to: str) -> None:
+    text = EIGHT + 'port-range = "30000-30009"\n' + role("a", 1, f'ports = {{ x = {{ base = "auto", {bound} }} }}')
+    key, value = bound.split(" = ")
+    assert told(text) == (
+        "D301 port `x` of role `a` is `auto`, from the cluster's `port-range` 30000-30009,"
+        f" but its `{key}` is {value}\n{told_to}"
+    )
 
 
 def test_rule_8_auto_comes_from_the_range_of_the_cluster() -> None:
@@ -452,9 +477,14 @@ def test_rule_9_a_size_that_is_computed_is_changed_where_it_comes_from() -> None
 
 def test_rule_9_two_changes_where_one_is_not_enough() -> None:
     text = EIGHT + total(2) + role("a", 8, "num-nodes = 2", "workers = 3")
-    assert told(text) == ("D202 role `a` has 3 workers of 8 GPUs, but 2 nodes of 1 make 2\nset `roles.a.workers = 2`")
+    assert told(text) == (
+        "D202 role `a` asks for 3 workers of 8 GPUs, but 2 nodes with 1 worker each make 2:"
+        " 3 workers need 3 nodes\nset `roles.a.workers = 2`"
+    )
     text = EIGHT + total(2) + role("a", 8, "workers = 5", "workers-per-node = 1", "num-nodes = 4")
-    assert told(text).startswith("D202 role `a` has 5 workers of 8 GPUs, but 4 nodes of 1 make 4\n")
+    assert told(text).startswith(
+        "D202 role `a` asks for 5 workers of 8 GPUs, but 4 nodes with 1 worker each make 4: 5 workers need 5 nodes\n"
+    )
     assert told(text).endswith("set `roles.a.workers = 4` and set `job.num-nodes = 4`")
 
 
