@@ -11,6 +11,7 @@ from dynplan.table import Table, name_of, scalar
 from dynplan.words import command_texts, compact_json
 
 READY_TIMEOUT_S = 3600  # engines load for tens of minutes; recipes in the field raise 30 min to hours
+_HTTP = ("path", "status", "body", "post")
 _STATUS = re.compile(r"[1-5](\d\d|xx)")
 
 
@@ -55,6 +56,8 @@ def _read_kind(table: Table, role: Table, everywhere: bool) -> Probe:
 
 def _wrong_kinds(table: Table, kinds: list[str]) -> None:
     if kinds:
+        for key in _HTTP:
+            table.get(key)  # belongs to one of the kinds
         message = f"{name_of(table.path)} asks for " + " and ".join(f"`{kind}`" for kind in kinds) + " in one probe"
         table.findings.error("D113", message, table.path, help="make a list of it: one table for each")
     else:
@@ -75,7 +78,7 @@ def _network(table: Table, role: Table, everywhere: bool) -> Probe:
             f"did you mean `{near}`?" if near else f"declare it: `ports = {{ {port} = ... }}`",
             code="D122",
         )
-    http = [key for key in ("path", "status", "body", "post") if key in table]
+    http = [key for key in _HTTP if key in table]
     if not http:
         return Probe("tcp", port=port, everywhere=everywhere)
     return Probe(

@@ -77,15 +77,29 @@ def _upon_presets(roles: Any, presets: Sequence[Document]) -> Any:
 
 
 def _upon(preset: Mapping[str, Any], role: Mapping[str, Any]) -> Data:
-    """Merge a role over its preset, in which every port is a table: a bare number changes its base alone."""
+    """Merge a role over its preset: a number alone moves a port, and a probe of another kind replaces one."""
+    below = {key: value for key, value in preset.items() if not _replaced(key, value, role.get(key))}
     ports = role.get("ports")
     if not isinstance(ports, Mapping):
-        return merge(preset, role)
-    bases = {
-        name: port if isinstance(port, Mapping) or name not in preset.get("ports", {}) else {"base": port}
-        for name, port in ports.items()
-    }
-    return merge(preset, {**role, "ports": bases})
+        return merge(below, role)
+    known = preset.get("ports", {})
+    moved = {name: _moved(port) if name in known else port for name, port in ports.items()}
+    return merge(below, {**role, "ports": moved})
+
+
+def _replaced(key: str, probe: Any, own: Any) -> bool:
+    """Return whether a role asks for something else than a probe of its preset does."""
+    if key not in ("ready", "alive") or not isinstance(own, Mapping):
+        return False
+    return any(kind in own and kind not in probe for kind in ("port", "log", "command"))
+
+
+def _moved(port: Any) -> Any:
+    """Return what a role says of a port of its preset as a table with the `base`, if it names a number."""
+    if not isinstance(port, Mapping):
+        return {"base": port}
+    fixed = port.get("fixed")
+    return port if fixed is None or isinstance(fixed, bool) else {"base": fixed, **port}
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Data:

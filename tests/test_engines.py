@@ -69,6 +69,26 @@ def test_a_bare_number_moves_a_port_and_leaves_its_rules() -> None:
     assert (system.base, system.high) == (9000, 32767)
 
 
+def test_a_fixed_number_moves_a_port_too() -> None:
+    found = planned('[roles.it]\nengine = "etcd"\nports.client = { fixed = 2400 }\n')
+    client = found.job.roles[0].ports[0]
+    assert (client.name, client.base, client.fixed) == ("client", 2400, True)
+
+
+@pytest.mark.parametrize(
+    ("own", "kinds"),
+    [
+        ('{ log = "started" }', [("log", "")]),
+        ('{ port = "http" }', [("http", "/health")]),  # of the same kind: the rest of the preset's stays
+        ('{ timeout = "5m" }', [("http", "/health")]),
+        ('[{ port = "http" }, { log = "started" }]', [("tcp", ""), ("log", "")]),
+    ],
+)
+def test_a_probe_of_another_kind_replaces_that_of_the_engine(own: str, kinds: list[tuple[str, str]]) -> None:
+    text = f'[cluster]\ngpus-per-node = 8\n[roles.it]\nengine = "vllm"\nready = {own}\n'
+    assert [(probe.kind, probe.path) for probe in planned(text).job.roles[0].ready] == kinds
+
+
 def test_roles_keep_the_order_of_the_job_file() -> None:
     found = planned('[roles.b]\ncommand = ["b"]\n[roles.a]\nengine = "etcd"\n[roles.c]\ncommand = ["c"]\n')
     assert [role.name for role in found.job.roles] == ["b", "a", "c"]
