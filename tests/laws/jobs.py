@@ -1,4 +1,4 @@
-"""Jobs of the whole language, as the tables of a job file: a Hypothesis strategy that shrinks to short files."""
+"""Jobs of every size and shape, as the tables of a job file: a Hypothesis strategy that shrinks to short files."""
 
 from itertools import pairwise
 from typing import Any
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dynplan.advice import plan_tables
 from dynplan.errors import Finding, InputError
+from dynplan.files import job_documents
 from dynplan.model import Job, Plan
 from dynplan.parse import parse
 from dynplan.read import read
@@ -25,7 +26,8 @@ def job_of(tables: Tables) -> Job:
 
 
 def resolved(tables: Tables) -> Tables:
-    return resolve([parse("job.toml", tomli_w.dumps(tables).encode())])
+    document = parse("job.toml", tomli_w.dumps(tables).encode())
+    return resolve(job_documents("job.toml", document, (), ""))
 
 
 def planned(tables: Tables) -> Plan:
@@ -40,7 +42,7 @@ def outcome(tables: Tables) -> Plan | tuple[Finding, ...]:
         return problem.findings
 
 
-def _optional(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Tables]:
+def optional(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Tables]:
     """Return a table of some of these keys; `_` stands for a dash."""
     named = {key.replace("_", "-"): value for key, value in keys.items()}
     return st.fixed_dictionaries({}, optional=named)
@@ -70,7 +72,7 @@ def clusters(draw: st.DrawFn) -> Tables:
     gpus = draw(st.sampled_from([8, 4, 2, 3, 1, 6, 16]))
     table: Tables = {"gpus-per-node": gpus}
     table |= draw(
-        _optional(
+        optional(
             gpu_groups=_groups(gpus),
             port_range=_ranges(20000, 20003),
             reserved_ports=st.lists(st.one_of(_ranges(9090, 9093), st.integers(8000, 8003)), max_size=2),
@@ -84,7 +86,7 @@ _OFFSETS = st.lists(st.one_of(st.integers(0, 5), st.just("2..3"), st.just(1000))
 
 def _ports() -> st.SearchStrategy[Any]:
     base = st.one_of(st.integers(9090, 9094), st.integers(8000, 8001), st.just("auto"))
-    table = _optional(
+    table = optional(
         base=base,
         count=st.one_of(st.integers(1, 3), st.sampled_from(["tensor-parallel-size", "tp * 2"])),
         on=st.sampled_from(["every-task", "leader"]),
@@ -121,7 +123,7 @@ def _gpu_sizes(capacity: int) -> st.SearchStrategy[Tables]:
         st.fixed_dictionaries({"per-node": _YES}, optional={"workers-per-node": per}),
     )
     gpus = st.fixed_dictionaries({"gpus-per-worker": _gpus(capacity)})
-    return st.tuples(ways, gpus, _optional(spread=_SELDOM, dedicated=_SELDOM)).map(_merged)
+    return st.tuples(ways, gpus, optional(spread=_SELDOM, dedicated=_SELDOM)).map(_merged)
 
 
 def _host_sizes(capacity: int) -> st.SearchStrategy[Tables]:

@@ -18,6 +18,7 @@ from dynplan.planfile import from_tree, to_toml, to_tree
 from dynplan.script import script
 from tests.laws.jobs import Tables, jobs, outcome, planned
 from tests.laws.profile import law, some
+from tests.laws.whole import whole_jobs
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "dynplan" / "static").glob("*.sh")}
@@ -49,7 +50,7 @@ def _shuffled(draw: st.DrawFn, value: Any, key: str = "") -> Any:
     return {name: draw(_shuffled(value[name], name)) for name in keys}
 
 
-@given(st.data(), jobs())
+@given(st.data(), whole_jobs())
 @law
 def test_the_order_of_the_keys_in_a_table_changes_nothing(data: st.DataObject, tables: Tables) -> None:
     plan = plan_of(tables)
@@ -60,7 +61,7 @@ def test_the_order_of_the_keys_in_a_table_changes_nothing(data: st.DataObject, t
     )
 
 
-@given(st.lists(jobs(), min_size=5, max_size=5))
+@given(st.lists(whole_jobs(), min_size=5, max_size=5))
 @some(0.02)
 def test_the_hash_seed_changes_nothing(several: list[Tables]) -> None:
     """Findings and plans of a batch of jobs, planned in two processes."""
@@ -87,7 +88,7 @@ def print_outcomes(text: str) -> None:
         print(to_toml(found) if isinstance(found, Plan) else found)
 
 
-@given(jobs())
+@given(whole_jobs())
 @law
 def test_a_plan_goes_through_toml_and_json_unchanged(tables: Tables) -> None:
     plan = plan_of(tables)
@@ -95,8 +96,8 @@ def test_a_plan_goes_through_toml_and_json_unchanged(tables: Tables) -> None:
     assert from_tree(parse_json("plan.json", json.dumps(to_tree(plan)).encode()).data) == plan
 
 
-@given(jobs())
-@some(0.5)
+@given(whole_jobs())
+@law
 def test_emitting_a_plan_gives_the_bytes_of_compiling_the_job(tables: Tables) -> None:
     plan = plan_of(tables)
     again = from_tree(parse("plan.toml", to_toml(plan).encode()).data)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from dynplan.errors import CODES
 from dynplan.model import Plan
-from tests.laws.jobs import Tables, jobs, outcome
+from tests.laws.jobs import Tables, outcome
 from tests.laws.profile import law
+from tests.laws.whole import whole_jobs
 
 HUGE = [0, -1, 1_000_000, 1_000_001, 65_535, 65_536, 250_000, 4096, 2**62, -(2**63)]
 WORDS = [
@@ -63,7 +64,7 @@ KEYS = [
 @st.composite
 def odd_jobs(draw: st.DrawFn) -> Tables:
     """Take a job, and set a few of its keys, or keys it does not have, to anything."""
-    tables: Tables = draw(jobs())
+    tables: Tables = draw(whole_jobs())
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(list(paths(tables))))
         table: Any = tables
