@@ -73,7 +73,7 @@ def _presets(wanted: Mapping[str, str]) -> list[Document]:
 
 
 def _user_documents(name: str, document: Document, sets: Sequence[str], cluster: str) -> list[Document]:
-    overrides = [parse("--set", text.encode(errors="surrogateescape")) for text in reversed(sets)]
+    overrides = [_override(text) for text in reversed(sets)]
     chain = _chain(document, File() if name == STDIN else File(name))
     files = [document for document, _ in chain]
     if cluster:
@@ -88,6 +88,15 @@ def _user_documents(name: str, document: Document, sets: Sequence[str], cluster:
             file = folder / asked
             return [*overrides, *files, _cluster_document(os.fspath(file), _read(file, finding))]
     return [*overrides, *files]
+
+
+def _override(text: str) -> Document:
+    """Parse one `KEY=VALUE`; it is merged after the file has found its parents."""
+    document = parse("--set", text.encode(errors="surrogateescape"))
+    if "extends" in document.data:
+        message, fix = "`extends` cannot be set: overrides come after inheritance", "write it in a job file"
+        raise InputError([Finding("D108", message, ("extends",), fix, document=document)])
+    return document
 
 
 def _chain(document: Document, file: File) -> list[tuple[Document, File]]:

@@ -239,6 +239,11 @@ def test_a_mistake_in_set_is_shown_there(folder: Path) -> None:
     assert " --> --set:1:1\n" in refused("check", "job.toml", "--set", b"\xff=1".decode(errors="surrogateescape"))
 
 
+def test_a_parent_cannot_be_set_for_it_is_merged_before(folder: Path) -> None:
+    told = refused("compile", "job.toml", "--set", "extends='other.toml'")
+    assert told.startswith("error[D108]: `extends` cannot be set: overrides come after inheritance\n --> --set:1:9\n")
+
+
 def test_cluster_wins_over_the_jobs_own(folder: Path) -> None:
     (folder / "eos.toml").write_text("[cluster]\ngpus-per-node = 16\nname = 'eos'\n")
     (folder / "names.toml").write_text(JOB.replace("[job]\n", '[job]\ncluster = "nowhere.toml"\n'))
