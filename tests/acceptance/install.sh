@@ -5,7 +5,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=$here/../../.cache
-venv=$cache/acceptance-venv
+venv=$cache/stack
 
 "$here/../../tools/install.sh" stack
 type -P etcd nats-server >/dev/null || exit 1
@@ -29,4 +29,4 @@ if [[ $(cat "$venv/installed" 2>/dev/null) != "$stamp" ]]; then
 	"$venv/bin/pip" install -q --disable-pip-version-check -r "$here/requirements.txt" -c "$here/constraints.txt"
 	printf '%s\n' "$stamp" >"$venv/installed"
 fi
-"$venv/bin/python" "$here/make_model.py" "$cache/acceptance-model"
+"$venv/bin/python" "$here/make_model.py" "$cache/model"

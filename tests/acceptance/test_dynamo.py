@@ -19,12 +19,12 @@ from tests.testbed import Cluster, Job, Process
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache"
-VENV = CACHE / "acceptance-venv"
+VENV = CACHE / "stack"
 EXAMPLE = ROOT / "examples" / "dynamo-shared" / "job.toml"
 VARS = {
     "python": VENV / "bin" / "python",
     "aiperf": VENV / "bin" / "aiperf",
-    "model": CACHE / "acceptance-model",
+    "model": CACHE / "model",
     "accuracy": ROOT / "tests" / "acceptance" / "accuracy.py",
 }
 REQUESTS = 50
