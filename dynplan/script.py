@@ -4,6 +4,7 @@ Python writes data and quotes it; the logic is the pieces of `static/`, which st
 as they are. The script grows with the number of different layouts, not with the number of workers.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
@@ -64,16 +65,35 @@ def _summary(plan: Plan) -> str:
 
 def _functions(plan: Plan) -> Iterator[tuple[Path, str]]:
     """Yield the data by their key paths: a function for the job, for each role and for each phase."""
-    job = plan.job
-    yield ("job",), _function("# ==== The plan ====", "job", _job(plan))
-    used = run_time_facts(plan)
-    for role in job.roles:
-        workers = [worker for worker in plan.workers if worker.role == role.name]
-        lines = _role(plan, role, workers, used)
-        yield ("roles", role.name), _function(f"# {_described(role, workers)}", f"role_{role.name}", lines)
-    for phase in job.phases:
-        lines = _phase(plan, phase, last=phase is job.phases[-1])
+    job, used = plan.job, run_time_facts(plan)
+    roles = [(role, _of_role(plan, role)) for role in job.roles]
+    phases = [(phase, _of_phase(plan, phase)) for phase in job.phases]
+    launched = [(role.launch, folding) for role, folding in roles] + [(it.launch, folding) for it, folding in phases]
+    common = _common(_srun(launch, folding) for launch, folding in launched)
+    yield ("job",), _function("# ==== The plan ====", "job", _job(plan, common))
+    for role, folding in roles:
+        lines = _role(role, folding, used, common)
+        yield ("roles", role.name), _function(f"# {_described(role, folding.workers)}", f"role_{role.name}", lines)
+    for phase, folding in phases:
+        lines = _phase(phase, folding, common, last=phase is job.phases[-1])
         yield ("phases", phase.name), _function("", f"phase_{phase.name}", lines)
+
+
+def _of_role(plan: Plan, role: Role) -> Folding:
+    workers = [worker for worker in plan.workers if worker.role == role.name]
+    return Folding(plan, Scope(plan.job, role=role), workers)
+
+
+def _of_phase(plan: Plan, phase: Phase) -> Folding:
+    """Return the folding for a phase, on the node that runs it."""
+    node = next((worker.tasks[0].node for worker in plan.workers if worker.role == phase.on), plan.head)
+    return Folding(plan, Scope(plan.job, phase=phase.name), node=node)
+
+
+def _common(words: Iterable[Texts]) -> Texts:
+    """Return what is said once for the job: the words that most steps have, if several do."""
+    found, times = Counter(words).most_common(1)[0]
+    return found if times > 1 else ()
 
 
 def _function(comment: str, name: str, lines: Iterable[str]) -> str:
@@ -95,12 +115,13 @@ def _check_task_size(data: Mapping[Path, str], program: Iterable[str]) -> None:
         raise InputError([Finding("D602", message, largest, fix)])
 
 
-def _job(plan: Plan) -> Iterator[str]:
+def _job(plan: Plan, srun: Texts) -> Iterator[str]:
     job, gpus = plan.job, plan.nodes[0].gpus
     longest = max(role.stop.grace_s for role in job.roles)
     traits = [f"nodes={len(plan.nodes)} gpus={gpus} longest_grace={longest}"]
     pieces = needed(plan)
     traits += [f"has_{name}=yes" for name in ("log", "followers", "paths") if name in pieces]
+    traits += ["critical=yes"] if excuses(plan) else []
     yield " ".join(traits)
     if job.cluster.container_runtime == "pyxis" and containers(plan):
         yield "hint=' (does its image hold bash?)'"
@@ -114,6 +135,7 @@ def _job(plan: Plan) -> Iterator[str]:
     yield from _array("stop_order", _stop_order(job.roles), per_line=False)
     yield from _array("paths", container_paths(plan))
     shared = Folding(plan, Scope(job))
+    yield from _array("srun", srun)
     yield from _array("env", _pairs((*job.cluster.env, *job.env), shared))
 
 
@@ -154,15 +176,14 @@ def _json(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _role(plan: Plan, role: Role, workers: Sequence[Worker], used: Iterable[str]) -> Iterator[str]:
-    folding = Folding(plan, Scope(plan.job, role=role), workers)
-    traits = " ".join(_traits(role, workers, excuses(plan)))
+def _role(role: Role, folding: Folding, used: Iterable[str], srun: Texts) -> Iterator[str]:
+    traits = " ".join(_traits(role, folding.workers))
     if traits:
         yield traits
     yield from _array("after", role.after, per_line=False)
-    for group in groups(_rows(plan, role, workers)):
+    for group in groups(_rows(folding.plan, role, folding.workers)):
         yield from _group(group)
-    yield from _launch(role.launch, folding, plan)
+    yield from _launch(role.launch, folding, srun)
     for probe in role.ready:
         yield from _probe((_who(probe, folding) + "ready", str(probe.timeout_s)), probe, folding)
     for probe in role.alive:
@@ -182,7 +203,7 @@ def _described(role: Role, workers: Sequence[Worker]) -> str:
     return count + (f" of {gpus} GPU" + ("s" if gpus > 1 else "") if gpus else "")
 
 
-def _traits(role: Role, workers: Sequence[Worker], excuses: bool) -> Iterator[str]:
+def _traits(role: Role, workers: Sequence[Worker]) -> Iterator[str]:
     """Yield the assignments that differ from what `load` in `static/plan.sh` sets."""
     tasks = sum(len(worker.tasks) for worker in workers)
     unprobed = " ".join(port.name for port in role.ports if not port.probed)
@@ -190,7 +211,7 @@ def _traits(role: Role, workers: Sequence[Worker], excuses: bool) -> Iterator[st
         (tasks > 1, f"tasks={tasks}"),
         (tasks > len(workers), f"workers={len(workers)}"),
         (role.task, "kind=task"),
-        (excuses, f"critical={'yes' if role.critical else 'no'}"),
+        (not role.critical, "critical=no"),
         (role.stop.signal != "TERM", f"stop_signal={role.stop.signal}"),
         (role.stop.grace_s != DEFAULT_GRACE_S, f"grace={role.stop.grace_s}"),
         (role.restart_max, f"runner=run_again restarts={role.restart_max} restart_delay={role.restart_delay_s}"),
@@ -262,14 +283,17 @@ def _group(group: Group) -> Iterator[str]:
         yield "task " + " ".join(cells)
 
 
-def _launch(launch: Launch, folding: Folding, plan: Plan) -> Iterator[str]:
+def _launch(launch: Launch, folding: Folding, srun: Texts) -> Iterator[str]:
+    """Write what a step runs; `srun` stands for the job already."""
     yield from _array("env", [*launch.unset, *_pairs(launch.env, folding)], add=True)
     if launch.workdir:
         yield f"workdir={word(folding.fill(launch.workdir))}"
-    yield from _words("command", (*_in_container(launch, plan), *launch.command), folding)
+    yield from _words("command", (*_in_container(launch, folding.plan), *launch.command), folding)
     yield from _words("leader_args", launch.leader_args, folding)
     yield from _words("follower_args", launch.follower_args, folding)
-    yield from _array("srun", [folding.fill(text) for text in _srun_words(launch, plan)])
+    own = _srun(launch, folding)
+    if own != srun:
+        yield from _array("srun", own) if own else ["srun=()"]
 
 
 def _words(name: str, words: Words, folding: Folding) -> Iterator[str]:
@@ -297,8 +321,9 @@ def _in_container(launch: Launch, plan: Plan) -> Texts:
     return ("apptainer", "exec", "--nv", *binds, *inside, box.image)
 
 
-def _srun_words(launch: Launch, plan: Plan) -> Texts:
-    """Return further words of a role's srun: the site's, the role's, and the container's."""
+def _srun(launch: Launch, folding: Folding) -> Texts:
+    """Return further words of a step's srun: the site's, the role's, and the container's."""
+    plan = folding.plan
     options = dict(plan.job.cluster.srun) | dict(launch.srun)
     box = launch.container
     if box is not None and plan.job.cluster.container_runtime == "pyxis":
@@ -308,7 +333,7 @@ def _srun_words(launch: Launch, plan: Plan) -> Texts:
             options["container-workdir"] = box.workdir
         if box.name:
             options["container-name"] = box.name
-    return tuple(f"--{name}={text}" if text else f"--{name}" for name, text in options.items())
+    return tuple(folding.fill(f"--{name}={text}" if text else f"--{name}") for name, text in options.items())
 
 
 def _probe(traits: Texts, probe: Probe, folding: Folding) -> Iterator[str]:
@@ -333,20 +358,18 @@ def _http_words(probe: Probe, folding: Folding) -> Iterator[str]:
         yield f"post={folding.fill(probe.post)}"
 
 
-def _phase(plan: Plan, phase: Phase, *, last: bool) -> Iterator[str]:
-    node = _phase_node(plan, phase)
-    folding = Folding(plan, Scope(plan.job, phase=phase.name), node=node)
+def _phase(phase: Phase, folding: Folding, srun: Texts, *, last: bool) -> Iterator[str]:
     traits = [f"timeout={phase.timeout_s}"]
     if phase.continue_on_failure:
         traits.append("go_on=yes")
     if phase.health_check and not last:
         traits.append("health_check=yes")
-    around = runs_around(plan, phase)
+    around = runs_around(folding.plan, phase)
     if around:
         traits.append("runner=run_around")
     yield " ".join(traits)
-    yield f"task node={node} worker=0"
-    yield from _launch(phase.launch, folding, plan)
+    yield f"task node={folding.node} worker=0"
+    yield from _launch(phase.launch, folding, srun)
     if around:
         after = () if last else phase.after_command
         for name, command in (("setup", phase.setup), ("after_command", after)):
@@ -365,12 +388,6 @@ def _files(plan: Plan) -> Iterator[str]:
         verb = "file_by_node" if differs_by_node(file) else "file"
         calls.append(f"{verb} {file.name} {word(folding.fill(file.content))}")
     yield _function("", "files", calls)
-
-
-def _phase_node(plan: Plan, phase: Phase) -> int:
-    if not phase.on:
-        return plan.head
-    return next(worker.tasks[0].node for worker in plan.workers if worker.role == phase.on)
 
 
 def _pairs(pairs: Pairs, folding: Folding) -> list[str]:

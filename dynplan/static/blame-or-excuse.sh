@@ -1,5 +1,5 @@
 blame() { # CODE TEXT
-	if [[ $critical == yes ]]; then
+	if [[ $critical != no ]]; then
 		event failed "$1 $who: $2; log $log"
 	else
 		event excused "not critical: $who: $2; log $log"

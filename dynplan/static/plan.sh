@@ -6,7 +6,7 @@ load() { # PART, a role or phase:NAME: what its function above does not set is a
 	job
 	case $1 in
 	phase:*) kind=phase && "phase_${1#*:}" ;;
-	:*) tasks=$nodes ;;
+	:*) tasks=$nodes srun=() ;;
 	*) "role_$1" ;;
 	esac
 }
