@@ -8,7 +8,7 @@ from attrs import frozen
 from dynplan.errors import Findings, Path
 from dynplan.model import Job, Role
 from dynplan.record import Record
-from dynplan.refusal import Ladder, counted, ladder, refuse, smaller
+from dynplan.refusal import Ladder, counted, fewer, ladder, refuse, smaller
 
 # `nodes`: `per` workers on each of `nodes` distinct nodes. `loose`: workers of at most a node, anywhere.
 # `wide`: workers larger than a node. `every`: `per` workers on every node. `none`: no GPUs.
@@ -190,7 +190,7 @@ def _per(role: Role, room: int, findings: Findings) -> int:
         f" which is {counted(per * size.gpus, 'GPU')}, but a node has {room}"
     )
     path = _at(role, "workers-per-node")
-    tries = ladder(path, [fits] if fits else []), _smaller_workers(role, room // per)
+    tries = ladder(path, fewer(fits)), _smaller_workers(role, room // per)
     refuse(findings, "D209", message, path, *tries, otherwise="ask for fewer workers on a node, or smaller ones")
     return max(1, fits)
 
@@ -255,9 +255,8 @@ def _refuse_every(every: Sequence[Demand], taken: int, capacity: int, findings: 
 def _less_on_every_node(demand: Demand, most: int) -> list[Ladder]:
     """Suggest that a role on every node takes no more than so many GPUs of each."""
     fits = max(0, most) // demand.slices[0]
-    fewer = [fits] if 0 < fits < demand.per else []
     return [
-        ladder(_at(demand.role, "workers-per-node"), fewer),
+        ladder(_at(demand.role, "workers-per-node"), fewer(fits) if fits < demand.per else []),
         _smaller_workers(demand.role, max(0, most) // demand.per),
         ladder(_at(demand.role, "per-node"), [False]),
     ]
@@ -267,10 +266,10 @@ def _refuse_span(role: Role, key: str, capacity: int, findings: Findings) -> Non
     size = role.size
     span = -(-size.gpus // capacity)
     message = f"role `{role.name}` needs {counted(size.gpus, 'GPU')} per worker, but a node has {capacity}"
-    fewer = ladder(_at(role, key), [1 if key == "workers-per-node" else False])
+    single = ladder(_at(role, key), [1 if key == "workers-per-node" else False])
     per = size.workers_per_node or 1
     besides = f"leave out `{key}`: each worker spans {span} nodes"
-    refuse(findings, "D201", message, _at(role, key), fewer, _smaller_workers(role, capacity // per), besides=besides)
+    refuse(findings, "D201", message, _at(role, key), single, _smaller_workers(role, capacity // per), besides=besides)
 
 
 def _refuse_odd_nodes(role: Role, count: int, span: int, capacity: int, findings: Findings) -> None:

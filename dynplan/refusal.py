@@ -59,6 +59,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def fewer(most: int) -> list[int]:
+    """Return numbers to try where no more than `most` are possible: a few from there down, and one."""
+    return [*range(most, max(1, most - 7), -1), 1] if most > 0 else []
+
+
 def smaller(gpus: int, most: int) -> list[int]:
     """Return sizes below `gpus` to try for a worker, from `most` down; powers of two stay powers of two.
 

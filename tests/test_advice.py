@@ -21,6 +21,12 @@ def test_a_key_is_set_on_the_way_down_and_nothing_else_changes() -> None:
     assert tables == {"roles": {"a": {"ports": {"http": 8000}, "workers": 2}}}
 
 
+def test_fewer_workers_on_a_node_leave_room_for_the_other_roles_there() -> None:
+    roles = "[roles.a]\nper-node = true\nworkers-per-node = 3\ngpus-per-worker = 1\n"
+    roles += "[roles.b]\nper-node = true\ngpus-per-worker = 1\n"
+    assert advice("[cluster]\ngpus-per-node = 2\n" + roles) == "set `roles.a.workers-per-node = 1`"
+
+
 def test_what_a_constraint_forbids_is_not_suggested() -> None:
     text = """
     [job]
