@@ -138,7 +138,7 @@ def _wide(role: Role, capacity: int, room: int, findings: Findings) -> Demand:
     if named and named % span:
         _refuse_odd_nodes(role, named, span, capacity, findings)
     elif named and workers != named // span:
-        _refuse_workers(role, f"{named} nodes, {span} for each worker, make", named // span, 1, span, findings)
+        _refuse_workers(role, f"{named} nodes, {span} for each worker, make", named, 1, span, findings)
     if workers * span > MOST_TASKS:
         return Demand(role, "wide", workers, 0, workers * span, (size.gpus,))  # _check_numbers refuses it
     slices = slices_of(size.gpus, capacity)
@@ -170,7 +170,7 @@ def _on_nodes(role: Role, form: Form, per: int, count: int, slices: tuple[int, .
     if size.workers not in (None, per * count):
         each = f"with {counted(per, 'worker')}"
         layout = f"1 node {each} makes" if count == 1 else f"{count} nodes {each} each make"
-        _refuse_workers(role, layout, per * count, per, 1, findings)
+        _refuse_workers(role, layout, count, per, 1, findings)
     if size.spread and per > 1:
         message = f"role `{role.name}` wants {per} workers on a node, and `spread` allows one"
         tries = ladder(_at(role, "workers-per-node"), [1]), ladder(_at(role, "spread"), [False])
@@ -285,17 +285,16 @@ def _refuse_odd_nodes(role: Role, count: int, span: int, capacity: int, findings
     refuse(findings, "D201", message, path, more, _smaller_workers(role, capacity), otherwise=otherwise)
 
 
-def _refuse_workers(role: Role, layout: str, workers: int, per: int, span: int, findings: Findings) -> None:
+def _refuse_workers(role: Role, layout: str, nodes: int, per: int, span: int, findings: Findings) -> None:
     """`workers` does not agree with the nodes and the workers on each."""
     size = role.size
-    asked = size.workers or 0
+    asked, workers = size.workers or 0, per * nodes // span
     of = f" of {counted(size.gpus, 'GPU')}" if size.gpus else ""
-    nodes = len(size.hosts) or size.num_nodes
     need = -(-asked // per) * span
     message = f"role `{role.name}` asks for {counted(asked, 'worker')}{of}, but {layout} {workers}"
-    if need != (nodes or 1):
+    if need != nodes:
         message += f": {counted(asked, 'worker')} need{'s' * (asked == 1)} {counted(need, 'node')}"
-    fits = [asked // nodes] if nodes and span == 1 and asked % nodes == 0 else []
+    fits = [asked // nodes] if span == 1 and asked % nodes == 0 else []
     more = [asked * span // per] if not size.hosts and not asked % per else []
     tries = (
         ladder(_at(role, "workers"), [workers]),

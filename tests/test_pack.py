@@ -128,6 +128,42 @@ def test_first_fit_in_any_order_would_take_a_bin_more() -> None:
     assert (found.total, found.lower) == (2, 2)
 
 
+def test_bins_that_fractions_would_fill_are_proven_too_few() -> None:
+    """Marcotte's instance: in fractions two bins are enough, 259 of 264, and no packing does with less than three."""
+    kinds = [Kind(44, 2), Kind(33, 3), Kind(12, 6)]
+    found = pack(132, kinds)
+    assert (found.total, found.lower) == (fewest(132, kinds), 3)
+    assert fits(132, kinds, 2) is None
+    twice = [Kind(44, 4), Kind(33, 6), Kind(12, 12)]
+    assert (pack(132, twice).total, pack(132, twice).proven) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("bins", "items"),
+    [
+        ([(29, 1), (27, 1), (9, 1)], [(7, 2), (8, 1), (11, 2), (9, 2)]),
+        ([(21, 2), (14, 2)], [(4, 3), (10, 3), (5, 2), (8, 2)]),
+        ([(30, 1), (28, 2)], [(6, 3), (15, 2), (8, 2), (19, 1)]),
+        ([(23, 1), (28, 1), (30, 1)], [(6, 2), (5, 3), (4, 2), (14, 1), (15, 2)]),
+        ([(30, 1), (16, 1), (22, 2)], [(11, 1), (9, 2), (13, 3), (4, 2), (6, 2)]),
+        ([(15, 1), (9, 2)], [(7, 2), (3, 1), (4, 2), (5, 1)]),
+        ([(44, 3), (88, 2)], [(44, 2), (33, 3), (12, 6)]),
+        ([(132, 1), (127, 1)], [(44, 2), (33, 3), (12, 6)]),
+    ],
+)
+def test_what_best_fit_and_fractions_miss_is_searched_for(
+    bins: list[tuple[int, int]], items: list[tuple[int, int]]
+) -> None:
+    classes, kinds = [BinClass(*each) for each in bins], [Kind(*each) for each in items]
+    need, nothing = tuple(kind.count for kind in kinds), (None,) * len(kinds)
+    found = arrange(classes, kinds)
+    assert not isinstance(found, Unknown)
+    assert (found is not None) == can_fill([(free, nothing) for free, count in bins for _ in range(count)], kinds, need)
+    for (free, count), runs in zip(bins, found or (), strict=bool(found)):
+        assert check_runs(runs, free, kinds, nothing)
+        assert sum(times for times, _ in runs) <= count
+
+
 def test_a_thousand_bins_are_filled_without_a_rest() -> None:
     """3 + 3 + 2 and 5 + 3: the sum of the sizes is that of the bins."""
     found = pack(8, [Kind(3, 5000), Kind(2, 2000), Kind(5, 1000)])

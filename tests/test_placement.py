@@ -615,3 +615,174 @@ def test_a_role_passes_over_nodes_that_are_too_small() -> None:
 def test_sizes_that_do_not_fit_are_refused_with_the_sum_of_what_is_there() -> None:
     with pytest.raises(InputError, match="on 2 nodes of 4 to 8 GPUs: together they need 13 of 12 GPUs"):
         on_nodes(EIGHT + role("a", 6, "num-nodes = 2") + role("b", 1), 8, 4)
+
+
+# Rule 9: what is refused, each with what would fit
+
+REFUSED = [
+    (
+        role("a", 4),
+        [
+            "D210 role `a` needs 4 GPUs, but the cluster has no `gpus-per-node`\n"
+            "set `cluster.gpus-per-node = 8`, or name a cluster file with `--cluster`",
+        ],
+    ),
+    (
+        role("a", 4, "per-node = true"),
+        [
+            "D210 role `a` needs 4 GPUs, but the cluster has no `gpus-per-node`\n"
+            "set `cluster.gpus-per-node = 8`, or name a cluster file with `--cluster`",
+        ],
+    ),
+    (
+        EIGHT + role("a", 12, "per-node = true"),
+        [
+            "D201 role `a` needs 12 GPUs per worker, but a node has 8\n"
+            "set `roles.a.per-node = false`, or set `roles.a.gpus-per-worker = 8`, or leave out `per-node`:"
+            " each worker spans 2 nodes",
+        ],
+    ),
+    (
+        EIGHT + role("probe", 2, "per-node = true", "workers-per-node = 2") + role("a", 5),
+        [
+            "D210 role `a` needs 5 GPUs per worker, but of a node's 8 the roles on every node leave 4\n"
+            "set `roles.a.gpus-per-worker = 4`, or set `roles.probe.workers-per-node = 1`",
+        ],
+    ),
+    (
+        EIGHT + role("probe", 6, "per-node = true") + role("a", 12),
+        [
+            "D210 role `a` needs 12 GPUs per worker, but of a node's 8 the roles on every node leave 2\n"
+            "set `roles.a.gpus-per-worker = 2`, or set `roles.probe.gpus-per-worker = 2`",
+        ],
+    ),
+    (
+        EIGHT + role("probe", 5, "per-node = true") + role("b", 4, "per-node = true") + role("a", 1),
+        [
+            "D209 the roles on every node need 9 GPUs there (`probe` 5, `b` 4), but a node has 8\n"
+            "set `roles.b.gpus-per-worker = 2`, or set `roles.probe.gpus-per-worker = 4`",
+            "D210 role `a` needs 1 GPU per worker, but of a node's 8 the roles on every node leave 0\n"
+            "set `roles.probe.gpus-per-worker = 3`, or set `roles.b.gpus-per-worker = 2`",
+        ],
+    ),
+    (
+        EIGHT + total(2) + role("a", 8, "num-nodes = 2", "dedicated = true") + "[roles.frontend]\n",
+        [
+            "D208 role `frontend` needs 1 node, and of the job's 2 0 are open to it: the others are"
+            " dedicated to `a`\n"
+            "set `job.num-nodes = 3`, or set `roles.a.dedicated = false`",
+        ],
+    ),
+    (
+        EIGHT
+        + total(3)
+        + role("a", 8, "num-nodes = 2", "dedicated = true")
+        + "[roles.s]\ngpus-per-worker = 0\nnum-nodes = 2\n",
+        [
+            "D208 role `s` needs 2 nodes, and of the job's 3 1 is open to it: the others are dedicated to"
+            " `a`\n"
+            "set `job.num-nodes = 4`, or set `roles.a.dedicated = false`",
+        ],
+    ),
+    (
+        EIGHT + role("a", 8, 'nodes = ["x", "y"]', "dedicated = true") + "[roles.frontend]\n",
+        [
+            "D208 role `frontend` needs 1 node, and of the job's 2 0 are open to it: the others are"
+            " dedicated to `a`\n"
+            "set `job.num-nodes = 3`, or set `roles.a.dedicated = false`",
+        ],
+    ),
+    (
+        EIGHT + role("a", 8) + '[roles.s]\nworkers = 2\nspread = true\nplace = "with:a"\n',
+        [
+            "D202 role `s` wants 2 workers on node 0, and `spread` allows one\n"
+            "set `roles.s.workers = 1`, or set `roles.s.spread = false`",
+        ],
+    ),
+    (
+        EIGHT + role("a", 2, "per-node = true", "workers-per-node = 2", "spread = true"),
+        [
+            "D202 role `a` wants 2 workers on node 0, and `spread` allows one\n"
+            "set `roles.a.workers-per-node = 1`, or set `roles.a.spread = false`",
+        ],
+    ),
+    (
+        EIGHT + total(1) + role("a", 8, 'nodes = ["x", "y"]'),
+        [
+            "D211 the roles name 2 hosts, but `num-nodes` is 1\nset `job.num-nodes = 2`, or leave it out",
+            "D203 not enough nodes: the job has 1, and role `a` needs at least 2 for 2 workers of 8 GPUs;"
+            " together the roles need 16 of 8 GPUs\n"
+            "set `job.num-nodes = 2`",
+        ],
+    ),
+    (
+        EIGHT + total(1000000) + role("a", 2, "num-nodes = 1000000"),
+        [
+            "D212 role `a` needs 1000000 nodes, and a job has at most 65536\nask for fewer or smaller workers",
+        ],
+    ),
+    (
+        EIGHT + role("a", 1, "num-nodes = 900000", "workers-per-node = 8"),
+        [
+            "D212 role `a` needs 900000 nodes, and a job has at most 65536\nask for fewer or smaller workers",
+        ],
+    ),
+    (
+        EIGHT + total(1000000) + role("a", 1, "per-node=true", "workers-per-node = 8"),
+        [
+            "D212 the job comes to 1000000 nodes, and a job has at most 65536\nask for fewer nodes",
+        ],
+    ),
+    (
+        EIGHT + role("a", 12, 'workers-per-node = "max"'),
+        [
+            "D201 role `a` needs 12 GPUs per worker, but a node has 8\n"
+            "set `roles.a.workers-per-node = 1`, or set `roles.a.gpus-per-worker = 8`, or leave out"
+            " `workers-per-node`: each worker spans 2 nodes",
+        ],
+    ),
+    (
+        EIGHT + role("a", 12, "num-nodes = 3"),
+        [
+            "D201 role `a` needs 12 GPUs per worker, but a node has 8: each worker spans 2 nodes, and `a`"
+            " asks for 3\n"
+            "set `roles.a.num-nodes = 4`, or set `roles.a.gpus-per-worker = 8`",
+        ],
+    ),
+    (
+        EIGHT + role("a", 12, 'nodes = ["x", "y", "z"]'),
+        [
+            "D201 role `a` needs 12 GPUs per worker, but a node has 8: each worker spans 2 nodes, and `a`"
+            " asks for 3\n"
+            "set `roles.a.gpus-per-worker = 8`",
+        ],
+    ),
+    (
+        EIGHT + role("a", 12, "num-nodes = 4", "workers = 3"),
+        [
+            "D202 role `a` asks for 3 workers of 12 GPUs, but 4 nodes, 2 for each worker, make 2: 3 workers"
+            " need 6 nodes\n"
+            "set `roles.a.workers = 2`, or set `roles.a.num-nodes = 6`",
+        ],
+    ),
+    (
+        EIGHT + role("a", 3, "workers = 5", 'workers-per-node = "max"'),
+        [
+            "D202 role `a` asks for 5 workers of 3 GPUs, but 3 nodes with 2 workers each make 6\n"
+            "set `roles.a.workers = 6`",
+        ],
+    ),
+    (
+        EIGHT + total(2) + role("a", 6, "num-nodes = 2") + role("b", 3) + role("c", 1),
+        [
+            "D204 the roles do not fit on 2 nodes of 8 GPUs: together they need 16 of 16 GPUs (`a` 6 GPUs"
+            " on each of 2 nodes, `b` 3 GPUs on one node, `c` 1 GPU on one node)\n"
+            "set `job.num-nodes = 3`, or set `roles.a.gpus-per-worker = 5`",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), REFUSED)
+def test_rule_9_a_refusal_says_what_is_needed_what_there_is_and_what_would_fit(text: str, expected: list[str]) -> None:
+    assert [f"{finding.code} {finding.message}\n{finding.help}" for finding in refused(text)] == expected
