@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from dynplan.directives import directives
-from dynplan.errors import Finding, InputError, Path
+from dynplan.errors import Finding, Findings, InputError, Path
 from dynplan.expressions import expressions, value
 from dynplan.facts import Scope
 from dynplan.fold import Folding, differs_by_node, run_time_facts
@@ -20,7 +20,11 @@ from dynplan.rows import Column, Group, Row, Shape, cell, groups
 from dynplan.template import Part, Ref, for_bash
 
 MOST_BYTES = 4 * 1024 * 1024  # Slurm's max_script_size
-MOST_VARIABLE_BYTES = 128 * 1024 - 16  # Linux's MAX_ARG_STRLEN, less the variable's name
+MOST_WORD_BYTES = 120 * 1024  # Linux's MAX_ARG_STRLEN is 128 KiB; host names and paths are filled in
+# A program's arguments and environment have a quarter of the stack's limit together (execve(2)), 2 MiB by
+# default; a user's environment is there too.
+MOST_TASK_BYTES = 1536 * 1024
+_NODE_BYTES = 80  # its name and its address, as facts of a task
 DEFAULT_GRACE_S = 30
 
 
@@ -35,9 +39,10 @@ def script(plan: Plan, stamp: str, texts: Mapping[str, str]) -> str:
     Raises:
         InputError: D601 or D602 where the script or a part of it is larger than Slurm or Linux take.
     """
+    _check_words(plan)
     data = dict(_functions(plan))
     names = needed(plan)
-    _check_task_size(data, (texts[name] for name in names[: names.index("batch")]))
+    _check_task_size(plan, data, (texts[name] for name in names[: names.index("batch")]))
     parts = ["\n".join(_head(plan, stamp)), *data.values()]
     for name in names:
         # These data are long where there are many, and no task needs them.
@@ -53,7 +58,7 @@ def _head(plan: Plan, stamp: str) -> Iterator[str]:
     yield from directives(plan)
     yield "#"
     yield f"# {_summary(plan)}"
-    yield f"# Made by {stamp}. Change the job file and compile again, not this."
+    yield f"# Made by {stamp}: change the job file, not this."
 
 
 def _summary(plan: Plan) -> str:
@@ -102,17 +107,32 @@ def _function(comment: str, name: str, lines: Iterable[str]) -> str:
     return (f"{comment}\n" if comment else "") + f"{name}() {{\n{body}\n}}"
 
 
-def _check_task_size(data: Mapping[Path, str], program: Iterable[str]) -> None:
-    """Check that what a task is given fits: one variable holds the data and the program's functions."""
-    sizes = {path: len(text.encode()) for path, text in data.items()}
+def _check_words(plan: Plan) -> None:
+    """Check that Linux takes each argument and variable that a task's program is given."""
+    findings = Findings()
+    for kind, owners in (("roles", plan.job.roles), ("phases", plan.job.phases)):
+        for name, launch in ((owner.name, owner.launch) for owner in owners):
+            words = texts_of((*launch.command, *launch.leader_args, *launch.follower_args))
+            longest = max((len(text.encode()) for text in (*words, *(text for _, text in launch.env))), default=0)
+            if longest > MOST_WORD_BYTES:
+                message = f"an argument or variable of {longest} bytes, and Linux takes {MOST_WORD_BYTES}"
+                findings.error("D602", message, (kind, name), help="keep long texts in `files`")
+    findings.raise_if_errors()
+
+
+def _check_task_size(plan: Plan, data: Mapping[Path, str], program: Iterable[str]) -> None:
+    """Check that what a task is given fits: the data, the program's functions, the facts of all nodes."""
+    nodes: Path = ("job", "num-nodes")
+    sizes = {path: len(text.encode()) for path, text in data.items()} | {nodes: _NODE_BYTES * len(plan.nodes)}
     # bash prints a function with more indentation than we write it with.
-    room = MOST_VARIABLE_BYTES - 2 * sum(len(text) for text in program)
+    room = MOST_TASK_BYTES - 2 * sum(len(text) for text in program)
     if sum(sizes.values()) > room:
         largest = max(sizes, key=lambda path: sizes[path])
         message = f"the tasks of this job would be given {sum(sizes.values())} bytes of data, and Linux takes {room}"
-        where = ".".join(map(str, largest))
-        fix = f"most of them, {sizes[largest]} bytes, stand in `{where}`: keep long texts in `files`"
-        raise InputError([Finding("D602", message, largest, fix)])
+        what = f"most of them, {sizes[largest]} bytes,"
+        stand = f"{what} stand in `{'.'.join(map(str, largest))}`: keep long texts in `files`"
+        told = f"{what} are names and addresses of {len(plan.nodes)} nodes: make several jobs of it"
+        raise InputError([Finding("D602", message, largest, told if largest == nodes else stand)])
 
 
 def _job(plan: Plan, srun: Texts) -> Iterator[str]:

@@ -11,6 +11,6 @@ unset SLURM_{NTASKS{,_PER_NODE},NPROCS,{CPUS,GPUS,TRES}_PER_TASK,DISTRIBUTION,HO
 	SLURM_{{CPU,GPU}_BIND,LABELIO,STD{IN,OUT}MODE,UNBUFFEREDIO}
 export SLURM_EXPORT_ENV=ALL
 job
-[[ -n $SLURM_JOB_ID ]] || fail '64 not inside a Slurm job: submit with sbatch, or run under salloc'
+[[ -n $SLURM_JOB_ID ]] || fail '64 no Slurm job: submit with sbatch, or run under salloc'
 mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 ((${#hosts[@]} == nodes)) || fail "64 the plan needs $nodes nodes, the job has ${#hosts[@]}: ${hosts[*]}"

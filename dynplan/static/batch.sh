@@ -1,5 +1,5 @@
 # ---- the batch script ----
-DYNPLAN_CODE=$(declare -f) # for the tasks
+program=$(declare -f)
 declare -A fact=() row=() state=() node_of=() hosts_of=() left=() begun=() to_step=()
 keys=() problems=() code=0 report_at=5 field='([^|]*)\|' heard='' closing='' cause='' comma='' scrape='' urls=''
 
@@ -35,11 +35,15 @@ start_step() { # PART NODELIST
 	to_step[$1]=$to
 }
 run_step() {
-	DYNPLAN_FACTS=$(declare -p fact)
-	export DYNPLAN_CODE DYNPLAN_FACTS
+	program+=$'\n'$(declare -p fact)
+	# Linux takes variables up to 128 KiB.
+	for ((n = 10; ${#program}; n++)); do
+		export "DYNPLAN_PART$n=${program:0:30000}"
+		program=${program:30000}
+	done
 	srun --quiet --overlap --overcommit --distribution=arbitrary --cpu-bind=none --kill-on-bad-exit=1 --wait=0 \
 		"--job-name=${1#*:}" "--ntasks=$tasks" "--nodelist=$2" "${words[@]}" \
-		bash -c "source <(printf '%s;' \"\$DYNPLAN_CODE\" \"\$DYNPLAN_FACTS\") && enter $1"
+		bash -c "source <(for n in \${!DYNPLAN_PART@}; do printf %s \"\${!n}\"; done) && enter $1"
 	echo "dynplan|end|$1||||$?"
 }
 start_roles() {
@@ -59,10 +63,13 @@ runs() { # PARTS
 	for part in "${!to_step[@]}"; do [[ " $1 " != *" $part "* ]] || return 0; done
 	return 1
 }
+tell() { # PARTS WORDS
+	for part in "${!to_step[@]}"; do [[ " $1 " != *" $part "* ]] || echo "$2" >&"${to_step[$part]}"; done
+} 2>/dev/null
 stop() { # PARTS: their tasks count the grace
 	limit=$((SECONDS + longest_grace + 5))
 	[[ -z $has_followers ]] || stop_leaders "$1"
-	for part in "${!to_step[@]}"; do [[ " $1 " != *" $part "* ]] || echo stop >&"${to_step[$part]}"; done
+	tell "$1" stop
 	while runs "$1" && ((SECONDS < limit)); do next_event; done
 }
 
@@ -99,7 +106,7 @@ on_ready() {
 	((--left[$role] == 0)) || return 0
 	[[ $event == healthy ]] || say "role $role: ready, $((SECONDS - begun[$role])) s after its start"
 	load "$role"
-	[[ $kind == service ]] || echo stop >&"${to_step[$role]}"
+	[[ $kind == service ]] || tell "$role" stop
 	start_roles
 }
 on_end() { # of a step

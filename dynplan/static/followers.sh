@@ -1,6 +1,6 @@
 stop_leaders() { # PARTS: rank 0 of their workers first, and wait until they have ended
 	limit=$((SECONDS + longest_grace + 5)) waits=yes
-	for part in "${!to_step[@]}"; do [[ " $1 " != *" $part "* ]] || echo stop_leader >&"${to_step[$part]}"; done
+	tell "$1" stop_leader
 	while [[ -n $waits ]] && ((SECONDS < limit)); do
 		waits=''
 		for key in "${keys[@]}"; do

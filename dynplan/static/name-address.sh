@@ -1,5 +1,5 @@
 find_address() {
 	read -r address _ < <(getent ahostsv4 "$SLURMD_NODENAME")
-	[[ -n $address ]] || problem 'the host name does not resolve to an address'
+	[[ -n $address ]] || problem 'the host name has no address'
 	event node "$address"
 }

@@ -1,4 +1,4 @@
-# ---- in every process: the plan ----
+# ---- everywhere: the plan ----
 load() { # PART, a role or phase:NAME: what its function above does not set is as here
 	kind=service tasks=1 workers='' stop_signal=TERM grace=30 runner=run stagger=''
 	after=() env=() command=() workdir='' srun=() lists=() metrics='' unprobed=() fail_on_log='' alive=''
@@ -16,7 +16,7 @@ task() { rows+=("$* "); }
 times() { rounds+=("$1") steps+=(" ${*:2} ") heads+=("${#rows[@]}"); }
 
 # After `times 3 node=1` rows come three times, `node` one higher each time. N never falls.
-find_task() { # N -> row
+find_task() { # N [NODE] -> row, unless it is another node's
 	local name
 	while size=$((${heads[group + 1]-${#rows[@]}} - heads[group])) &&
 		(($1 - before >= rounds[group] * size)); do
@@ -30,6 +30,7 @@ find_task() { # N -> row
 		step=$((${step%% *} * (($1 - before) / size)))
 		high=$((${low#*-} + step)) low=$((${low%-*} + step))
 		row[$name]=$low
+		[[ ${row[node]} == "${2-${row[node]}}" ]] || return
 		[[ $name != *port.* ]] || row[$name.last]=$high
 		[[ $name != gpus ]] || for ((row["gpu-count"] = high - low + 1; low < high; )); do row[gpus]+=,$((++low)); done
 	done

@@ -15,8 +15,7 @@ preflight() {
 	for part in "${roles[@]}"; do
 		load "$part"
 		for ((n = 0; n < tasks; n++)); do
-			find_task "$n"
-			((row[node] == SLURM_PROCID)) || continue
+			find_task "$n" "$SLURM_PROCID" || continue
 			for name in "${!row[@]}"; do
 				[[ $name == port.!(*.last) && " ${unprobed[*]} " != *" ${name#*.} "* ]] || continue
 				for ((port = row[$name]; port <= row[$name.last]; port++)); do

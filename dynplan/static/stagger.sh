@@ -4,5 +4,5 @@ queue_task() { # behind the one before it on its node; in the files section
 	last_on[$place]=$key
 }
 on_queued() { state[$key]=queued; }
-on_turn() { [[ -z ${next_task[$key]-} ]] || echo "go ${next_task[$key]}" >&"${to_step[$role]}"; }
+on_turn() { [[ -z ${next_task[$key]-} ]] || tell "$role" "go ${next_task[$key]}"; }
 declare -A last_on=() next_task=()

@@ -1,7 +1,7 @@
 # ---- in a task: the wrapper ----
 enter() { # PART
 	local -A row=()
-	unset -v DYNPLAN_CODE DYNPLAN_FACTS
+	unset -v "${!DYNPLAN_PART@}"
 	part=$1
 	if [[ $1 == :* ]]; then preflight; else wrap; fi
 }
@@ -69,7 +69,7 @@ run() { # WORD... -> status, how
 	[[ -z $stopping ]] || end_worker
 	wait "$child" 2>/dev/null
 	status=$?
-	# A signal for both may have met it first; `watch` may know more than a status.
+	# A signal for both may have met it first; `watch` may know more.
 	[[ -n $stopping ]] || listen "$((status == 143 ? 2 : 0)).3"
 	wait
 	how="exit status $status"

@@ -1,6 +1,6 @@
 """Ask a chat endpoint some questions and write `accuracy_results.csv`, one row per question.
 
-It takes the client's own `--model`, `--url` and `--artifact-dir` and ignores the client's other
+It takes the client's own `--model`, `--url` and `--artifact-dir` and ignores other
 options, so both may share one table of arguments. Exit 1 if any answer is empty.
 """
 

@@ -145,6 +145,32 @@ def test_a_process_gets_its_words_and_its_environment_byte_for_byte(
 
 
 @pytest.mark.parametrize("bash", BASHES)
+def test_the_facts_of_ten_thousand_nodes_reach_a_task(bash: Path) -> None:
+    """Linux takes 128 KiB in one variable; the names and addresses of so many nodes are 700 KiB."""
+    odd = "'é\n$(id)\t`"
+    program = f"""
+enter() {{
+	unset -v "${{!DYNPLAN_PART@}}"
+	printf '%s\\0' "$1" "${{#fact[@]}}" "${{fact[host.0]}}" "${{fact[ip.9999]}}" "${{fact[odd]}}"
+	env | grep -c DYNPLAN | tr '\\n' '\\0'
+}}
+{pieces()["batch"]}
+srun() {{
+	while [[ $1 != bash ]]; do shift; done
+	"{bash}" "${{@:2}}"
+}}
+for ((n = 0; n < 10000; n++)); do
+	fact[host.$n]=an-ordinary-host-name-$n fact[ip.$n]=10.20.$((n / 250)).$((n % 250))
+done
+fact[odd]={word(odd)}
+tasks=1 words=()
+run_step decode all
+"""
+    expected = ["decode", "20001", "an-ordinary-host-name-0", "10.20.39.249", odd, "0"]
+    assert out(bash, program) == expected
+
+
+@pytest.mark.parametrize("bash", BASHES)
 @pytest.mark.parametrize(
     ("planned", "shown", "visible"),
     [

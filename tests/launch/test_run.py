@@ -59,7 +59,7 @@ def test_a_process_gets_its_slice_its_facts_and_nothing_of_ours(tmp_path: Path) 
         "JOB_NAME": "test",
         "JOB_DIR": str(tmp_path / "out"),
     }
-    assert not [name for name in second["env-names"] if name.startswith(("BASH_FUNC_", "DYNPLAN_CODE"))]
+    assert not [name for name in second["env-names"] if name.startswith(("BASH_FUNC_", "DYNPLAN_PART"))]
 
 
 def test_functions_of_the_user_reach_the_workers(tmp_path: Path) -> None:
@@ -371,7 +371,7 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
     ("nodes", "env", "job", "cause"),
     [
         (("n0",), {"STUB_GPUS": "0,1"}, "", "preflight: n0: the plan needs 8 GPUs, the step shows '0,1'"),
-        (("odd",), {}, "", "preflight: odd: the host name does not resolve to an address"),
+        (("odd",), {}, "", "preflight: odd: the host name has no address"),
         (
             ("n0",),
             {},

@@ -48,16 +48,23 @@ def test_a_script_that_slurm_refuses_is_an_error() -> None:
     assert [finding.code for finding in caught.value.findings] == ["D601"]
 
 
-@pytest.mark.parametrize("length", [120_000, 200_000])
-def test_data_that_no_task_can_be_given_are_an_error_that_names_where_they_stand(length: int) -> None:
+@pytest.mark.parametrize("words", ['"{}"'.format("y" * 123_000), ", ".join(['"{}"'.format("y" * 100_000)] * 16)])
+def test_data_that_no_task_can_be_given_are_an_error_that_names_where_they_stand(words: str) -> None:
     with pytest.raises(InputError) as caught:
-        compiled(job_text(f'[roles.web]\ncommand = ["x", "{"y" * length}"]', '[roles.other]\ncommand = ["x"]'))
+        compiled(job_text(f'[roles.web]\ncommand = ["x", {words}]', '[roles.other]\ncommand = ["x"]'))
     (finding,) = caught.value.findings
     assert (finding.code, finding.path) == ("D602", ("roles", "web"))
 
 
+def test_more_nodes_than_a_task_can_be_told_of_are_an_error() -> None:
+    compiled(four_roles(18_000))
+    with pytest.raises(InputError) as caught:
+        compiled(four_roles(30_000))
+    assert [finding.code for finding in caught.value.findings] == ["D602"]
+
+
 def test_what_is_just_not_refused_arrives(tmp_path: Path) -> None:
-    word = "y" * 90_000
-    job = job_text(f'[roles.web]\nkind = "task"\ncommand = ["bash", "-c", "echo ${{#1}}", "x", "{word}"]')
+    words = ", ".join(['"{}"'.format("y" * 120_000)] * 11)
+    job = job_text(f'[roles.web]\nkind = "task"\ncommand = ["bash", "-c", "echo ${{#1}} $#", "x", {words}]')
     assert run(job, tmp_path).code == 0
-    assert (tmp_path / "out" / "logs" / "web-0.log").read_text().splitlines()[-1] == "90000"
+    assert (tmp_path / "out" / "logs" / "web-0.log").read_text().splitlines()[-1] == "120000 11"

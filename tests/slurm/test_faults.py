@@ -662,7 +662,7 @@ stop = { grace = "1s" }
         "host name that does not resolve",
         workers() + LONG,
         code=65,
-        cause="preflight: {n1}: the host name does not resolve to an address; nothing was started",
+        cause="preflight: {n1}: the host name has no address; nothing was started",
         around=nameless,
         logs=(),
         within_s=15,

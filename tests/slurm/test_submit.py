@@ -140,7 +140,7 @@ def bare(lab: Lab) -> Session:
 @scenario(bare)
 def test_a_script_outside_of_any_job_says_how_to_start_it(run: Session) -> None:
     assert run.code == 64
-    assert "dynplan: FAILED: not inside a Slurm job: submit with sbatch, or run under salloc\n" in run.output
+    assert "dynplan: FAILED: no Slurm job: submit with sbatch, or run under salloc\n" in run.output
     assert not (run.folder / "out").exists()
 
 
