@@ -17,5 +17,5 @@ law = settings(
 
 
 def some(share: float) -> settings:
-    """Return the profile for a law whose examples cost more: that share of them."""
-    return settings(law, max_examples=max(10, int((EXAMPLES or 80) * share)))
+    """Return the profile for a law whose examples cost more: in a quick look that share of them."""
+    return settings(law, max_examples=EXAMPLES or max(10, int(80 * share)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dynplan.check import check
@@ -17,7 +17,7 @@ from dynplan.parse import parse, parse_json
 from dynplan.planfile import from_tree, to_toml, to_tree
 from dynplan.script import script
 from tests.laws.jobs import Tables, jobs, outcome, planned
-from tests.laws.profile import law, some
+from tests.laws.profile import EXAMPLES, law
 from tests.laws.whole import whole_jobs
 
 ROOT = Path(__file__).parents[2]
@@ -61,8 +61,11 @@ def test_the_order_of_the_keys_in_a_table_changes_nothing(data: st.DataObject, t
     )
 
 
-@given(st.lists(whole_jobs(), min_size=5, max_size=5))
-@some(0.02)
+BATCH = min(5 + EXAMPLES // 100, 50)  # jobs for two processes: to start these costs more than a job
+
+
+@given(st.lists(whole_jobs(), min_size=BATCH, max_size=BATCH))
+@settings(law, max_examples=max(10, EXAMPLES // BATCH))
 def test_the_hash_seed_changes_nothing(several: list[Tables]) -> None:
     """Findings and plans of a batch of jobs, planned in two processes."""
     program = "import sys; from tests.laws.test_plans import print_outcomes; print_outcomes(sys.stdin.read())"
