@@ -168,7 +168,11 @@ class Launch(Record):
 
 @frozen(eq=False, repr=False)
 class Role(Record):
-    """A named set of identical workers."""
+    """A named set of identical workers.
+
+    `per_gpu`: a task for each GPU, not for each node. `world`: the tasks of each worker are
+    an MPI world of their own.
+    """
 
     name: str
     task: bool
@@ -185,6 +189,8 @@ class Role(Record):
     stagger: bool
     stop: Stop
     metrics: str
+    per_gpu: bool
+    world: bool
 
 
 @frozen(eq=False, repr=False)

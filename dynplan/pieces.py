@@ -7,7 +7,7 @@ script meets nothing but what runs there.
 from collections.abc import Callable, Iterator
 
 from dynplan.fold import run_time_facts
-from dynplan.model import Container, Each, Phase, Plan, Probe
+from dynplan.model import Container, Each, Phase, Plan, Probe, Role
 
 Needed = Callable[[Plan], bool]
 
@@ -15,6 +15,11 @@ Needed = Callable[[Plan], bool]
 def runs_around(plan: Plan, phase: Phase) -> bool:
     """Tell whether a phase runs more than its command."""
     return bool(phase.setup or (phase.after_command and phase is not plan.job.phases[-1]))
+
+
+def has_steps_apart(plan: Plan, role: Role) -> bool:
+    """Tell whether the workers of a role are steps of their own: there is one only where they are one."""
+    return role.world and sum(worker.role == role.name for worker in plan.workers) > 1
 
 
 def needed(plan: Plan) -> tuple[str, ...]:
@@ -110,6 +115,14 @@ def _followers(plan: Plan) -> bool:
     return any(len(worker.tasks) > 1 for worker in plan.workers)
 
 
+def _worlds(plan: Plan) -> bool:
+    return any(role.world for role in plan.job.roles)
+
+
+def _apart(plan: Plan) -> bool:
+    return any(has_steps_apart(plan, role) for role in plan.job.roles)
+
+
 def _repeats(plan: Plan) -> bool:
     """Tell whether a command line has words that stand once for every worker of a role."""
     launches = [*(role.launch for role in plan.job.roles), *(phase.launch for phase in plan.job.phases)]
@@ -120,6 +133,7 @@ def _repeats(plan: Plan) -> bool:
 PIECES: tuple[tuple[str, Needed], ...] = (
     ("head", _always),
     ("plan", _always),
+    ("world", _apart),
     ("each", _repeats),
     ("blame", lambda plan: not excuses(plan)),
     ("blame-or-excuse", excuses),
@@ -140,8 +154,11 @@ PIECES: tuple[tuple[str, Needed], ...] = (
     ("interface-address", _interface),
     ("paths", lambda plan: bool(container_paths(plan))),
     ("batch", _always),
+    ("worlds", _apart),
     ("metrics", _metrics),
     ("lists", _lists),
+    ("no-word", lambda plan: not _worlds(plan)),
+    ("no-word-of-world", _worlds),
     ("excuse", excuses),
     ("restarts", _restarts),
     ("stagger", _staggers),

@@ -9,6 +9,7 @@ from dynplan.expressions import check_expressions
 from dynplan.model import Job, Node, Placement, Plan, Ports, Task, Worker
 from dynplan.nodes import Allocation
 from dynplan.ports import assign
+from dynplan.processes import running
 from dynplan.rooms import Homes
 from dynplan.services import follow
 from dynplan.slices import Groups, Slice, cut
@@ -39,7 +40,7 @@ def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
         workers=_workers(job, homes, slices, ports),
         warnings=(*_placement_warnings(job, wanted, allocation, homes), *warnings),
     )
-    check_expressions(found)
+    check_expressions(running(found))
     return found
 
 

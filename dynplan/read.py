@@ -7,7 +7,7 @@ from dynplan.errors import Findings
 from dynplan.expr import ExprError, evaluate
 from dynplan.facts import check_templates
 from dynplan.hostlist import expand
-from dynplan.model import Container, Job, Launch, Phase, Role, Size, Stop, Tables
+from dynplan.model import Container, Job, Launch, Pairs, Phase, Role, Size, Stop, Tables
 from dynplan.readfile import read_files
 from dynplan.readport import read_ports
 from dynplan.readprobe import read_probes
@@ -27,6 +27,7 @@ from dynplan.words import (
 )
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+_MPI = re.compile(r"[a-z0-9_]+")
 _TIME = re.compile(r"(\d+-\d+(:\d+){0,2}|\d+(:\d+){0,2}|infinite|unlimited)", re.IGNORECASE)
 _ONE = "leave out one of the two"
 _SIGNAL = re.compile(r"(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)")
@@ -139,17 +140,17 @@ def _roles(top: Table) -> tuple[Role, ...]:
 
 def _role(name: str, table: Table, container: Any) -> Role:
     _check_name(name, "role", table)
-    table.unsupported("mpi")
     table.line("engine")  # a preset, merged under this table before it came here
-    if table.choice("launch", ("per-node", "per-gpu"), "per-node") == "per-gpu":
-        table.bad("launch", '`launch = "per-gpu"` is not supported yet', code="D105")
+    per_gpu = table.choice("launch", ("per-node", "per-gpu"), "per-node") == "per-gpu"
+    mpi, cpus = _mpi(table), table.count("cpus-per-task")
+    options = tuple((key, str(value)) for key, value in (("cpus-per-task", cpus), ("mpi", mpi)) if value)
     restart, stop = table.table("restart"), table.table("stop")
     role = Role(
         name=name,
         task=table.choice("kind", ("service", "task"), "service") == "task",
         size=_size(table),
         ports=read_ports(table),
-        launch=_launch(table, container),
+        launch=_launch(table, container, options),
         after=table.strings("after"),
         ready=read_probes(table, "ready"),
         alive=read_probes(table, "alive"),
@@ -160,10 +161,35 @@ def _role(name: str, table: Table, container: Any) -> Role:
         stagger=table.flag("stagger", False),
         stop=_stop(stop),
         metrics=table.line("metrics"),
+        per_gpu=per_gpu,
+        world=per_gpu or mpi not in ("", "none"),
     )
+    if role.world:
+        _check_world(role, table)
     for part in (restart, stop, table):
         part.close()
     return role
+
+
+def _check_world(role: Role, table: Table) -> None:
+    """Refuse what cannot be where the tasks of a worker are one MPI world."""
+    if role.per_gpu and not role.size.gpus:
+        table.bad("launch", '`launch = "per-gpu"` is for roles with GPUs', "set `gpus-per-worker`", code="D113")
+    if role.restart_max:
+        message = "`restart` starts one task again, and the tasks of an MPI world end together"
+        table.bad("restart", message, "leave it out", code="D113")
+    if role.stagger:
+        message = "`stagger` lets tasks wait for one another, and the tasks of an MPI world start together"
+        table.bad("stagger", message, "leave it out", code="D113")
+
+
+def _mpi(table: Table) -> str:
+    """Read which of Slurm's MPI plugins starts a role, an option of its srun (`srun --mpi=list` names a site's)."""
+    mpi = table.line("mpi")
+    if mpi and not _MPI.fullmatch(mpi):
+        table.bad("mpi", f"`mpi` cannot be `{mpi}`", 'a plugin of Slurm: `"pmix"`, `"pmi2"`, or `"none"`')
+        return ""
+    return mpi
 
 
 def _check_name(name: str, what: str, table: Table) -> None:
@@ -263,7 +289,7 @@ def _wants_gpus(table: Table, size: Size) -> bool:
     return several or any(key in table for key in ("num-nodes", "nodes", "workers-per-node"))
 
 
-def _launch(table: Table, container: Any) -> Launch:
+def _launch(table: Table, container: Any, options: Pairs = ()) -> Launch:
     command = command_words(table, "command")
     if table.get("command") is None:
         table.findings.error(
@@ -282,7 +308,6 @@ def _launch(table: Table, container: Any) -> Launch:
         for index, name in enumerate(table.strings("unset"))
         if check_env_name(name, table.at("unset", index), table.findings)
     )
-    cpus = table.count("cpus-per-task") if table.path[0] == "roles" else None
     return Launch(
         command=command + more,
         leader_args=leader,
@@ -290,7 +315,7 @@ def _launch(table: Table, container: Any) -> Launch:
         env=env_pairs(table.table("env")),
         unset=unset,
         workdir=table.text("workdir"),
-        srun=option_pairs(table.table("srun")) + ((("cpus-per-task", str(cpus)),) if cpus else ()),
+        srun=(*option_pairs(table.table("srun")), *options),
         container=_container(table, container),
     )
 

@@ -15,6 +15,7 @@ from dynplan.facts import Scope
 from dynplan.fold import Folding, differs_by_node, run_time_facts
 from dynplan.model import Each, Job, Launch, Pairs, Phase, Plan, Probe, Role, Task, Texts, Words, Worker, texts_of
 from dynplan.pieces import container_paths, containers, excuses, needed, runs_around
+from dynplan.processes import local_ranks, running
 from dynplan.quote import word
 from dynplan.rows import Column, Group, Row, Shape, cell, groups
 from dynplan.template import Part, Ref, for_bash
@@ -39,6 +40,7 @@ def script(plan: Plan, stamp: str, texts: Mapping[str, str]) -> str:
     Raises:
         InputError: D601 or D602 where the script or a part of it is larger than Slurm or Linux take.
     """
+    plan = running(plan)
     _check_words(plan)
     data = dict(_functions(plan))
     names = needed(plan)
@@ -142,6 +144,7 @@ def _job(plan: Plan, srun: Texts) -> Iterator[str]:
     pieces = needed(plan)
     traits += [f"has_{name}=yes" for name in ("log", "followers", "paths") if name in pieces]
     traits += ["critical=yes"] if excuses(plan) else []
+    traits += ["world=''"] if any(role.world for role in job.roles) else []
     yield " ".join(traits)
     if job.cluster.container_runtime == "pyxis" and containers(plan):
         yield "hint=' (does its image hold bash?)'"
@@ -230,6 +233,8 @@ def _traits(role: Role, workers: Sequence[Worker]) -> Iterator[str]:
     for differs, text in (
         (tasks > 1, f"tasks={tasks}"),
         (tasks > len(workers), f"workers={len(workers)}"),
+        (role.world, "world=yes"),
+        (role.world and len(workers) > 1, "starter=start_worlds"),
         (role.task, "kind=task"),
         (not role.critical, "critical=no"),
         (role.stop.signal != "TERM", f"stop_signal={role.stop.signal}"),
@@ -265,8 +270,10 @@ def _rows(plan: Plan, role: Role, workers: Sequence[Worker]) -> list[Row]:
     shapes: dict[Shape, Shape] = {}
     rows: list[Row] = []
     for worker in workers:
-        for task in worker.tasks:
+        for task, (node_rank, local_rank) in zip(worker.tasks, local_ranks(worker), strict=True):
             cells = _cells(worker, task)
+            if role.per_gpu:
+                cells += [(Column("node-rank"), node_rank), (Column("local-rank"), local_rank)]
             for index, expression in enumerate(computed):
                 number = value(expression, plan.job, role, worker, task, len(workers))
                 cells.append((Column(f"expr.{index}"), number))

@@ -14,7 +14,7 @@ JOB_PAGE = (ROOT / "docs" / "job-file.md").read_text()
 CLUSTER_PAGE = (ROOT / "docs" / "cluster-file.md").read_text()
 PARITY = (ROOT / "docs" / "parity.md").read_text()
 BEFORE_THE_READER = {"order", "enabled"}  # `dynplan.source` takes them out of roles and phases
-NOT_BUILT = {"mpi", "launch", "node-groups"}
+NOT_BUILT = {"node-groups"}
 
 
 def section(page: str, heading: str) -> str:

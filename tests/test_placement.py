@@ -6,6 +6,7 @@ import pytest
 
 from dynplan.check import check
 from dynplan.errors import InputError
+from dynplan.model import Block
 from dynplan.planfile import to_tree
 from dynplan.planner import plan
 from tests.laws.jobs import job_of
@@ -506,6 +507,13 @@ def test_spread_contradicts_two_workers_on_a_node() -> None:
         "D202 role `a` wants 2 workers on a node, and `spread` allows one\n"
         "set `roles.a.workers-per-node = 1`, or set `roles.a.spread = false`"
     )
+
+
+def test_a_worker_with_a_task_for_each_gpu_has_one_entry_for_each_node() -> None:
+    text = EIGHT + role("a", 12, 'launch = "per-gpu"', "ports = { x = 8000 }")
+    assert placed(text) == ["a.0 on 0:0-5 1:0-5"]
+    (worker,) = plan_of(text).workers
+    assert [(task.rank, dict(task.ports)) for task in worker.tasks] == [(0, {"x": Block(8000, 1)}), (1, {})]
 
 
 def test_dedicated_shares_with_no_other_role() -> None:

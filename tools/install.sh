@@ -3,7 +3,7 @@
 #
 #   tools/install.sh venv      .venv: this project and its checks, for Python 3.11 or newer
 #   tools/install.sh checks    shellcheck and shfmt
-#   tools/install.sh slurm     what the throwaway Slurm of the tests is made of
+#   tools/install.sh slurm     what the throwaway Slurm of the tests is made of, and an MPI for it
 #   tools/install.sh stack     etcd and NATS, for the real stack of `make acceptance` and `make demo`
 #
 # Debian's packages need root; without it their absence is told, and what needs them is skipped.
@@ -11,11 +11,15 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# PACKAGE:PROGRAM...: install the packages whose program is missing.
+# PACKAGE:PROGRAM...: install the packages whose program is missing; PACKAGE: is one without a program.
 packages() {
 	local pair missing=()
 	for pair; do
-		type -P "${pair#*:}" >/dev/null || missing+=("${pair%:*}")
+		if [[ $pair == *: ]]; then
+			[[ $(dpkg-query -W -f '${db:Status-Status}' "${pair%:}" 2>/dev/null) == installed ]] || missing+=("${pair%:}")
+		else
+			type -P "${pair#*:}" >/dev/null || missing+=("${pair%:*}")
+		fi
 	done
 	((${#missing[@]})) || return 0
 	if ((EUID)) || ! type -P apt-get >/dev/null; then
@@ -66,7 +70,8 @@ for what; do
 	checks) packages shellcheck:shellcheck shfmt:shfmt ;;
 	slurm)
 		packages slurmctld:slurmctld slurmd:slurmd slurm-client:sbatch munge:munged \
-			iproute2:ip util-linux:nsenter mount:mount hostname:hostname procps:kill
+			iproute2:ip util-linux:nsenter mount:mount hostname:hostname procps:kill \
+			openmpi-bin:mpirun python3-mpi4py: libpmix-dev:
 		;;
 	stack) packages etcd-server:etcd nats-server:nats-server ;;
 	*)

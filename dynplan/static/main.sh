@@ -38,12 +38,13 @@ for role in "${roles[@]}"; do
 			((${#lists[@]} == 0)) || add_lists
 			printf ']\n\n[[workers]]\nrole = "%s"\nworker = %s\ntasks = [\n' "$role" "${row[worker]}" >&3
 		fi
+		((row["local-rank"])) && continue
 		for name in "${!row[@]}"; do
 			[[ $name == port.!(*.last) ]] || continue
 			ports+=", \"${name#*.}\": ${row[$name]}"
 			counts+=", ${name#*.} = { port = ${row[$name]}, count = $((row[$name.last] - row[$name] + 1)) }"
 		done
-		line="\"rank\": ${row[rank]}, \"node\": ${row[node]}, \"gpus\": [${row[gpus]}]"
+		line="\"rank\": ${row["node-rank"]-${row[rank]}}, \"node\": ${row[node]}, \"gpus\": [${row[gpus]}]"
 		echo "  { ${line//\":/\" =}, ports = {${counts#,} } }," >&3
 		echo "  $comma{\"worker\": ${row[worker]}, $line, \"host\": \"${row[host]}\", \"ip\": \"${row[ip]}\"," \
 			"\"ports\": {${ports#, }}, \"metrics\": \"$url\"}" >&4

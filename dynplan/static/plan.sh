@@ -1,14 +1,15 @@
 # ---- everywhere: the plan ----
 load() { # PART, a role or phase:NAME: what its function above does not set is as here
-	kind=service tasks=1 workers='' stop_signal=TERM grace=30 runner=run stagger=''
+	kind=service tasks=1 workers='' stop_signal=TERM grace=30 runner=run starter=start_step stagger='' first=0
 	after=() env=() command=() workdir='' srun=() lists=() metrics='' unprobed=() fail_on_log='' alive=''
 	probe_at=() probe_size=() probe_words=() rows=() rounds=(1) steps=('') heads=(0) group=0 before=0
 	job
 	case $1 in
 	phase:*) kind=phase && "phase_${1#*:}" ;;
 	:*) tasks=$nodes srun=() ;;
-	*) "role_$1" ;;
+	*) "role_${1%/*}" ;;
 	esac
+	[[ $1 != */* ]] || only_worker "$1"
 }
 probe() { probe_at+=("${#probe_words[@]}") probe_size+=($#) probe_words+=("$@"); }
 get_probe() { fill_all "${probe_words[@]:probe_at[$1]:probe_size[$1]}"; }

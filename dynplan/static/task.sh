@@ -100,7 +100,7 @@ wrap() {
 	log_in='' child='' status=0 stopping='' released='' heard=''
 	trap on_signal TERM INT HUP
 	load "$part"
-	find_task "$SLURM_PROCID"
+	find_task "$((first + SLURM_PROCID))"
 	if [[ $kind == phase ]]; then
 		who="phase ${part#*:} on ${row[host]}" log=${fact[phase.dir]}.log
 	else

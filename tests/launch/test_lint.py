@@ -37,6 +37,7 @@ PHASES = {
     "each": '[phases.seven]\ncommand = ["a", { each = "worker", args = ["{it.host}"] }]',
     "files": '[files."a.yaml"]\ncontent = "{host}"\n[files.b]\ncontent = "b"',
     "paths": '[roles.boxed]\ncommand = "x"\ncontainer = { image = "/images/x.sqsh", mounts = ["/data:/data"] }',
+    "worlds": '[roles.ranks]\ncommand = "x"\nlaunch = "per-gpu"\nmpi = "pmix"\nworkers = 2\ngpus-per-worker = 1',
     "hosts": "",
     "interface": "",
     "ungranted": "",
@@ -45,7 +46,7 @@ ALL = {**FEATURES, **PHASES}
 
 
 def job_with(features: set[str]) -> str:
-    gpus = 16 if "followers" in features else 4
+    gpus = 12 if "followers" in features else 4
     role = WORKER.format(gpus=gpus) + "\n".join(text for name, text in FEATURES.items() if name in features)
     ready = [text[9:-1] for name, text in FEATURES.items() if name in features and text.startswith("ready")]
     lines = [line for line in role.splitlines() if not line.startswith("ready")]

@@ -104,6 +104,8 @@ def _furnish(draw: st.DrawFn, role: Tables, before: list[str], facts: st.SearchS
             container=st.sampled_from([False, {"image": "other.sqsh", "workdir": "/w"}]),
             cpus_per_task=st.integers(1, 4),
             srun=st.just({"mpi": "none"}),
+            mpi=st.sampled_from(["none", "pmix"]),
+            launch=st.sampled_from(["per-node", "per-node", "per-gpu"]),
         )
     )
     engine = draw(st.sampled_from(_ENGINES if role.get("gpus-per-worker") else [None, *_SERVICES]))

@@ -71,6 +71,8 @@ def write(directory: Path, nodes: int, gpus: int) -> None:
     # Nothing here uses cgroups, yet slurmd loads a plugin for them. Version 1's does no harm anywhere;
     # the default ends slurmd where /sys/fs/cgroup is absent, or mixes versions 1 and 2.
     (etc / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
+    # Nodes share /tmp here, and would meet in the names that PMIx takes there.
+    (etc / "mpi.conf").write_text(f"PMIxCliTmpDirBase={directory}/node\n")
     (etc / "hosts").write_text(_hosts(nodes))
     (etc / "resolv.conf").touch()
     (etc / "nodes").write_text("".join(f"{name}\n" for name in node_names(nodes)))
