@@ -363,7 +363,7 @@ def _overfull_hosts(job: Job, wanted: Sequence[Demand]) -> list[Finding]:
         needs = _on_hosts(demand)
         full = next((host for host, gpus in needs.items() if gpus > left[host]), None)
         if full:
-            _refuse_host(demand, full, needs[full], left, before[full], findings)
+            _refuse_host(demand, full, needs[full], left, before[full], findings, every=every > 0)
         for host, gpus in needs.items():
             left[host] -= gpus
             before[host].append(demand)
@@ -378,12 +378,19 @@ def _on_hosts(demand: Demand) -> dict[str, int]:
 
 
 def _refuse_host(
-    demand: Demand, host: str, gpus: int, left: dict[str, int], before: Sequence[Demand], findings: Findings
+    demand: Demand,
+    host: str,
+    gpus: int,
+    left: dict[str, int],
+    before: Sequence[Demand],
+    findings: Findings,
+    *,
+    every: bool,
 ) -> None:
     size, span, room = demand.role.size, len(demand.slices), max(0, left[host])
     path = ("roles", demand.role.name)
-    others = " and ".join(f"`{other.role.name}`" for other in before) or "the roles on every node"
-    verb = "leaves" if len(before) == 1 else "leave"
+    names = [f"`{other.role.name}`" for other in before] + ["the roles on every node"] * every
+    others, verb = " and ".join(names), "leaves" if len(before) == 1 and not every else "leave"
     message = f"role `{demand.role.name}` needs {counted(gpus, 'GPU')} on `{host}`, but {others} {verb} {room}"
     open_hosts = [other for other, free in left.items() if free >= gpus and other not in size.hosts]
     moved = [[open_hosts[0] if other == host else other for other in size.hosts]] if open_hosts else []

@@ -625,27 +625,51 @@ def test_sizes_that_do_not_fit_are_refused_with_the_sum_of_what_is_there() -> No
         on_nodes(EIGHT + role("a", 6, "num-nodes = 2") + role("b", 1), 8, 4)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            total(3) + role("a", 4),
+            ("2 of 3 nodes run no role with GPUs", ("job", "num-nodes"), "one node holds them all"),
+        ),
+        (
+            total(3) + role("a", 4, "num-nodes = 2"),
+            ("1 of 3 nodes runs no role with GPUs", ("job", "num-nodes"), "2 nodes hold them all"),
+        ),
+        (
+            '[job]\nnodes = ["x", "y"]\n' + role("a", 4),
+            ("1 of 2 nodes runs no role with GPUs", ("job", "nodes"), "one node holds them all"),
+        ),
+    ],
+)
+def test_rule_3_nodes_that_no_role_uses_are_a_warning(text: str, expected: tuple[str, tuple[str, ...], str]) -> None:
+    (warning,) = plan_of(EIGHT + text).warnings
+    assert (warning.code, warning.message, warning.path, warning.help) == ("W201", *expected)
+    assert plan_of(EIGHT + total(3) + role("store", 0)).warnings == ()
+    assert plan_of(EIGHT + total("min") + role("a", 4, "workers = 3")).warnings == ()
+
+
 # Rule 9: what is refused, each with what would fit
 
 REFUSED = [
     (
         role("a", 4),
         [
-            "D210 role `a` needs 4 GPUs, but the cluster has no `gpus-per-node`\n"
+            "D210 roles.a.gpus-per-worker: role `a` needs 4 GPUs, but the cluster has no `gpus-per-node`\n"
             "set `cluster.gpus-per-node = 8`, or name a cluster file with `--cluster`",
         ],
     ),
     (
         role("a", 4, "per-node = true"),
         [
-            "D210 role `a` needs 4 GPUs, but the cluster has no `gpus-per-node`\n"
+            "D210 roles.a.gpus-per-worker: role `a` needs 4 GPUs, but the cluster has no `gpus-per-node`\n"
             "set `cluster.gpus-per-node = 8`, or name a cluster file with `--cluster`",
         ],
     ),
     (
         EIGHT + role("a", 12, "per-node = true"),
         [
-            "D201 role `a` needs 12 GPUs per worker, but a node has 8\n"
+            "D201 roles.a.per-node: role `a` needs 12 GPUs per worker, but a node has 8\n"
             "set `roles.a.per-node = false`, or set `roles.a.gpus-per-worker = 8`, or leave out `per-node`:"
             " each worker spans 2 nodes",
         ],
@@ -653,31 +677,35 @@ REFUSED = [
     (
         EIGHT + role("probe", 2, "per-node = true", "workers-per-node = 2") + role("a", 5),
         [
-            "D210 role `a` needs 5 GPUs per worker, but of a node's 8 the roles on every node leave 4\n"
+            "D210 roles.a.gpus-per-worker: role `a` needs 5 GPUs per worker, but of a node's 8 the roles on"
+            " every node leave 4\n"
             "set `roles.a.gpus-per-worker = 4`, or set `roles.probe.workers-per-node = 1`",
         ],
     ),
     (
         EIGHT + role("probe", 6, "per-node = true") + role("a", 12),
         [
-            "D210 role `a` needs 12 GPUs per worker, but of a node's 8 the roles on every node leave 2\n"
+            "D210 roles.a.gpus-per-worker: role `a` needs 12 GPUs per worker, but of a node's 8 the roles"
+            " on every node leave 2\n"
             "set `roles.a.gpus-per-worker = 2`, or set `roles.probe.gpus-per-worker = 2`",
         ],
     ),
     (
         EIGHT + role("probe", 5, "per-node = true") + role("b", 4, "per-node = true") + role("a", 1),
         [
-            "D209 the roles on every node need 9 GPUs there (`probe` 5, `b` 4), but a node has 8\n"
+            "D209 roles.b.per-node: the roles on every node need 9 GPUs there (`probe` 5, `b` 4), but a"
+            " node has 8\n"
             "set `roles.b.gpus-per-worker = 2`, or set `roles.probe.gpus-per-worker = 4`",
-            "D210 role `a` needs 1 GPU per worker, but of a node's 8 the roles on every node leave 0\n"
+            "D210 roles.a.gpus-per-worker: role `a` needs 1 GPU per worker, but of a node's 8 the roles on"
+            " every node leave 0\n"
             "set `roles.probe.gpus-per-worker = 3`, or set `roles.b.gpus-per-worker = 2`",
         ],
     ),
     (
         EIGHT + total(2) + role("a", 8, "num-nodes = 2", "dedicated = true") + "[roles.frontend]\n",
         [
-            "D208 role `frontend` needs 1 node, and of the job's 2 0 are open to it: the others are"
-            " dedicated to `a`\n"
+            "D208 roles.frontend: role `frontend` needs 1 node, and of the job's 2 0 are open to it: the"
+            " others are dedicated to `a`\n"
             "set `job.num-nodes = 3`, or set `roles.a.dedicated = false`",
         ],
     ),
@@ -687,64 +715,67 @@ REFUSED = [
         + role("a", 8, "num-nodes = 2", "dedicated = true")
         + "[roles.s]\ngpus-per-worker = 0\nnum-nodes = 2\n",
         [
-            "D208 role `s` needs 2 nodes, and of the job's 3 1 is open to it: the others are dedicated to"
-            " `a`\n"
+            "D208 roles.s: role `s` needs 2 nodes, and of the job's 3 1 is open to it: the others are"
+            " dedicated to `a`\n"
             "set `job.num-nodes = 4`, or set `roles.a.dedicated = false`",
         ],
     ),
     (
         EIGHT + role("a", 8, 'nodes = ["x", "y"]', "dedicated = true") + "[roles.frontend]\n",
         [
-            "D208 role `frontend` needs 1 node, and of the job's 2 0 are open to it: the others are"
-            " dedicated to `a`\n"
+            "D208 roles.frontend: role `frontend` needs 1 node, and of the job's 2 0 are open to it: the"
+            " others are dedicated to `a`\n"
             "set `job.num-nodes = 3`, or set `roles.a.dedicated = false`",
         ],
     ),
     (
         EIGHT + role("a", 8) + '[roles.s]\nworkers = 2\nspread = true\nplace = "with:a"\n',
         [
-            "D202 role `s` wants 2 workers on node 0, and `spread` allows one\n"
+            "D202 roles.s.spread: role `s` wants 2 workers on node 0, and `spread` allows one\n"
             "set `roles.s.workers = 1`, or set `roles.s.spread = false`",
         ],
     ),
     (
         EIGHT + role("a", 2, "per-node = true", "workers-per-node = 2", "spread = true"),
         [
-            "D202 role `a` wants 2 workers on node 0, and `spread` allows one\n"
+            "D202 roles.a.spread: role `a` wants 2 workers on node 0, and `spread` allows one\n"
             "set `roles.a.workers-per-node = 1`, or set `roles.a.spread = false`",
         ],
     ),
     (
         EIGHT + total(1) + role("a", 8, 'nodes = ["x", "y"]'),
         [
-            "D211 the roles name 2 hosts, but `num-nodes` is 1\nset `job.num-nodes = 2`, or leave it out",
-            "D203 not enough nodes: the job has 1, and role `a` needs at least 2 for 2 workers of 8 GPUs;"
-            " together the roles need 16 of 8 GPUs\n"
+            "D211 job.num-nodes: the roles name 2 hosts, but `num-nodes` is 1\n"
+            "set `job.num-nodes = 2`, or leave it out",
+            "D203 job.num-nodes: not enough nodes: the job has 1, and role `a` needs at least 2 for 2"
+            " workers of 8 GPUs; together the roles need 16 of 8 GPUs\n"
             "set `job.num-nodes = 2`",
         ],
     ),
     (
         EIGHT + total(1000000) + role("a", 2, "num-nodes = 1000000"),
         [
-            "D212 role `a` needs 1000000 nodes, and a job has at most 65536\nask for fewer or smaller workers",
+            "D212 roles.a.num-nodes: role `a` needs 1000000 nodes, and a job has at most 65536\n"
+            "ask for fewer or smaller workers",
         ],
     ),
     (
         EIGHT + role("a", 1, "num-nodes = 900000", "workers-per-node = 8"),
         [
-            "D212 role `a` needs 900000 nodes, and a job has at most 65536\nask for fewer or smaller workers",
+            "D212 roles.a.num-nodes: role `a` needs 900000 nodes, and a job has at most 65536\n"
+            "ask for fewer or smaller workers",
         ],
     ),
     (
         EIGHT + total(1000000) + role("a", 1, "per-node=true", "workers-per-node = 8"),
         [
-            "D212 the job comes to 1000000 nodes, and a job has at most 65536\nask for fewer nodes",
+            "D212 job.num-nodes: the job comes to 1000000 nodes, and a job has at most 65536\nask for fewer nodes",
         ],
     ),
     (
         EIGHT + role("a", 12, 'workers-per-node = "max"'),
         [
-            "D201 role `a` needs 12 GPUs per worker, but a node has 8\n"
+            "D201 roles.a.workers-per-node: role `a` needs 12 GPUs per worker, but a node has 8\n"
             "set `roles.a.workers-per-node = 1`, or set `roles.a.gpus-per-worker = 8`, or leave out"
             " `workers-per-node`: each worker spans 2 nodes",
         ],
@@ -752,40 +783,256 @@ REFUSED = [
     (
         EIGHT + role("a", 12, "num-nodes = 3"),
         [
-            "D201 role `a` needs 12 GPUs per worker, but a node has 8: each worker spans 2 nodes, and `a`"
-            " asks for 3\n"
+            "D201 roles.a.gpus-per-worker: role `a` needs 12 GPUs per worker, but a node has 8: each worker"
+            " spans 2 nodes, and `a` asks for 3\n"
             "set `roles.a.num-nodes = 4`, or set `roles.a.gpus-per-worker = 8`",
         ],
     ),
     (
         EIGHT + role("a", 12, 'nodes = ["x", "y", "z"]'),
         [
-            "D201 role `a` needs 12 GPUs per worker, but a node has 8: each worker spans 2 nodes, and `a`"
-            " asks for 3\n"
+            "D201 roles.a.gpus-per-worker: role `a` needs 12 GPUs per worker, but a node has 8: each worker"
+            " spans 2 nodes, and `a` asks for 3\n"
             "set `roles.a.gpus-per-worker = 8`",
         ],
     ),
     (
         EIGHT + role("a", 12, "num-nodes = 4", "workers = 3"),
         [
-            "D202 role `a` asks for 3 workers of 12 GPUs, but 4 nodes, 2 for each worker, make 2: 3 workers"
-            " need 6 nodes\n"
+            "D202 roles.a.workers: role `a` asks for 3 workers of 12 GPUs, but 4 nodes, 2 for each worker,"
+            " make 2: 3 workers need 6 nodes\n"
             "set `roles.a.workers = 2`, or set `roles.a.num-nodes = 6`",
         ],
     ),
     (
         EIGHT + role("a", 3, "workers = 5", 'workers-per-node = "max"'),
         [
-            "D202 role `a` asks for 5 workers of 3 GPUs, but 3 nodes with 2 workers each make 6\n"
+            "D202 roles.a.workers: role `a` asks for 5 workers of 3 GPUs, but 3 nodes with 2 workers each"
+            " make 6\n"
             "set `roles.a.workers = 6`",
         ],
     ),
     (
         EIGHT + total(2) + role("a", 6, "num-nodes = 2") + role("b", 3) + role("c", 1),
         [
-            "D204 the roles do not fit on 2 nodes of 8 GPUs: together they need 16 of 16 GPUs (`a` 6 GPUs"
-            " on each of 2 nodes, `b` 3 GPUs on one node, `c` 1 GPU on one node)\n"
+            "D204 job.num-nodes: the roles do not fit on 2 nodes of 8 GPUs: together they need 16 of 16"
+            " GPUs (`a` 6 GPUs on each of 2 nodes, `b` 3 GPUs on one node, `c` 1 GPU on one node)\n"
             "set `job.num-nodes = 3`, or set `roles.a.gpus-per-worker = 5`",
+        ],
+    ),
+    (
+        EIGHT + role("a", 1, "ports = { x = { fixed = 8000 }, y = { fixed = 8000, count = 3 } }"),
+        [
+            "D303 roles.a.ports.y: port 8000 of role `a` (`y`, fixed) is held by port `x` of `a` on node 0\n"
+            "set `roles.a.ports.y.fixed = 8001`, or set `roles.a.ports.y.fixed = false`",
+        ],
+    ),
+    (
+        EIGHT
+        + 'reserved-ports = ["8000-8004"]\n'
+        + role("a", 1, "ports = { x = { base = 7999, count = 3, fixed = true } }"),
+        [
+            "D303 roles.a.ports.x: port 7999 of role `a` (`x`, fixed) takes 8000 too, which is reserved by"
+            " the cluster on node 0\n"
+            "set `roles.a.ports.x.base = 8005`, or set `roles.a.ports.x.fixed = false`, or take the port"
+            " out of `reserved-ports`",
+        ],
+    ),
+    (
+        EIGHT + 'reserved-ports = ["65534-65535"]\n' + role("a", 1, "ports = { x = { fixed = 65535 } }"),
+        [
+            "D303 roles.a.ports.x: port 65535 of role `a` (`x`, fixed) is reserved by the cluster on node 0\n"
+            "set `roles.a.ports.x.fixed = 1024`, or set `roles.a.ports.x.fixed = false`, or take the port"
+            " out of `reserved-ports`",
+        ],
+    ),
+    (
+        EIGHT + 'reserved-ports = ["65534-65535"]\n' + role("a", 1, "ports = { x = { fixed = 65535, min = 2000 } }"),
+        [
+            "D303 roles.a.ports.x: port 65535 of role `a` (`x`, fixed) is reserved by the cluster on node 0\n"
+            "set `roles.a.ports.x.fixed = 2000`, or set `roles.a.ports.x.fixed = false`, or take the port"
+            " out of `reserved-ports`",
+        ],
+    ),
+    (
+        EIGHT + role("a", 1, "workers = 2", "ports = { x = { fixed = 8000 } }"),
+        [
+            "D303 roles.a.ports.x: port 8000 of role `a` (`x`, fixed) is held by port `x` of `a` on node 0\n"
+            "set `roles.a.ports.x.fixed = false`",
+        ],
+    ),
+    (
+        EIGHT + role("a", 1, "workers = 3", "ports = { x = { base = 9000, max = 9001 } }"),
+        [
+            "D301 roles.a.ports.x: port `x` of role `a`, worker 2, finds no free number from 9000 to 9001"
+            " on node 0: port `x` of `a` holds 9000-9001\n"
+            "set `roles.a.ports.x.max = 9002`, or set `roles.a.ports.x.base = 8999`",
+        ],
+    ),
+    (
+        EIGHT
+        + role("a", 1, "ports = { p = 9000, q = 9001, r = 9002, s = 9003, t = 9004, x = { base = 9000, max = 9004 } }"),
+        [
+            "D301 roles.a.ports.x: port `x` of role `a`, worker 0, finds no free number from 9000 to 9004"
+            " on node 0: port `p` of `a` holds 9000, port `q` of `a` holds 9001, port `r` of `a` holds 9002"
+            " and 2 more\n"
+            "set `roles.a.ports.x.max = 9005`, or set `roles.a.ports.x.base = 8999`",
+        ],
+    ),
+    (
+        EIGHT
+        + role("a", 16, 'ports = { x = { base = 9000, max = 9000, same = true, on = "every-task" } }')
+        + role("b", 0, 'place = "every-node"', "ports = { y = { fixed = 9000 } }"),
+        [
+            "D301 roles.a.ports.x: port `x` of role `a`, worker 0, finds no free number from 9000 to 9000"
+            " on nodes 0, 1: port `y` of `b` holds 9000\n"
+            "set `roles.a.ports.x.max = 9001`, or set `roles.a.ports.x.base = 8999`",
+        ],
+    ),
+    (
+        EIGHT + role("a", 8, "num-nodes = 3", 'ports = { x = { base = 9000, max = 9001, scope = "job" } }'),
+        [
+            "D301 roles.a.ports.x: port `x` of role `a`, worker 2, finds no free number from 9000 to 9001"
+            " on node 2: port `x` of `a` holds 9000-9001\n"
+            "set `roles.a.ports.x.max = 9002`, or set `roles.a.ports.x.base = 8999`",
+        ],
+    ),
+    (
+        EIGHT + 'port-range = "20000-20001"\n' + role("a", 1, "workers = 3", 'ports = { x = "auto" }'),
+        [
+            "D301 roles.a.ports.x: port `x` of role `a`, worker 2, finds no free number from 20000 to 20001"
+            " on node 0: port `x` of `a` holds 20000-20001\n"
+            'set `cluster.port-range = "20000-20002"`, or set `roles.a.workers = 2`',
+        ],
+    ),
+    (
+        EIGHT
+        + 'port-range = "20000-20001"\nreserved-ports = ["20000-20001"]\n'
+        + role("a", 1, 'ports = { x = { base = "auto", count = 2 } }'),
+        [
+            "D301 roles.a.ports.x: port `x` of role `a`, worker 0, finds no 2 free numbers in a row from"
+            " 20000 to 20001 on node 0: `reserved-ports` holds 20000-20001\n"
+            'set `cluster.port-range = "20000-20003"`',
+        ],
+    ),
+    (
+        EIGHT + role("a", 1, "workers = 2", "ports = { x = { base = 30000, max = 30001, also = [1] } }"),
+        [
+            "D301 roles.a.ports.x: port `x` of role `a`, worker 1, finds no free number from 30000 to 30001"
+            " on node 0: port `x` of `a` holds 30000-30001\n"
+            "set `roles.a.ports.x.max = 30002`, or set `roles.a.ports.x.base = 29999`",
+        ],
+    ),
+    (
+        EIGHT + 'reserved-ports = ["65000-65535"]\n' + role("a", 1, "ports = { x = { base = 65000, count = 4 } }"),
+        [
+            "D301 roles.a.ports.x: port `x` of role `a`, worker 0, finds no 4 free numbers in a row from"
+            " 65000 to 65535 on node 0: `reserved-ports` holds 65000-65535\n"
+            "set `roles.a.ports.x.base = 64996`",
+        ],
+    ),
+    (
+        EIGHT
+        + 'reserved-ports = ["1-65535"]\n'
+        + role("a", 1, 'ports = { x = { base = 9000 }, y = { fixed = 80 }, z = "auto" }'),
+        [
+            "D303 roles.a.ports.y: port 80 of role `a` (`y`, fixed) is reserved by the cluster on node 0\n"
+            "take the port out of `reserved-ports`",
+            "D301 roles.a.ports.x: port `x` of role `a`, worker 0, finds no free number from 9000 to 65535"
+            " on node 0: `reserved-ports` holds 1-65535\n"
+            "give it a wider range, or a smaller `count`",
+            "D301 roles.a.ports.z: port `z` of role `a`, worker 0, finds no free number from 20000 to 21999"
+            " on node 0: `reserved-ports` holds 1-65535\n"
+            "give it a wider range, or a smaller `count`",
+        ],
+    ),
+    (
+        EIGHT + 'port-range = "600-700"\n' + role("a", 1, 'ports = { x = { base = "auto", max = 599 } }'),
+        [
+            "D301 roles.a.ports.x: port `x` of role `a` is `auto`, from the cluster's `port-range` 600-700,"
+            " but its `max` is 599\n"
+            "set `roles.a.ports.x.max = 700`",
+        ],
+    ),
+    (
+        EIGHT + total(1) + "".join(role(name, 8, "num-nodes = 2") for name in "abcdef"),
+        [
+            "D203 job.num-nodes: not enough nodes: the job has 1, and role `a` needs at least 2 for 2"
+            " workers of 8 GPUs, role `b` needs at least 2 for 2 workers of 8 GPUs, role `c` needs at least"
+            " 2 for 2 workers of 8 GPUs, role `d` needs at least 2 for 2 workers of 8 GPUs, role `e` needs"
+            " at least 2 for 2 workers of 8 GPUs, role `f` needs at least 2 for 2 workers of 8 GPUs;"
+            " together the roles need 96 of 8 GPUs\n"
+            "set `job.num-nodes = 12`",
+        ],
+    ),
+    (
+        EIGHT + '[job]\nnodes = ["x"]\n' + role("a", 8, "num-nodes = 2"),
+        [
+            "D203 job.nodes: not enough nodes: the job has 1, and role `a` needs at least 2 for 2 workers"
+            " of 8 GPUs; together the roles need 16 of 8 GPUs\n"
+            "set `roles.a.num-nodes = 1`",
+        ],
+    ),
+    (
+        EIGHT + role("a", 3, 'nodes = ["x", "y"]', "workers-per-node = 2") + role("b", 3, 'nodes = ["y"]'),
+        [
+            "D207 roles.b.nodes: role `b` needs 3 GPUs on `y`, but `a` leaves 2\n"
+            "set `roles.b.gpus-per-worker = 2`, or set `roles.a.gpus-per-worker = 2`, or name another host",
+        ],
+    ),
+    (
+        EIGHT
+        + role("p", 4, "per-node = true")
+        + role("a", 3, 'nodes = ["x", "y"]', "workers-per-node = 1")
+        + role("b", 3, 'nodes = ["y", "z"]'),
+        [
+            "D207 roles.b.nodes: role `b` needs 3 GPUs on `y`, but `a` and the roles on every node leave 1\n"
+            "set `roles.b.gpus-per-worker = 1`, or set `roles.a.gpus-per-worker = 1`, or name another host",
+        ],
+    ),
+    (
+        EIGHT + role("a", 3, 'nodes = ["x", "y"]') + role("b", 12, 'nodes = ["y", "z"]'),
+        [
+            "D207 roles.b.nodes: role `b` needs 6 GPUs on `y`, but `a` leaves 5\n"
+            "set `roles.b.gpus-per-worker = 10`, or set `roles.a.gpus-per-worker = 2`, or name another host",
+        ],
+    ),
+    (
+        EIGHT
+        + '[job]\nnodes = ["v", "x", "y"]\n'
+        + role("a", 3, 'nodes = ["x", "y"]')
+        + role("c", 2, 'nodes = ["y"]')
+        + role("b", 4, 'nodes = ["x", "y"]'),
+        [
+            "D206 job.nodes: the job allocates 3 hosts and its roles share 2: no role names `v`\n"
+            'set `job.nodes = ["x", "y"]` and set `roles.b.gpus-per-worker = 2`, or add the host to a role',
+        ],
+    ),
+    (
+        EIGHT + total("min") + role("a", 6, 'nodes = ["x", "y"]') + role("b", 4, 'nodes = ["x", "z"]'),
+        [
+            "D207 roles.b.nodes: role `b` needs 4 GPUs on `x`, but `a` leaves 2\n"
+            "set `roles.b.gpus-per-worker = 2`, or set `roles.a.gpus-per-worker = 4`, or name another host",
+        ],
+    ),
+    (
+        EIGHT + '[job]\nnodes = ["x", "y"]\nnum-nodes = 3\n' + role("a", 8),
+        [
+            "D211 job.num-nodes: `nodes` names 2 hosts, but `num-nodes` is 3\nset `job.num-nodes = 2`, or leave it out",
+        ],
+    ),
+    (
+        EIGHT + '[job]\nnodes = ["x", "y", "z"]\n' + role("a", 4, 'nodes = ["x", "y"]') + role("b", 4, 'nodes = ["y"]'),
+        [
+            "D206 job.nodes: the job allocates 3 hosts and its roles share 2: no role names `z`\n"
+            'set `job.nodes = ["x", "y"]`, or add the host to a role',
+        ],
+    ),
+    (
+        EIGHT + role("a", 4, 'nodes = ["x", "y"]', "dedicated = true") + role("b", 4, 'nodes = ["y"]'),
+        [
+            "D208 roles.a.dedicated: role `a` is dedicated, but role `b` names its host `y` too\n"
+            "set `roles.a.dedicated = false`, or name other hosts",
         ],
     ),
 ]
@@ -793,4 +1040,5 @@ REFUSED = [
 
 @pytest.mark.parametrize(("text", "expected"), REFUSED)
 def test_rule_9_a_refusal_says_what_is_needed_what_there_is_and_what_would_fit(text: str, expected: list[str]) -> None:
-    assert [f"{finding.code} {finding.message}\n{finding.help}" for finding in refused(text)] == expected
+    found = refused(text)
+    assert [f"{it.code} {'.'.join(map(str, it.path))}: {it.message}\n{it.help}" for it in found] == expected
