@@ -1,12 +1,15 @@
 """The rules of "Placement", each by name with worked examples: a job file beside where its roles stand."""
 
 import tomllib
+from functools import partial
 
 import pytest
 
+from dynplan import search
 from dynplan.check import check
 from dynplan.errors import InputError
 from dynplan.model import Block
+from dynplan.pack import pack
 from dynplan.planfile import to_tree
 from dynplan.planner import plan
 from tests.laws.jobs import job_of
@@ -647,6 +650,19 @@ def test_rule_3_nodes_that_no_role_uses_are_a_warning(text: str, expected: tuple
     assert (warning.code, warning.message, warning.path, warning.help) == ("W201", *expected)
     assert plan_of(EIGHT + total(3) + role("store", 0)).warnings == ()
     assert plan_of(EIGHT + total("min") + role("a", 4, "workers = 3")).warnings == ()
+
+
+def test_rule_4_a_search_that_gives_up_says_so_with_the_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = (17, 19, 23, 29, 31, 37, 41, 43)
+    text = "[cluster]\ngpus-per-node = 97\n" + total("min")
+    text += "".join(role(f"r{size}", size, "workers = 7") for size in sizes)
+    assert (len(plan_of(text).nodes), plan_of(text).placement.lower, plan_of(text).warnings) == (18, 18, ())
+    monkeypatch.setattr(search, "pack", partial(pack, budget=1))
+    found = plan_of(text)
+    (warning,) = found.warnings
+    assert (len(found.nodes), found.placement.lower) == (19, 18)
+    assert (warning.code, warning.path) == ("W202", ("job", "num-nodes"))
+    assert warning.message == "19 nodes are not proven minimal: 18 may do"
 
 
 # Rule 9: what is refused, each with what would fit
