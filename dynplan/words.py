@@ -198,6 +198,20 @@ def check_env_name(name: str, path: Path, findings: Findings) -> bool:
     return False
 
 
+_HEARD = "the script talks to its tasks there; what they write is in the job's `logs`"
+_PLACED = "dynplan places the tasks: see `num-nodes`, `workers` and `nodes`"
+_AT_ONCE = "the steps of all roles run at once on the same nodes"
+# Options of srun by which the script starts tasks and hears them, and what to set instead.
+_OF_SCRIPT = {
+    **dict.fromkeys(("input", "output", "error", "label", "unbuffered", "pty"), _HEARD),
+    **dict.fromkeys(("ntasks", "ntasks-per-node", "nodes", "nodelist", "nodefile", "exclude", "relative"), _PLACED),
+    **dict.fromkeys(("distribution", "multi-prog"), _PLACED),
+    **dict.fromkeys(("overlap", "overcommit", "exclusive"), _AT_ONCE),
+    "export": "set `env`, whose values reach the tasks as they are",
+    "job-name": "a step has the name of its role",
+}
+
+
 def option_pairs(table: Table) -> Pairs:
     """Read further options of `srun`: `true` is a bare flag, which stands as an empty value."""
     pairs: list[tuple[str, str]] = []
@@ -206,6 +220,9 @@ def option_pairs(table: Table) -> Pairs:
         text = scalar(value)
         if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
             table.findings.error("D104", f"`{name}` is not the long name of an option", table.at(name), key=True)
+        elif name in _OF_SCRIPT:
+            message = f"`{name}` is written by dynplan"
+            table.findings.error("D113", message, table.at(name), help=_OF_SCRIPT[name], key=True)
         elif text is None:
             table.wrong(table.at(name), "one value", value)
         elif value is not False:
