@@ -1,8 +1,8 @@
 """Inputs on which other launchers go wrong, and what dynplan does with them.
 
 Found by running them: double booking, an IndexError, GPUs that nobody gets, a job that dies after hours
-in the queue. Nodes have 8 GPUs unless said. What the running script does with such cases is tested on a
-Slurm; these are the ones that the compiler decides.
+in the queue. Nodes have 8 GPUs unless said. `tests/slurm/test_peers.py` has what the running script
+does with such cases; these are the ones that the compiler decides.
 """
 
 import json
