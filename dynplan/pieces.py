@@ -6,8 +6,9 @@ script meets nothing but what runs there.
 
 from collections.abc import Callable, Iterator
 
+from dynplan.containers import container_paths
 from dynplan.fold import run_time_facts
-from dynplan.model import Container, Each, Phase, Plan, Probe, Role
+from dynplan.model import Each, Phase, Plan, Probe, Role
 
 Needed = Callable[[Plan], bool]
 
@@ -25,24 +26,6 @@ def has_steps_apart(plan: Plan, role: Role) -> bool:
 def needed(plan: Plan) -> tuple[str, ...]:
     """Return the names of a plan's pieces, in script order."""
     return tuple(name for name, wanted in PIECES if wanted(plan))
-
-
-def containers(plan: Plan) -> list[Container]:
-    """Return the containers of roles and phases, where the cluster runs them."""
-    if plan.job.cluster.container_runtime == "none":
-        return []
-    launches = [role.launch for role in plan.job.roles] + [phase.launch for phase in plan.job.phases]
-    return [launch.container for launch in launches if launch.container is not None]
-
-
-def container_paths(plan: Plan) -> list[str]:
-    """Return the paths that must exist on every node: image files, and what is mounted."""
-    found: dict[str, None] = {}
-    for box in containers(plan):
-        if "://" not in box.image and (box.image.startswith((".", "/")) or box.image.endswith((".sqsh", ".sif"))):
-            found[box.image] = None
-        found |= dict.fromkeys(mount.partition(":")[0] for mount in box.mounts)
-    return [path for path in found if "{" not in path]
 
 
 def _always(_: Plan) -> bool:

@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
+from dynplan.containers import around_a_task, container_paths, containers
 from dynplan.directives import directives
 from dynplan.errors import Finding, Findings, InputError, Path
 from dynplan.expressions import expressions, value
 from dynplan.facts import Scope
 from dynplan.fold import Folding, differs_by_node, run_time_facts
 from dynplan.model import Each, Job, Launch, Pairs, Phase, Plan, Probe, Role, Task, Texts, Words, Worker, texts_of
-from dynplan.pieces import container_paths, containers, excuses, needed, runs_around
+from dynplan.pieces import excuses, needed, runs_around
 from dynplan.processes import local_ranks, running
 from dynplan.quote import word
 from dynplan.rows import Column, Group, Row, Shape, cell, groups
@@ -146,8 +147,8 @@ def _job(plan: Plan, srun: Texts) -> Iterator[str]:
     traits += ["critical=yes"] if excuses(plan) else []
     traits += ["world=''"] if any(role.world for role in job.roles) else []
     yield " ".join(traits)
-    if job.cluster.container_runtime == "pyxis" and containers(plan):
-        yield "hint=' (does its image hold bash?)'"
+    if containers(plan):
+        yield "hint=' (its image must hold bash; what srun says stands above)'"
     if job.cluster.gpu_request == "none" or not any(role.size.gpus for role in job.roles):
         yield f"all_gpus={word(','.join(map(str, range(gpus))))}"
     yield f"job_name={word(job.name)} quoted_name={word(_json(job.name))} output_dir={word(_directory(job))}"
@@ -315,7 +316,7 @@ def _launch(launch: Launch, folding: Folding, srun: Texts) -> Iterator[str]:
     yield from _array("env", [*launch.unset, *_pairs(launch.env, folding)], add=True)
     if launch.workdir:
         yield f"workdir={word(folding.fill(launch.workdir))}"
-    yield from _words("command", (*_in_container(launch, folding.plan), *launch.command), folding)
+    yield from _words("command", launch.command, folding)
     yield from _words("leader_args", launch.leader_args, folding)
     yield from _words("follower_args", launch.follower_args, folding)
     own = _srun(launch, folding)
@@ -338,29 +339,13 @@ def _each(name: str, item: Each, folding: Folding) -> str:
     return " ".join(["each", name, item.role, *(word(folding.fill(text)) for text in item.words)])
 
 
-def _in_container(launch: Launch, plan: Plan) -> Texts:
-    """Return the words before a command that run it in apptainer; pyxis is an option of srun."""
-    box = launch.container
-    if box is None or plan.job.cluster.container_runtime != "apptainer":
-        return ()
-    binds = [part for mount in (*box.mounts, "{job.dir}:{job.dir}") for part in ("--bind", mount)]
-    inside = ("--pwd", box.workdir) if box.workdir else ()
-    return ("apptainer", "exec", "--nv", *binds, *inside, box.image)
-
-
 def _srun(launch: Launch, folding: Folding) -> Texts:
     """Return further words of a step's srun: the site's, the role's, and the container's."""
-    plan = folding.plan
-    options = dict(plan.job.cluster.srun) | dict(launch.srun)
-    box = launch.container
-    if box is not None and plan.job.cluster.container_runtime == "pyxis":
-        options["container-image"] = box.image
-        options["container-mounts"] = ",".join((*box.mounts, "{job.dir}:{job.dir}"))
-        if box.workdir:
-            options["container-workdir"] = box.workdir
-        if box.name:
-            options["container-name"] = box.name
-    return tuple(folding.fill(f"--{name}={text}" if text else f"--{name}") for name, text in options.items())
+    cluster = folding.plan.job.cluster
+    options, command = around_a_task(launch.container, cluster.container_runtime)
+    all_options = dict(cluster.srun) | dict(launch.srun) | dict(options)
+    own = (f"--{name}={text}" if text else f"--{name}" for name, text in all_options.items())
+    return tuple(folding.fill(text) for text in (*own, *command))
 
 
 def _probe(traits: Texts, probe: Probe, folding: Folding) -> Iterator[str]:

@@ -388,14 +388,17 @@ def test_what_a_node_lacks_is_named_before_anything_starts(
     assert (done.code, done.cause) == (65, f"{cause}; nothing was started"), done.output
 
 
+HINT = " (its image must hold bash; what srun says stands above)"
+
+
 @pytest.mark.parametrize(
     ("boxed", "cause"),
     [
         (
             "worker",
-            "role worker: srun ended with status 2 (does its image hold bash?) and no word from worker 0.0 on n0",
+            f"role worker: srun ended with status 2{HINT} and no word from worker 0.0 on n0",
         ),
-        ("phase", "phase one on n0: srun ended with status 2 (does its image hold bash?)"),
+        ("phase", f"phase one on n0: srun ended with status 2{HINT}"),
     ],
 )
 def test_an_image_without_bash_is_asked_about(tmp_path: Path, boxed: str, cause: str) -> None:

@@ -1,0 +1,64 @@
+"""Containers: what srun is told to run the tasks of a role or phase in one.
+
+The whole task is inside, the launcher's own code too, whatever runs the container.
+"""
+
+from collections.abc import Mapping
+
+from dynplan.model import Container, Plan, Texts
+
+NO_PATHS = ("tmpfs", "umount")  # words of pyxis, where the source of a mount stands
+
+
+def containers(plan: Plan) -> list[Container]:
+    """Return the containers of roles and phases, where the cluster runs them."""
+    if plan.job.cluster.container_runtime == "none":
+        return []
+    launches = [role.launch for role in plan.job.roles] + [phase.launch for phase in plan.job.phases]
+    return [launch.container for launch in launches if launch.container is not None]
+
+
+def container_paths(plan: Plan) -> list[str]:
+    """Return the paths that must exist on every node: image files, and what is mounted."""
+    found: dict[str, None] = {}
+    for box in containers(plan):
+        if "://" not in box.image and (box.image.startswith((".", "/")) or box.image.endswith((".sqsh", ".sif"))):
+            found[box.image] = None
+        sources = [mount.partition(":")[0] for mount in box.mounts]
+        found |= dict.fromkeys(source for source in sources if source not in NO_PATHS)
+    return [path for path in found if "{" not in path]
+
+
+def around_a_task(box: Container | None, runtime: str) -> tuple[Mapping[str, str], Texts]:
+    """Return what runs a task in a container: options of srun, and a command that stands before the task's.
+
+    Args:
+        box: the container, None for none.
+        runtime: the cluster's `container-runtime`.
+    """
+    if box is None or runtime == "none":
+        return {}, ()
+    mounts = (*box.mounts, "{job.dir}:{job.dir}")
+    return ({}, _apptainer(box, mounts)) if runtime == "apptainer" else (_pyxis(box, mounts), ())
+
+
+def _pyxis(box: Container, mounts: Texts) -> Mapping[str, str]:
+    """Return the options that pyxis adds to srun: https://github.com/NVIDIA/pyxis, Usage."""
+    options = {
+        "container-image": box.image,
+        "container-mounts": ",".join(mounts),
+        "container-workdir": box.workdir,
+        "container-name": box.name,
+    }
+    return {name: text for name, text in options.items() if text}
+
+
+def _apptainer(box: Container, mounts: Texts) -> Texts:
+    """Return the words of `apptainer exec`: https://apptainer.org/docs/user/latest/cli/apptainer_exec.html.
+
+    Around the worker alone it would run probes and a phase's `setup` outside, PATH would not arrive,
+    and what the image sets would win over the job's variables.
+    """
+    binds = [word for mount in mounts for word in ("--bind", mount)]
+    inside = ("--pwd", box.workdir) if box.workdir else ()
+    return ("apptainer", "exec", "--nv", *binds, *inside, box.image)
