@@ -12,9 +12,10 @@ demo: .venv/installed ## compile an example and, as root on Debian or Ubuntu, ru
 	@.venv/bin/python -m tools.demo
 
 test: .venv/installed ## everything that checks the project
-	tools/install.sh checks slurm
+	tools/install.sh checks slurm containers
 	tools/lint.sh
 	.venv/bin/python -m tests.launch.bashes
+	.venv/bin/python -m tests.slurm.containers.bring
 	.venv/bin/python -m pytest
 	tools/pythons.sh
 	tools/wheel.sh

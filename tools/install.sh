@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Install what the project's make targets need, and nothing that is there already.
 #
-#   tools/install.sh venv      .venv: this project and its checks, for Python 3.11 or newer
-#   tools/install.sh checks    shellcheck and shfmt
-#   tools/install.sh slurm     what the throwaway Slurm of the tests is made of, and an MPI for it
-#   tools/install.sh stack     etcd and NATS, for the real stack of `make acceptance` and `make demo`
+#   tools/install.sh venv        .venv: this project and its checks, for Python 3.11 or newer
+#   tools/install.sh checks      shellcheck and shfmt
+#   tools/install.sh slurm       what the throwaway Slurm of the tests is made of, and an MPI for it
+#   tools/install.sh containers  what runs containers in those tests, and what their images are made of
+#   tools/install.sh stack       etcd and NATS, for the real stack of `make acceptance` and `make demo`
 #
 # Debian's packages need root; without it their absence is told, and what needs them is skipped.
 # PYTHON names the interpreter for .venv.
@@ -18,7 +19,7 @@ packages() {
 		if [[ $pair == *: ]]; then
 			[[ $(dpkg-query -W -f '${db:Status-Status}' "${pair%:}" 2>/dev/null) == installed ]] || missing+=("${pair%:}")
 		else
-			type -P "${pair#*:}" >/dev/null || missing+=("${pair%:*}")
+			type -P "${pair#*:}" >/dev/null || [[ -e ${pair#*:} ]] || missing+=("${pair%:*}")
 		fi
 	done
 	((${#missing[@]})) || return 0
@@ -72,6 +73,10 @@ for what; do
 		packages slurmctld:slurmctld slurmd:slurmd slurm-client:sbatch munge:munged \
 			iproute2:ip util-linux:nsenter mount:mount hostname:hostname procps:kill \
 			openmpi-bin:mpirun python3-mpi4py: libpmix-dev:
+		;;
+	containers)
+		packages gcc:cc libc6-dev:/usr/include/stdio.h libslurm-dev:/usr/include/slurm/spank.h \
+			bash-static:bash-static patchelf:patchelf
 		;;
 	stack) packages etcd-server:etcd nats-server:nats-server ;;
 	*)

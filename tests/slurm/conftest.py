@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.slurm.containers import write_plugstack
 from tests.slurm.lab import Lab
 from tests.testbed import Cluster, obstacle
 
@@ -36,6 +37,7 @@ def slurm() -> None:
 def lab(slurm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The cluster."""
     with Cluster.up(nodes=NODES) as cluster:
+        write_plugstack(cluster.directory / "etc")
         yield Lab(cluster, tmp_path_factory.mktemp("lab"))
 
 
