@@ -1,6 +1,6 @@
 # `make demo` and `make test` need nothing but Python and make; `make help` lists the rest.
 
-.PHONY: help demo test acceptance laws bench golden lint format clean
+.PHONY: help demo test acceptance laws mutants bench golden lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ acceptance: .venv/installed ## the real stack: Dynamo with its mock engine and A
 
 laws: .venv/installed ## the planner's laws, at least 20,000 examples each
 	DYNPLAN_EXAMPLES=20000 .venv/bin/python -m pytest --timeout=0 tests/laws
+
+mutants: .venv/installed ## mutation testing of the planner and the ledger, about an hour
+	tools/mutants.sh
 
 bench: .venv/installed ## what things cost: start-up, planning, launching
 	.venv/bin/python -m bench.startup
