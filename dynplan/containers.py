@@ -22,11 +22,18 @@ def container_paths(plan: Plan) -> list[str]:
     """Return the paths that must exist on every node: image files, and what is mounted."""
     found: dict[str, None] = {}
     for box in containers(plan):
-        if "://" not in box.image and (box.image.startswith((".", "/")) or box.image.endswith((".sqsh", ".sif"))):
+        if _is_file(box.image, plan.job.cluster.container_runtime):
             found[box.image] = None
         sources = [mount.partition(":")[0] for mount in box.mounts]
         found |= dict.fromkeys(source for source in sources if source not in NO_PATHS)
     return [path for path in found if "{" not in path]
+
+
+def _is_file(image: str, runtime: str) -> bool:
+    """Tell whether an image is a file: for apptainer all without a scheme, for pyxis what looks like a path."""
+    if "://" in image:
+        return False
+    return runtime == "apptainer" or image.startswith((".", "/")) or image.endswith(".sqsh")
 
 
 def around_a_task(box: Container | None, runtime: str) -> tuple[Mapping[str, str], Texts]:
