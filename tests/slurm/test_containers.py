@@ -192,6 +192,50 @@ def test_a_phase_may_have_an_image_of_its_own_or_none(boxed: Run, runtime: str) 
     assert boxed.log("phases/outside.log").splitlines()[-1] == boxed.nodes[0]
 
 
+def many(lab: Lab, runtime: str, folder: Path) -> Run:
+    """A worker on two nodes, two that start one after another, one that is started again."""
+    job = f"""
+[job]
+num-nodes = 2
+[job.container]
+image = "{write_image(folder / "image")}"
+[roles.large]
+workers = 1
+gpus-per-worker = 12
+stop = {{ grace = "1s" }}
+command = "[[ $DYNPLAN_RANK == 0 || $DYNPLAN_LEADER_HOST != $DYNPLAN_HOST ]] && exec serve 8000"
+[roles.queued]
+workers = 2
+workers-per-node = 2
+gpus-per-worker = 1
+stagger = true
+stop = {{ grace = "1s" }}
+command = "exec serve {{port.http}}"
+ports = {{ http = 8100 }}
+ready = {{ port = "http", timeout = "40s" }}
+[roles.again]
+num-nodes = 1
+gpus-per-worker = 1
+restart = {{ max = 1, delay = 0 }}
+stop = {{ grace = "1s" }}
+command = "[[ -e {{job.dir}}/once ]] && exec serve {{port.http}}; : >{{job.dir}}/once"
+ports = {{ http = 8200 }}
+ready = {{ port = "http", timeout = "40s" }}
+[phases.client]
+command = "exit 0"
+"""
+    return submit(lab, runtime, job, nodes=2)
+
+
+@in_both(many)
+def test_workers_of_many_kinds_run_in_containers(boxed: Run, runtime: str) -> None:
+    assert (boxed.job.state, boxed.cause) == ("COMPLETED", ""), boxed.output
+    names = [(event.name, event.role, event.task) for event in boxed.events]
+    assert names.index(("turn", "queued", "0.0")) < names.index(("started", "queued", "1.0"))
+    assert names.index(("restart", "again", "0.0")) < names.index(("ready", "again", "0.0"))
+    assert boxed.left == {}
+
+
 # ---- words -----------------------------------------------------------------------------------------------
 
 
