@@ -395,16 +395,6 @@ REFUSED = [
         ],
     ),
     (
-        EIGHT
-        + total(60000)
-        + role("a", 1, "per-node = true", "workers-per-node = 8")
-        + role("b", 0, "per-node = true"),
-        [
-            "D212 roles.a.workers-per-node: role `a` comes to 480000 tasks, and a role has at most 250000\n"
-            "set `roles.a.workers-per-node = 4`",
-        ],
-    ),
-    (
         EIGHT + total(60000) + role("a", 0, "per-node = true", "workers-per-node = 9"),
         [
             "D212 roles.a.workers-per-node: role `a` comes to 540000 tasks, and a role has at most 250000\n"
