@@ -1,7 +1,8 @@
 # ---- the batch script ----
-program=$(declare -f)
-declare -A fact=() row=() state=() node_of=() hosts_of=() left=() begun=() to_step=()
-keys=() problems=() code=0 report_at=5 field='([^|]*)\|' heard='' closing='' cause='' comma='' scrape='' urls=''
+hide
+program=$(declare -f)$'\nhide\n'
+declare -A fact row state node_of hosts_of left begun to_step
+code=0 report_at=5 field='([^|]*)\|' urls=''
 
 say() { printf '[%(%H:%M:%S)T] %s\n' -1 "$*"; }
 fail() { # CODE TEXT[; log FILE]: the first cause counts
@@ -35,20 +36,20 @@ start_step() { # PART NODELIST
 	to_step[$1]=$to
 }
 run_step() {
-	program+=$'\n'$(declare -p fact)
+	program+=$(declare -p fact row)
 	# Linux takes variables up to 128 KiB.
 	for ((n = 10; ${#program}; n++)); do
 		export "DYNPLAN_PART$n=${program:0:30000}"
 		program=${program:30000}
 	done
-	srun --quiet --overlap --overcommit --distribution=arbitrary --cpu-bind=none --kill-on-bad-exit=1 --wait=0 \
+	(become "${#own[@]}" "${own[@]}" srun --quiet --overlap --overcommit --distribution=arbitrary --cpu-bind=none --kill-on-bad-exit=1 --wait=0 \
 		"--job-name=${1#*:}" "--ntasks=$tasks" "--nodelist=$2" "${words[@]}" \
-		bash -c "source <(for n in \${!DYNPLAN_PART@}; do printf %s \"\${!n}\"; done) && enter $1"
+		bash -c "source <(for REPLY in \${!DYNPLAN_PART@}; do printf %s \"\${!REPLY}\"; done) && enter $1")
 	echo "dynplan|end|$1||||$?"
 }
 start_roles() {
 	for role in "${roles[@]}"; do
-		[[ -z ${begun[$role]-} ]] || continue
+		[[ -z ${begun[$role]} ]] || continue
 		load "$role"
 		for other in "${after[@]}"; do ((left[$other] == 0)) || continue 2; done
 		say "role $role: starting $tasks tasks"
@@ -91,7 +92,7 @@ on_event() {
 	case $event in
 	node) fact[ip.$rank]=$detail ;;
 	problem) say "$detail" && problems[rank]=${problems[rank]-$detail} ;;
-	started) [[ ${state[$key]-} != expected ]] || state[$key]=started ;;
+	started) [[ ${state[$key]} != expected ]] || state[$key]=started ;;
 	ready | healthy) on_ready ;;
 	failed) [[ $detail != *SIGTERM* ]] || check_nodes && fail "$detail" ;;
 	exit | stopped) state[$key]=ended:$detail ;;

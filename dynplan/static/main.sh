@@ -4,8 +4,7 @@ fill "$output_dir"
 [[ $filled == /* ]] || filled=$PWD/$filled
 dir=$filled n=0
 while [[ -e $dir/events.log ]]; do dir=$filled.$((++n)); done # of an earlier run
-{ mkdir -p -- "$dir/logs" "$dir/phases" && : >"$dir/events.log"; } || fail "74 cannot write in $dir"
-exec {event_log}>>"$dir/events.log"
+{ mkdir -p -- "$dir/logs" "$dir/phases" && exec {event_log}>"$dir/events.log"; } || fail "74 cannot write in $dir"
 fact[job.dir]=$dir
 say "results in $dir"
 
@@ -51,5 +50,5 @@ for role in "${roles[@]}"; do
 		comma=,
 	done
 done
-{ echo ']' >&3 && echo ']}}' >&4 && echo "[$scrape]" >"$dir/prometheus.json"; } || fail "74 cannot write in $dir"
+{ echo ']' >&3 && echo ']}}' >&4 && echo "[${scrape-}]" >"$dir/prometheus.json"; } || fail "74 cannot write in $dir"
 fact["metrics-urls"]=${urls#,}

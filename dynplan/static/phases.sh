@@ -1,5 +1,4 @@
 # ---- 5. phases ----
-bad_phase=''
 for name in "${phases[@]}"; do
 	from=$SECONDS timeout=0 go_on='' health_check='' fact[phase.name]=$name fact[phase.dir]=$dir/phases/$name
 	mkdir -p -- "${fact[phase.dir]}" || fail "74 cannot make ${fact[phase.dir]}"

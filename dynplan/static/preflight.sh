@@ -3,8 +3,8 @@ preflight() {
 	row=([rank]=$SLURM_PROCID) taken=' ' file=${fact[job.dir]}/logs/.$SLURM_PROCID
 	job
 	find_address
-	mapfile -d , -t shown < <(printf '%s' "${CUDA_VISIBLE_DEVICES:-$all_gpus}")
-	((${#shown[@]} >= gpus)) || problem "the plan needs $gpus GPUs, the step shows '${CUDA_VISIBLE_DEVICES-}'"
+	mapfile -d , -t shown < <(printf %s "${CUDA_VISIBLE_DEVICES:-$all_gpus}")
+	((${#shown[@]} >= gpus)) || problem "the plan needs $gpus GPUs, the step shows '$CUDA_VISIBLE_DEVICES'"
 	{ echo >"$file" && rm -- "$file"; } || problem "cannot write in ${file%/*}"
 	[[ -z $has_paths ]] || check_paths
 	for name in tcp tcp6; do # who listens

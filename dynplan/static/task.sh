@@ -1,11 +1,17 @@
 # ---- in a task: the wrapper ----
 enter() { # PART
-	local -A row=()
 	unset -v "${!DYNPLAN_PART@}"
 	part=$1
 	if [[ $1 == :* ]]; then preflight; else wrap; fi
 }
 # By parameters alone: no name of the user's meets one of ours.
+hide() { # lower-case names -> own
+	while read -r; do
+		set -- "$@" "$REPLY=${!REPLY}"
+		unset -v "$REPLY"
+	done < <(compgen -e -X '![[:lower:]]*')
+	own=("$@")
+}
 become() { # COUNT NAME=VALUE|NAME... WORD...
 	while (($1 > 0)); do
 		unset -v "${2%%=*}"
@@ -16,12 +22,12 @@ become() { # COUNT NAME=VALUE|NAME... WORD...
 	exec -- "$@"
 }
 set_environment() { # -> visible, exports
-	n=0 visible='' shown=${CUDA_VISIBLE_DEVICES:-$all_gpus},
+	n=0 shown=${CUDA_VISIBLE_DEVICES:-$all_gpus},
 	while [[ -n $shown ]]; do # by position in the step's list
 		[[ ",${row[gpus]}," != *",$((n++)),"* ]] || visible+=${visible:+,}${shown%%,*}
 		shown=${shown#*,}
 	done
-	exports=("CUDA_VISIBLE_DEVICES=$visible")
+	exports=("${own[@]}" "CUDA_VISIBLE_DEVICES=$visible")
 	for name in "${!row[@]}" "${!fact[@]}"; do
 		case $name in brace | expr.* | host.* | ip.* | role.* | metrics-urls) continue ;; esac
 		filled=DYNPLAN_${name//[.-]/_}
@@ -97,7 +103,7 @@ strays() { # known by the environment
 }
 
 wrap() {
-	log_in='' child='' status=0 stopping='' released='' heard=''
+	status=0
 	trap on_signal TERM INT HUP
 	load "$part"
 	find_task "$((first + SLURM_PROCID))"

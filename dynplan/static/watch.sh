@@ -3,7 +3,7 @@ event() { # NAME DETAIL: a line that is written at once
 	text=${2//[[:cntrl:]]/ }
 	echo "dynplan|$1|$part|${row[worker]}|${row[rank]}|$SLURMD_NODENAME|${text:0:2000}"
 }
-lives() { kill -0 -- "$1" 2>/dev/null; }
+lives() { kill -0 "$1" 2>/dev/null; }
 nap() { read -r -t "$1" -u "$naps" _; }
 ask() { # PROBE: 3 s, or 30 s where a model or a program answers
 	local pid n=0 limit=60
@@ -19,7 +19,7 @@ ask() { # PROBE: 3 s, or 30 s where a model or a program answers
 	wait "$pid"
 } 2>/dev/null
 watch() { # EVENT: until the worker is ready, or healthy again, and on
-	open=() announced='' from=$SECONDS code=71
+	from=$SECONDS code=71
 	exec {naps}<> <(:)
 	[[ $1 == ready ]] || log_in='' code=73
 	for i in "${!probe_at[@]}"; do

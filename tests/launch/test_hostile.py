@@ -1,6 +1,7 @@
 """No text of a job file becomes code or a directive: it arrives as it stands, or it is refused with a reason."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -260,3 +261,23 @@ def test_an_environment_of_the_user_that_uses_our_names_changes_nothing(tmp_path
     done = run(job, tmp_path, env=env)
     assert (done.code, done.cause) == (0, ""), done.output
     assert "row" in done.seen()[0]["env-names"]
+
+
+def test_variables_of_the_user_that_use_our_names_reach_the_workers_and_the_phases(tmp_path: Path) -> None:
+    names = ["n", "own", "row", "fact", "name", "program", "words", "rest", "part", "key", "line", "to", "http_proxy"]
+    names += ["has_log", "has_paths", "has_followers", "hint", "interface", "critical", "visible", "exports", "status"]
+    mine = {name: f"{name}'s $(own)\n value " for name in names}
+    show = """python3 -c 'import json, os; open("{job.dir}/{part}", "w").write(json.dumps(dict(os.environ)))'"""
+    worker = show.replace("{part}", "worker")
+    client = show.replace("{part}", "client")
+    job = job_text(
+        f'[roles.w]\nkind = "task"\ncommand = ["bash", "-c", {json.dumps(worker)}]\nenv = {{ row = "the job\'s" }}',
+        f'[phases.p]\ncommand = ["bash", "-c", {json.dumps(client)}]',
+    )
+    done = run(job, tmp_path, env=mine)
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert "not found" not in done.output
+    for part, expected in (("worker", mine | {"row": "the job's"}), ("client", mine)):
+        seen = json.loads(done.text(part))
+        assert {name: seen.get(name) for name in names} == expected
+        assert not [name for name in seen if name.islower() and name not in {*names, *os.environ}]
