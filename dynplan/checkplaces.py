@@ -128,8 +128,9 @@ def _wide_alone(gpus: int, workers: int, span: int, room: int) -> int:
 
 
 def _shape_without_gpus(role: AskedRole, named: int | None) -> _Shape:
-    per = role.per or 1
-    nodes = named or (role.workers if role.spread else None)
+    per, nodes = role.per or 1, named
+    if named is None and role.workers and (role.per or role.spread):
+        nodes = -(-role.workers // per)
     workers = role.workers or per * (nodes or 1)
     if role.dedicated and not role.place:
         return _Shape(role, workers, 1, -(-workers // (nodes or 1)), nodes or 1, nodes or 1)

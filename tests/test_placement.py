@@ -541,6 +541,24 @@ def test_a_dedicated_role_without_gpus_has_a_node_of_its_own() -> None:
     assert placed(text) == ["a.0 on 0:0-7", "store.0 on 1"]
 
 
+def test_workers_without_gpus_take_as_many_nodes_as_so_many_on_each_come_to() -> None:
+    a = EIGHT + role("a", 8, "num-nodes = 2")
+    store = role("store", 0, "workers = 4", "workers-per-node = 2")
+    assert placed(a + store)[2:] == ["store.0 on 0", "store.1 on 0", "store.2 on 1", "store.3 on 1"]
+    alone = placed(a + store + "dedicated = true\n")
+    assert alone[2:] == ["store.0 on 2", "store.1 on 2", "store.2 on 3", "store.3 on 3"]
+
+
+def test_workers_of_a_dedicated_role_without_gpus_share_its_node_unless_they_spread() -> None:
+    store = role("store", 0, "workers = 3", "dedicated = true")
+    assert placed(EIGHT + role("a", 8) + store)[1:] == ["store.0 on 1", "store.1 on 1", "store.2 on 1"]
+    assert placed(EIGHT + role("a", 8) + store + "spread = true\n")[1:] == [
+        "store.0 on 1",
+        "store.1 on 2",
+        "store.2 on 3",
+    ]
+
+
 def test_roles_without_gpus_stand_on_the_head_node() -> None:
     text = EIGHT + '[roles.etcd]\n[roles.nats]\nplace = "head"\n' + role("b", 4, 'nodes = ["n2"]') + role("a", 4)
     assert placed(text)[:2] == ["etcd.0 on 0", "nats.0 on 0"]
