@@ -2,6 +2,11 @@
 
 import pytest
 
+from dynplan.errors import Document, InputError
+from dynplan.parse import parse
+from dynplan.planner import plan
+from dynplan.read import read
+from dynplan.source import resolve
 from tests.plans import refused
 from tests.test_placement import EIGHT, role, total
 
@@ -11,6 +16,14 @@ def hosts(*names: str) -> str:
 
 
 REFUSED = [
+    (
+        EIGHT + role("a", 3, "workers-per-node = 3"),
+        [
+            "D209 roles.a.workers-per-node: role `a` wants 3 workers of 3 GPUs on a node, which is 9 GPUs,"
+            " but a node has 8\n"
+            "set `roles.a.workers-per-node = 2`, or set `roles.a.gpus-per-worker = 2`",
+        ],
+    ),
     (
         role("a", 4),
         [
@@ -697,3 +710,44 @@ REFUSED = [
 def test_a_refusal_says_what_is_needed_what_there_is_and_what_would_fit(text: str, expected: list[str]) -> None:
     found = refused(text)
     assert [f"{it.code} {'.'.join(map(str, it.path))}: {it.message}\n{it.help}" for it in found] == expected
+
+
+def test_where_no_change_would_do_the_planner_still_says_what_might() -> None:
+    """What is said of the same jobs before changes are tried: the code, and what to do."""
+    found: set[tuple[str, str]] = set()
+    for text, _ in REFUSED:
+        data = parse("job.toml", text.encode()).data
+        roles = {name: {"command": ["serve"], **entry} for name, entry in data["roles"].items()}
+        with pytest.raises(InputError) as caught:
+            plan(read(resolve([Document("job.toml", text, {**data, "roles": roles})])))
+        found |= {(finding.code, finding.help) for finding in caught.value.findings}
+    assert found == {
+        ("D201", "ask for whole workers, or smaller ones"),
+        ("D201", "leave out `per-node`: each worker spans 2 nodes"),
+        ("D201", "leave out `workers-per-node`: each worker spans 2 nodes"),
+        ("D201", "name 4 hosts"),
+        ("D202", "leave out `spread`"),
+        ("D202", "leave out `workers`, or the number of nodes"),
+        ("D203", "ask for fewer nodes"),
+        ("D203", "name more hosts"),
+        ("D204", "ask for more nodes"),
+        ("D205", "name another host"),
+        ("D206", "add the host to a role"),
+        ("D207", "name another host"),
+        ("D208", "name more hosts"),
+        ("D208", "name other hosts"),
+        ("D208", "place `s` elsewhere"),
+        ("D209", "ask for fewer workers on a node, or smaller ones"),
+        ("D209", "give one of them nodes of its own"),
+        ("D210", "give the roles on every node fewer or smaller workers"),
+        ("D210", "name a cluster file with `--cluster`"),
+        ("D211", "leave it out"),
+        ("D212", "ask for fewer nodes"),
+        ("D212", "ask for fewer or smaller workers"),
+        ("D212", "ask for fewer workers"),
+        ("D212", "ask for fewer workers on a node"),
+        ("D301", "give it a wider range, or a smaller `count`"),
+        ("D301", "let the two overlap"),
+        ("D303", "let one of them move"),
+        ("D303", "take the port out of `reserved-ports`"),
+    }
