@@ -3,6 +3,7 @@
 The whole task is inside, the launcher's own code too, whatever runs the container.
 """
 
+import re
 from collections.abc import Mapping
 
 from dynplan.model import Container, Plan, Texts
@@ -31,9 +32,18 @@ def container_paths(plan: Plan) -> list[str]:
 
 def _is_file(image: str, runtime: str) -> bool:
     """Tell whether an image is a file: for apptainer all without a scheme, for pyxis what looks like a path."""
-    if "://" in image:
+    if "://" in image or _registry(image):
         return False
     return runtime == "apptainer" or image.startswith((".", "/")) or image.endswith(".sqsh")
+
+
+def _registry(image: str) -> tuple[str, str] | None:
+    """Return the registry and the rest of an image that is named as docker does, or as enroot: REGISTRY#IMAGE."""
+    found = re.fullmatch(r"([\w-]+(?:\.[\w-]+)*(?::\d+)?)([/#])(.+)", image)
+    if not found or image.endswith((".sif", ".sqsh")):
+        return None
+    host, sign, rest = found.groups()
+    return (host, rest) if sign == "#" or re.search(r"[.:]", host) or host == "localhost" else None
 
 
 def around_a_task(box: Container | None, runtime: str) -> tuple[Mapping[str, str], Texts]:
@@ -51,8 +61,9 @@ def around_a_task(box: Container | None, runtime: str) -> tuple[Mapping[str, str
 
 def _pyxis(box: Container, mounts: Texts) -> Mapping[str, str]:
     """Return the options that pyxis adds to srun: https://github.com/NVIDIA/pyxis, Usage."""
+    registry = _registry(box.image)
     options = {
-        "container-image": box.image,
+        "container-image": "#".join(registry) if registry else box.image,
         "container-mounts": ",".join(mounts),
         "container-workdir": box.workdir,
         "container-name": box.name,
@@ -68,4 +79,6 @@ def _apptainer(box: Container, mounts: Texts) -> Texts:
     """
     binds = [word for mount in mounts for word in ("--bind", mount)]
     inside = ("--pwd", box.workdir) if box.workdir else ()
-    return ("apptainer", "exec", "--nv", *binds, *inside, box.image)
+    registry = _registry(box.image)
+    image = "docker://" + "/".join(registry) if registry else box.image
+    return ("apptainer", "exec", "--nv", *binds, *inside, image)

@@ -31,12 +31,32 @@ def paths(runtime: str, image: str, mounts: tuple[str, ...] = ()) -> list[str]:
         ("apptainer", "docker://vllm/vllm-openai", []),
         ("apptainer", "images/vllm.sif", ["images/vllm.sif"]),
         ("apptainer", "sandbox", ["sandbox"]),
-        ("apptainer", "nvcr.io#nvidia/vllm:1.1", ["nvcr.io#nvidia/vllm:1.1"]),
+        ("apptainer", "nvcr.io#nvidia/vllm:1.1", []),
+        ("apptainer", "nvcr.io/nvidia/vllm:1.1", []),
+        ("apptainer", "images.d/vllm.sif", ["images.d/vllm.sif"]),
+        ("pyxis", "nvcr.io/nvidia/vllm:1.1", []),
         ("apptainer", "/images/{job.name}.sif", []),
     ],
 )
 def test_an_image_that_is_a_file_is_looked_for(runtime: str, image: str, looked_for: list[str]) -> None:
     assert paths(runtime, image) == looked_for
+
+
+@pytest.mark.parametrize(
+    ("image", "pyxis", "apptainer"),
+    [
+        ("nvcr.io/nvidia/vllm:1.1", "nvcr.io#nvidia/vllm:1.1", "docker://nvcr.io/nvidia/vllm:1.1"),
+        ("nvcr.io#nvidia/vllm:1.1", "nvcr.io#nvidia/vllm:1.1", "docker://nvcr.io/nvidia/vllm:1.1"),
+        ("localhost:5000/vllm", "localhost:5000#vllm", "docker://localhost:5000/vllm"),
+        ("vllm/vllm-openai:v1.2", "vllm/vllm-openai:v1.2", "vllm/vllm-openai:v1.2"),
+        ("docker://nvcr.io#a/b", "docker://nvcr.io#a/b", "docker://nvcr.io#a/b"),
+        ("./nvcr.io/x", "./nvcr.io/x", "./nvcr.io/x"),
+    ],
+)
+def test_an_image_of_a_registry_is_named_as_the_runtime_wants_it(image: str, pyxis: str, apptainer: str) -> None:
+    box = Container(image=image, mounts=(), workdir="", name="")
+    assert around_a_task(box, "pyxis")[0]["container-image"] == pyxis
+    assert around_a_task(box, "apptainer")[1][-1] == apptainer
 
 
 def test_the_source_of_each_mount_is_looked_for_once() -> None:
