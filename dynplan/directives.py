@@ -47,10 +47,11 @@ def _defaults(plan: Plan) -> dict[str, str | int | bool]:
     in the log, and is not answered by Slurm's requeue. The output stands where the job was
     submitted: Slurm makes no directories.
     """
+    given = dict((*plan.job.cluster.sbatch, *plan.job.sbatch))
     return {
         "exclusive": True,
-        "mem": "0",
-        "no-requeue": not dict((*plan.job.cluster.sbatch, *plan.job.sbatch)).get("requeue"),
+        "mem": False if given.get("mem-per-cpu") or given.get("mem-per-gpu") else "0",  # sbatch takes one of them
+        "no-requeue": not given.get("requeue"),
         "signal": f"B:USR1@{margin_s(plan)}",
         "output": "%x-%j.out",
     }
