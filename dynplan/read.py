@@ -16,6 +16,7 @@ from dynplan.settle import settle
 from dynplan.site import read_cluster, sbatch_options
 from dynplan.sizes import SIZES_FIX, lookup_args
 from dynplan.table import LARGEST, Table, name_of
+from dynplan.template import refs
 from dynplan.words import (
     args_words,
     check_env_name,
@@ -66,6 +67,7 @@ def read(tables: Tables) -> Job:
     job.close()
     if not phases:
         _check_unused_defaults(top)
+    _ = [key in top for key in ("extends", "vars", "phase-defaults")]  # resolved before
     top.close()
     check_relations(found, findings)
     check_templates(found, findings)
@@ -99,7 +101,7 @@ def _time(job: Table) -> str:
 
 def _output_dir(job: Table) -> str:
     value = job.line("output-dir", "results/%x-%j")
-    if not value or re.search(r"%(?![xj])", value):
+    if not value or re.search(r"%(?![xj])", value) or refs(value):
         job.bad("output-dir", f"`output-dir` cannot be `{value}`", "use `%x` for the job's name, `%j` for its id")
     return value
 
@@ -140,6 +142,7 @@ def _roles(top: Table) -> tuple[Role, ...]:
 
 def _role(name: str, table: Table, container: Any) -> Role:
     _check_name(name, "role", table)
+    _ = "order" in table, "enabled" in table  # taken before they come here
     table.line("engine")  # a preset, merged under this table before it came here
     per_gpu = table.choice("launch", ("per-node", "per-gpu"), "per-node") == "per-gpu"
     mpi, cpus = _mpi(table), table.count("cpus-per-task")
@@ -245,7 +248,7 @@ def _gpus(table: Table) -> int | None:
     except ExprError as error:
         table.bad("gpus-per-worker", str(error), error.fix or SIZES_FIX, code="D112")
         return 1
-    return table.number(gpus, table.at("gpus-per-worker"), 0, LARGEST, 1)
+    return table.number(gpus, table.at("gpus-per-worker"), 1, LARGEST, 1)
 
 
 def _place(table: Table) -> str:
@@ -259,7 +262,7 @@ def _place(table: Table) -> str:
 def _check_size(table: Table, size: Size, gpus: int | None) -> None:
     """Refuse sizes that contradict each other, whatever the cluster is."""
     nodes_keys = [key for key in ("num-nodes", "nodes", "workers", "workers-per-node") if key in table]
-    if gpus is None and size.place == "" and not size.per_node and _wants_gpus(table, size):
+    if "gpus-per-worker" not in table and size.place == "" and not size.per_node and _wants_gpus(table, size):
         key = nodes_keys[0]
         table.bad(
             key,
@@ -302,7 +305,8 @@ def _launch(table: Table, container: Any, options: Pairs = ()) -> Launch:
     ranked = ("leader-args", "follower-args") if table.path[0] == "roles" else ()  # a phase is one task
     leader, follower = (extra_words(table, key) for key in ranked) if ranked else ((), ())
     if isinstance(table.get("command"), str) and (more or leader or follower):
-        command = ("bash", "-c", f'{command[-1]} "$@"', "bash")
+        text = command[-1].rstrip() if isinstance(command[-1], str) else ""
+        command = ("bash", "-c", text if "$@" in text else f'{text} "$@"', "bash")
     unset = tuple(
         name
         for index, name in enumerate(table.strings("unset"))
@@ -343,6 +347,7 @@ def _phases(top: Table) -> tuple[Phase, ...]:
 
 def _phase(name: str, table: Table, container: Any) -> Phase:
     _check_name(name, "phase", table)
+    _ = "order" in table, "enabled" in table
     phase = Phase(
         name=name,
         on=table.text("on"),

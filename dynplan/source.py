@@ -5,6 +5,7 @@ parent, its grandparent, the cluster file. The result is in the language itself,
 """
 
 import datetime
+import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -25,6 +26,7 @@ _WORDS = frozenset({"args", "env", "sbatch", "srun"})
 # Below these keys stand names of the user's choosing, and tables of ours under each.
 _NAMED = frozenset({"roles", "phases", "ports", "files"})
 _SETTLED = ("extends", "vars", "phase-defaults")
+_VARS = re.compile(r"(?<!\{)\{vars\.([A-Za-z0-9_-]+)\}")
 
 
 def engines(documents: Sequence[Document]) -> dict[str, str]:
@@ -142,7 +144,8 @@ def _settle(merged: Data, findings: Findings) -> Data:
     defaults = _mapping(merged, "phase-defaults", findings)
     phases = _mapping(merged, "phases", findings)
     merged_phases = {
-        name: merge(defaults, phase) if isinstance(phase, Mapping) else phase for name, phase in phases.items()
+        name: merge(_defaults_for(phase, defaults), phase) if isinstance(phase, Mapping) else phase
+        for name, phase in phases.items()
     }
     if "phases" in merged:
         out["phases"] = _taken(merged_phases, "phases", findings)
@@ -155,6 +158,11 @@ def _settle(merged: Data, findings: Findings) -> Data:
         if key in out:
             out[key] = _filled(out[key], (key,), values, findings)
     return out
+
+
+def _defaults_for(phase: Mapping[str, Any], defaults: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a phase inherits: a command line of its own in the shell's words takes no other's options."""
+    return _without(defaults, ("args", "extra-args")) if isinstance(phase.get("command"), str) else defaults
 
 
 def _mapping(table: Data, key: str, findings: Findings) -> Mapping[str, Any]:
@@ -195,7 +203,26 @@ def _vars(table: Mapping[str, Any], findings: Findings) -> dict[str, str]:
         if text is None:
             findings.error("D102", f"`vars.{name}` must be one value, not a list or a table", ("vars", name))
         values[name] = text or ""
-    return values
+    return {name: _constant(name, values, (), findings) for name in values}
+
+
+def _constant(name: str, values: Mapping[str, str], users: tuple[str, ...], findings: Findings) -> str:
+    """Return the value of one of the `vars`, with those it names filled in; `users` are on the way to it."""
+
+    def other(match: re.Match[str]) -> str:
+        wanted = match.group(1)
+        if wanted in (*users, name):
+            ring = " -> ".join(f"`{user}`" for user in (*users, name, wanted))
+            findings.error("D121", f"`vars.{wanted}` stands for itself: {ring}", ("vars", name))
+            return ""
+        if wanted not in values:
+            near = nearest(wanted, values)
+            fix = f"did you mean `{{vars.{near}}}`?" if near else "set it in `[vars]`"
+            findings.error("D123", f"there is no `{{vars.{wanted}}}`", ("vars", name), help=fix)
+            return ""
+        return _constant(wanted, values, (*users, name), findings)
+
+    return _VARS.sub(other, values[name])
 
 
 def _filled(value: Any, path: Path, values: Mapping[str, str], findings: Findings) -> Any:

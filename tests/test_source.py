@@ -1,7 +1,16 @@
 """From files to one set of tables: whose keys are spelled anew, and whose are left alone."""
 
+from typing import Any
+
+import pytest
+
+from dynplan.errors import InputError
 from dynplan.parse import parse
 from dynplan.source import resolve
+
+
+def resolved(text: str) -> Any:
+    return resolve([parse("job.toml", text.encode())])
 
 
 def test_keys_of_the_language_get_dashes_and_the_users_keys_stay() -> None:
@@ -22,3 +31,45 @@ ports = { kv_events = { base = 1, count = 2 } }
             "ports": {"kv_events": {"base": 1, "count": 2}},
         }
     }
+
+
+def test_vars_may_use_one_another_in_any_order() -> None:
+    text = '[vars]\nmodel = "Qwen/{vars.size}"\nsize = "{vars.n}B"\nn = 7\n[roles.a]\ncommand = ["x", "{vars.model}"]\n'
+    assert resolved(text)["roles"]["a"]["command"] == ["x", "Qwen/7B"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ('a = "{vars.b}"\nb = "{vars.a}"', ["D121 `vars.b` stands for itself: `b` -> `a` -> `b`"]),
+        ('a = "{vars.a}"', ["D121 `vars.a` stands for itself: `a` -> `a`"]),
+        ('model = "x"\nb = "{vars.modle}"', ["D123 there is no `{vars.modle}`"]),
+    ],
+)
+def test_vars_that_name_themselves_or_nothing_are_errors(lines: str, told: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        resolved(f"[vars]\n{lines}\n")
+    found = [f"{finding.code} {finding.message}" for finding in caught.value.findings]
+    assert [line for line in told if line in found] == told
+
+
+def test_a_phase_with_a_shell_command_takes_no_options_of_the_default_command() -> None:
+    text = """
+[phase-defaults]
+command = ["aiperf", "profile"]
+timeout = "5m"
+args = { url = "x" }
+extra-args = ["--ui", "none"]
+[phases.load]
+args = { concurrency = 2 }
+[phases.accuracy]
+command = "lm_eval --tasks mmlu"
+[phases.own]
+command = "run"
+args = { k = 1 }
+"""
+    phases = resolved(text)["phases"]
+    assert phases["load"]["args"] == {"url": "x", "concurrency": 2}
+    assert phases["accuracy"] == {"command": "lm_eval --tasks mmlu", "timeout": "5m"}
+    assert phases["own"]["args"] == {"k": 1}
+    assert "extra-args" not in phases["own"]
