@@ -26,6 +26,8 @@ _WORDS = frozenset({"args", "env", "sbatch", "srun"})
 # Below these keys stand names of the user's choosing, and tables of ours under each.
 _NAMED = frozenset({"roles", "phases", "ports", "files"})
 _SETTLED = ("extends", "vars", "phase-defaults")
+_MOST_CHARACTERS = 1_000_000  # of one of the `vars`: those that use one another grow fast
+_SHORTER = "keep long texts in `files`"
 _VARS = re.compile(r"(?<!\{)\{vars\.([A-Za-z0-9_-]+)\}")
 
 
@@ -52,7 +54,7 @@ def resolve(documents: Sequence[Document]) -> Data:
         documents: the one that wins first; those with a `root` are the presets of roles, under all others.
 
     Raises:
-        InputError: D102, D106, D123 or D124.
+        InputError: D102, D106, D107, D121, D123 or D124.
     """
     findings = Findings()
     merged: Data = {}
@@ -203,26 +205,40 @@ def _vars(table: Mapping[str, Any], findings: Findings) -> dict[str, str]:
         if text is None:
             findings.error("D102", f"`vars.{name}` must be one value, not a list or a table", ("vars", name))
         values[name] = text or ""
-    return {name: _constant(name, values, (), findings) for name in values}
+    done: dict[str, str] = {}
+    for name in values:
+        _constant(name, values, done, (), findings)
+    return done
 
 
-def _constant(name: str, values: Mapping[str, str], users: tuple[str, ...], findings: Findings) -> str:
-    """Return the value of one of the `vars`, with those it names filled in; `users` are on the way to it."""
+def _constant(
+    name: str, values: Mapping[str, str], done: dict[str, str], users: tuple[str, ...], findings: Findings
+) -> str:
+    """Return the value of one of the `vars` with those it names filled in, and keep it in `done`.
+
+    `users` are those on the way to it.
+    """
 
     def other(match: re.Match[str]) -> str:
-        wanted = match.group(1)
+        wanted, path = match.group(1), ("vars", name)
         if wanted in (*users, name):
             ring = " -> ".join(f"`{user}`" for user in (*users, name, wanted))
-            findings.error("D121", f"`vars.{wanted}` stands for itself: {ring}", ("vars", name))
+            findings.error("D121", f"`vars.{wanted}` stands for itself: {ring}", path)
             return ""
         if wanted not in values:
             near = nearest(wanted, values)
             fix = f"did you mean `{{vars.{near}}}`?" if near else "set it in `[vars]`"
-            findings.error("D123", f"there is no `{{vars.{wanted}}}`", ("vars", name), help=fix)
+            findings.error("D123", f"there is no `{{vars.{wanted}}}`", path, help=fix)
             return ""
-        return _constant(wanted, values, (*users, name), findings)
+        return _constant(wanted, values, done, (*users, name), findings)
 
-    return _VARS.sub(other, values[name])
+    if name not in done:
+        text = _VARS.sub(other, values[name])
+        if len(text) > _MOST_CHARACTERS:
+            findings.error("D107", f"`vars.{name}` comes to {len(text)} characters", ("vars", name), help=_SHORTER)
+            text = ""
+        done[name] = text
+    return done[name]
 
 
 def _filled(value: Any, path: Path, values: Mapping[str, str], findings: Findings) -> Any:
