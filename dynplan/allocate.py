@@ -143,7 +143,7 @@ def _named_hosts(job: Job, wanted: Sequence[Demand], findings: Findings) -> tupl
     known = frozenset(job.hosts)
     strange = [host for host in union if host not in known]
     for demand in wanted:
-        own = [host for host in demand.role.size.hosts if host in strange]
+        own = [host for host in demand.role.size.hosts if host not in known]
         if own:
             message = f"role `{demand.role.name}` names host `{own[0]}`, which is not among the job's `nodes`"
             tries = ladder(("job", "nodes"), [[*job.hosts, *strange], list(union)])

@@ -4,6 +4,7 @@ A piece is a file `static/NAME.sh`. What a plan does not use is left out, so tha
 script meets nothing but what runs there.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from dynplan.containers import container_paths
@@ -18,9 +19,9 @@ def runs_around(plan: Plan, phase: Phase) -> bool:
     return bool(phase.setup or (phase.after_command and phase is not plan.job.phases[-1]))
 
 
-def has_steps_apart(plan: Plan, role: Role) -> bool:
-    """Tell whether the workers of a role are steps of their own: there is one only where they are one."""
-    return role.world and sum(worker.role == role.name for worker in plan.workers) > 1
+def starts_apart(role: Role, workers: int) -> bool:
+    """Tell whether the workers of a role, so many, are steps of their own: a single one is the role's."""
+    return role.world and workers > 1
 
 
 def needed(plan: Plan) -> tuple[str, ...]:
@@ -102,8 +103,9 @@ def _worlds(plan: Plan) -> bool:
     return any(role.world for role in plan.job.roles)
 
 
-def _apart(plan: Plan) -> bool:
-    return any(has_steps_apart(plan, role) for role in plan.job.roles)
+def _starts_apart(plan: Plan) -> bool:
+    workers = Counter(worker.role for worker in plan.workers)
+    return any(starts_apart(role, workers[role.name]) for role in plan.job.roles)
 
 
 def _repeats(plan: Plan) -> bool:
@@ -116,7 +118,7 @@ def _repeats(plan: Plan) -> bool:
 PIECES: tuple[tuple[str, Needed], ...] = (
     ("head", _always),
     ("plan", _always),
-    ("world", _apart),
+    ("world", _starts_apart),
     ("each", _repeats),
     ("blame", lambda plan: not excuses(plan)),
     ("blame-or-excuse", excuses),
@@ -137,7 +139,7 @@ PIECES: tuple[tuple[str, Needed], ...] = (
     ("interface-address", _interface),
     ("paths", lambda plan: bool(container_paths(plan))),
     ("batch", _always),
-    ("worlds", _apart),
+    ("worlds", _starts_apart),
     ("metrics", _metrics),
     ("lists", _lists),
     ("no-word", lambda plan: not _worlds(plan)),

@@ -15,7 +15,7 @@ from dynplan.expressions import expressions, value
 from dynplan.facts import Scope
 from dynplan.fold import Folding, differs_by_node, run_time_facts
 from dynplan.model import Each, Job, Launch, Pairs, Phase, Plan, Probe, Role, Task, Texts, Words, Worker, texts_of
-from dynplan.pieces import excuses, needed, runs_around
+from dynplan.pieces import excuses, needed, runs_around, starts_apart
 from dynplan.processes import local_ranks, running
 from dynplan.quote import word
 from dynplan.rows import Column, Group, Row, Shape, cell, groups
@@ -235,7 +235,7 @@ def _traits(role: Role, workers: Sequence[Worker]) -> Iterator[str]:
         (tasks > 1, f"tasks={tasks}"),
         (tasks > len(workers), f"workers={len(workers)}"),
         (role.world, "world=yes"),
-        (role.world and len(workers) > 1, "starter=start_worlds"),
+        (starts_apart(role, len(workers)), "starter=start_worlds"),
         (role.task, "kind=task"),
         (not role.critical, "critical=no"),
         (role.stop.signal != "TERM", f"stop_signal={role.stop.signal}"),

@@ -42,7 +42,8 @@ run_step() {
 		export "DYNPLAN_PART$n=${program:0:30000}"
 		program=${program:30000}
 	done
-	(become "${#own[@]}" "${own[@]}" srun --quiet --overlap --overcommit --distribution=arbitrary --cpu-bind=none --kill-on-bad-exit=1 --wait=0 \
+	(become "${#own[@]}" "${own[@]}" srun --quiet --overlap --overcommit --distribution=arbitrary \
+		--cpu-bind=none --kill-on-bad-exit=1 --wait=0 \
 		"--job-name=${1#*:}" "--ntasks=$tasks" "--nodelist=$2" "${words[@]}" \
 		bash -c "source <(for REPLY in \${!DYNPLAN_PART@}; do printf %s \"\${!REPLY}\"; done) && enter $1")
 	echo "dynplan|end|$1||||$?"
