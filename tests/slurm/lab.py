@@ -211,6 +211,15 @@ def scenario(function: Callable[[Lab], Any]) -> pytest.MarkDecorator:
     return pytest.mark.scenario.with_args(function)
 
 
+def succeeded(run: Run) -> bool:
+    """Whether the job ended well and says so; it left no process behind."""
+    assert (run.job.state, run.job.exit_code, run.cause) == ("COMPLETED", 0, ""), run.output
+    assert (run.directory / "success-marker.txt").is_file()
+    assert not (run.directory / "failure-marker.txt").exists()
+    assert run.left == {}
+    return True
+
+
 def leave_alone(running: Running) -> None:
     """Do nothing to a job: it ends as it does."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.lab import Lab, Run, scenario
+from tests.slurm.lab import Lab, Run, scenario, succeeded
 
 pytestmark = pytest.mark.slurm
 
@@ -19,7 +19,7 @@ def minimal(lab: Lab) -> Run:
 
 @scenario(minimal)
 def test_the_smallest_example_runs_and_its_phase_knows_where_everybody_is(run: Run) -> None:
-    assert (run.job.state, run.job.exit_code, run.cause) == ("COMPLETED", 0, ""), run.output
+    assert succeeded(run)
     host = run.nodes[0]
     decode = f"decode: http://{host}:8000,http://{host}:8001"
     assert f"{decode} prefill: http://{host}:8002" in run.log("phases/smoke.log")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from tests.slurm.lab import Lab, Run, scenario
+from tests.slurm.lab import Lab, Run, scenario, succeeded
 
 pytestmark = pytest.mark.slurm
 
@@ -40,7 +40,7 @@ def helper_ends(lab: Lab) -> Run:
 
 @scenario(helper_ends)
 def test_20_a_helper_that_ends_well_takes_no_server_along(run: Run) -> None:
-    assert (run.job.state, run.job.exit_code, run.cause) == ("COMPLETED", 0, ""), run.output
+    assert succeeded(run)
     ended = [event.name for event in run.events if event.role == "helper" and event.name in ("excused", "exit")]
     assert ended == ["excused", "exit"]
 
@@ -52,7 +52,7 @@ def starting(lab: Lab) -> Run:
 
 @scenario(starting)
 def test_22_a_server_that_answers_503_is_not_ready(run: Run) -> None:
-    assert (run.job.state, run.job.exit_code, run.cause) == ("COMPLETED", 0, ""), run.output
+    assert succeeded(run)
     events = [(event.name, event.role) for event in run.events]
     assert events.index(("ready", "server")) < events.index(("started", "phase:client"))
     at = {event.name: datetime.fromisoformat(event.time) for event in run.events if event.role == "server"}

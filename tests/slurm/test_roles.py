@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.slurm.lab import Event, Lab, Run, scenario
+from tests.slurm.lab import Event, Lab, Run, scenario, succeeded
 
 pytestmark = pytest.mark.slurm
-
-
-def succeeded(run: Run) -> bool:
-    assert (run.job.state, run.job.exit_code, run.cause) == ("COMPLETED", 0, ""), run.output
-    assert run.left == {}
-    return True
 
 
 def order(events: list[Event], *wanted: tuple[str, str]) -> list[tuple[str, str]]:

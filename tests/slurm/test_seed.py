@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.slurm.lab import Lab, Place, Run, gpus_and_ports, scenario
+from tests.slurm.lab import Lab, Place, Run, gpus_and_ports, scenario, succeeded
 
 pytestmark = pytest.mark.slurm
 
@@ -56,14 +56,6 @@ def ports(system: int, nixl: range, events: int, kvbm: range) -> tuple[int, ...]
 FIRST = ports(9090, range(5557, 5561), 20080, range(56001, 56003))
 # Behind one decode worker of tp 4: + 1, + 1 * 4, + 1, + 2 * 1.
 SHIFTED = ports(9091, range(5561, 5565), 20081, range(56003, 56005))
-
-
-def succeeded(run: Run) -> bool:
-    assert (run.job.state, run.job.exit_code, run.cause) == ("COMPLETED", 0, ""), run.output
-    assert (run.directory / "success-marker.txt").is_file()
-    assert not (run.directory / "failure-marker.txt").exists()
-    assert run.left == {}
-    return True
 
 
 def planned(run: Run) -> dict[Place, Any]:
