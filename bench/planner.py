@@ -17,14 +17,14 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
+from dynplan.emitter.script import script
+from dynplan.language.job import read
 from dynplan.model import Job, Plan
-from dynplan.planner import plan
-from dynplan.read import read
-from dynplan.script import script
+from dynplan.planner.placement import plan
 
 SIZES = (100, 1000, 10_000)
 MIN_JOBS = 2000
-STATIC = Path(__file__).parent.parent / "dynplan" / "static"
+STATIC = Path(__file__).parent.parent / "dynplan" / "emitter" / "static"
 
 Tables = dict[str, Any]
 

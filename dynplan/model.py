@@ -1,8 +1,8 @@
 """The records: what a job asks for, what a cluster has, and the plan that answers.
 
-Everything is frozen. A `Job` and a `Cluster` come from `dynplan.read`, a `Plan` from
-`dynplan.plan`; the emitter and the views take a `Plan` and nothing else. Texts called
-*template* may hold placeholders (`dynplan.template`).
+Everything is frozen. A `Job` and a `Cluster` come from `dynplan.language`, a `Plan` from
+`dynplan.planner`; the emitter and the views take a `Plan` and nothing else. Texts called
+*template* may hold placeholders (`dynplan.language.templates`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,8 +10,36 @@ from typing import Any, Literal
 
 from attrs import frozen
 
-from dynplan.errors import Finding
-from dynplan.record import Record
+from dynplan.diagnostics import Finding
+
+HIGHEST_PORT = 65535
+AUTO_PORT = 0  # the base of a port whose number comes from the cluster's `port-range`
+
+
+class Record:
+    """A base for `@frozen(eq=False, repr=False)`: equal where class and fields are equal.
+
+    attrs compiles `__eq__`, `__hash__` and `__repr__` for every class: 0.3 ms each time dynplan starts, a
+    tenth of a cold `compile` for all records together. These serve them all. A record that is hashed in a
+    hot loop has its own.
+    """
+
+    __slots__ = ()
+    __match_args__: tuple[str, ...] = ()  # attrs puts the names of the fields there
+
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self.__match_args__)
+
+    def __eq__(self, other: object) -> bool:
+        return self._values() == other._values() if type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __repr__(self) -> str:
+        fields = (f"{name}={value!r}" for name, value in zip(self.__match_args__, self._values(), strict=True))
+        return f"{type(self).__name__}({', '.join(fields)})"
+
 
 Tables = Mapping[str, Any]  # TOML tables, merged and resolved; never changed once read
 Pairs = tuple[tuple[str, str], ...]  # NAME, template
@@ -303,3 +331,25 @@ class Plan(Record):
     nodes: tuple[Node, ...]
     workers: tuple[Worker, ...]
     warnings: tuple[Finding, ...]
+
+
+@frozen(eq=False, repr=False)
+class Outline(Record):
+    """Where everything stands, without what is run there: as much of a plan as other tools must write.
+
+    `mode` is empty and `head` None where a tree does not say.
+    """
+
+    name: str
+    mode: str
+    lower: int
+    head: int | None
+    nodes: tuple[Node, ...]
+    workers: tuple[Worker, ...]
+    warnings: tuple[Finding, ...]
+
+
+def outline_of(plan: Plan) -> Outline:
+    """Return where everything stands by a plan."""
+    place = plan.placement
+    return Outline(plan.job.name, place.mode, place.lower, plan.head, plan.nodes, plan.workers, plan.warnings)

@@ -2,13 +2,12 @@
 
 import pytest
 
-from dynplan.advice import plan_tables
-from dynplan.check import check
-from dynplan.errors import Document, Finding, InputError
+from dynplan.checker import check
+from dynplan.diagnostics import Document, Finding, InputError
+from dynplan.language import parse, resolve
+from dynplan.language.plan_file import to_tree
 from dynplan.model import Block, Plan
-from dynplan.parse import parse
-from dynplan.planfile import to_tree
-from dynplan.source import resolve
+from dynplan.planner.advice import plan_tables
 
 
 def plan_of(text: str) -> Plan:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from dynplan.cli import app
-from dynplan.source import merge
-from tests.test_cli import BASE, COMMANDS, EXAMPLE, JOB, plan_tree
+from dynplan.language.inheritance import merge
+from tests.cli.test_commands import BASE, COMMANDS, EXAMPLE, JOB, plan_tree
 
 EXAMPLE_TEXTS = [path.read_text() for path in sorted(EXAMPLE.parent.glob("*.toml")) if path.name != "plan.toml"]
 PLAN = plan_tree()

@@ -12,12 +12,10 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from dynplan.files import job_documents
-from dynplan.parse import parse
+from dynplan.cli.inputs import job_documents
+from dynplan.emitter.script import script
+from dynplan.language import parse, read, resolve
 from dynplan.planner import plan
-from dynplan.read import read
-from dynplan.script import script
-from dynplan.source import resolve
 from tests.wrong import CASES
 from tests.wrong import FOLDER as WRONG
 

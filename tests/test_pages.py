@@ -4,16 +4,14 @@ import re
 
 import pytest
 
-from dynplan.errors import InputError
-from dynplan.parse import parse
-from dynplan.read import read
-from dynplan.source import resolve
+from dynplan.diagnostics import InputError
+from dynplan.language import parse, read, resolve
 from tests.golden import ROOT
 
 JOB_PAGE = (ROOT / "docs" / "job-file.md").read_text()
 CLUSTER_PAGE = (ROOT / "docs" / "cluster-file.md").read_text()
 PARITY = (ROOT / "docs" / "parity.md").read_text()
-BEFORE_THE_READER = {"order", "enabled"}  # `dynplan.source` takes them out of roles and phases
+BEFORE_THE_READER = {"order", "enabled"}  # `dynplan.language.inheritance` takes them out of roles and phases
 NOT_BUILT = {"node-groups"}
 
 

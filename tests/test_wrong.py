@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from dynplan.errors import CODES
+from dynplan.diagnostics.findings import CODES
 from tests.wrong import CASES, FOLDER, told
 
 # Nothing a job file can do: a file that cannot be read or written.

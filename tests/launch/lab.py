@@ -13,18 +13,16 @@ from typing import Any
 
 from attrs import frozen
 
-from dynplan.files import job_documents, load
+from dynplan.cli.inputs import job_documents, load
+from dynplan.emitter.parts import needed
+from dynplan.emitter.script import script
+from dynplan.language import parse, read, resolve
 from dynplan.model import Plan
-from dynplan.parse import parse
-from dynplan.pieces import needed
 from dynplan.planner import plan
-from dynplan.read import read
-from dynplan.script import script
-from dynplan.source import resolve
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-STATIC = ROOT / "dynplan" / "static"
+STATIC = ROOT / "dynplan" / "emitter" / "static"
 STUB = HERE / "stub.py"
 CACHED_BASHES = ROOT / ".cache" / "bash"
 JOB_ID = "7"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynplan.quote import word
-from dynplan.rows import Column, Row, cell, groups
-from dynplan.template import Ref, for_bash
+from dynplan.emitter.quote import word
+from dynplan.emitter.rows import Column, Row, cell, groups
+from dynplan.language.templates import Ref, for_bash
 from tests.launch.lab import NASTY, bash_version, bashes, pieces
 
 BASHES = [pytest.param(bash, id=bash_version(bash)) for bash in bashes()]

@@ -11,7 +11,7 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynplan.errors import InputError
+from dynplan.diagnostics import InputError
 from tests.launch.lab import NASTY, Run, compiled, job_text, run, stub
 
 BASE = {

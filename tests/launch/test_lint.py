@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dynplan.pieces import PIECES, needed
+from dynplan.emitter.parts import PIECES, needed
 from tests.launch.lab import ROOT, STATIC, compiled, compiled_file, job_text, plan_of
 
 EXAMPLES = sorted(ROOT.glob("examples/*/job.toml"))

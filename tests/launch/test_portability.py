@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dynplan.pieces import PIECES
+from dynplan.emitter.parts import PIECES
 from tests.launch.lab import STATIC, bash_version, bashes, job_text, run, stub
 
 # What came after 4.4: how it looks, and the version whose CHANGES entry brings it.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dynplan.planfile import to_tree
+from dynplan.language.plan_file import to_tree
 from tests.launch.lab import Run, compiled, job_text, left_behind, plan_of, run, start, stub
 
 SLEEP = 'command = "sleep 300"'

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dynplan.errors import InputError
+from dynplan.diagnostics import InputError
 from tests.launch.lab import ROOT, compiled, compiled_file, job_text, run
 
 SHARED = ROOT / "examples" / "dynamo-shared" / "job.toml"

@@ -6,13 +6,11 @@ from typing import Any
 import tomli_w
 from hypothesis import strategies as st
 
-from dynplan.advice import plan_tables
-from dynplan.errors import Finding, InputError
-from dynplan.files import job_documents
+from dynplan.cli.inputs import job_documents
+from dynplan.diagnostics import Finding, InputError
+from dynplan.language import parse, read, resolve
 from dynplan.model import Job, Plan
-from dynplan.parse import parse
-from dynplan.read import read
-from dynplan.source import resolve
+from dynplan.planner.advice import plan_tables
 
 Tables = dict[str, Any]
 

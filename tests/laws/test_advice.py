@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dynplan.errors import Finding
+from dynplan.diagnostics import Finding
 from dynplan.model import Plan
 from tests.laws.jobs import Tables, jobs, outcome
 from tests.laws.profile import law, some

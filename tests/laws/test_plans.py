@@ -11,11 +11,11 @@ import tomli_w
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dynplan.check import check
+from dynplan.checker import check
+from dynplan.emitter.script import script
+from dynplan.language import parse, parse_json
+from dynplan.language.plan_file import from_tree, to_toml, to_tree
 from dynplan.model import Plan
-from dynplan.parse import parse, parse_json
-from dynplan.planfile import from_tree, to_toml, to_tree
-from dynplan.script import script
 from tests.laws.jobs import Tables, jobs, outcome, planned
 from tests.laws.profile import EXAMPLES, law
 from tests.laws.whole import whole_jobs

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynplan.errors import CODES
+from dynplan.diagnostics.findings import CODES
 from dynplan.model import Plan
 from tests.laws.jobs import Tables, outcome
 from tests.laws.profile import law

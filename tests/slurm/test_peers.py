@@ -1,4 +1,4 @@
-"""Cases on which other launchers go wrong while the job runs; `tests/test_peers.py` has those of the compiler."""
+"""Cases on which other launchers go wrong while the job runs; those of the compiler: `tests/planner/test_peers.py`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,184 @@
+"""The promises about GPUs: whose they are, in one piece, in order, and inside one group where that can be."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from attrs import frozen
+
+from dynplan.checker.stated import StatedNode, StatedPlan, StatedTask, StatedWorker
+from dynplan.diagnostics import Findings
+
+_MOST_GPUS = 32  # more on one node: whether another arrangement crosses fewer groups is not searched for
+
+Groups = tuple[tuple[int, ...], ...]
+Holding = tuple[StatedWorker, StatedTask]
+
+
+def check_gpus(plan: StatedPlan, findings: Findings) -> None:
+    """Report GPUs that are held twice, outside their node, apart, out of order or across groups."""
+    holdings: list[list[Holding]] = [[] for _ in plan.nodes]
+    for worker in plan.workers:
+        _check_worker(plan, worker, findings)
+        for task in worker.tasks:
+            if task.gpus:
+                holdings[task.node].append((worker, task))
+    for node, held in zip(plan.nodes, holdings, strict=True):
+        before = len(findings.found)
+        _check_node(node, held, findings)
+        if plan.request and len(findings.found) == before:
+            _check_order(node, held, plan.request.groups, findings)
+
+
+def _check_worker(plan: StatedPlan, worker: StatedWorker, findings: Findings) -> None:
+    """A worker that fits on a node has one task; a larger one's slices differ by at most one GPU."""
+    nodes = [task.node for task in worker.tasks]
+    if len(nodes) == 1:
+        return
+    twice = next((task for task in worker.tasks if nodes.count(task.node) > 1), None)
+    if twice:
+        findings.error("D406", f"{worker.name} has two tasks on node {twice.node}", (*worker.path, "tasks"))
+        return
+    largest = max(node.gpus for node in plan.nodes)
+    span = -(-worker.gpus // largest) if largest else 0
+    if len(nodes) > max(1, span):
+        nodes_needed = "one node holds" if span <= 1 else f"{span} nodes hold"
+        message = f"{worker.name} has {worker.gpus} GPUs on {len(nodes)} nodes, and {nodes_needed} them"
+        findings.error("D406", message, (*worker.path, "tasks"))
+    sizes = [len(task.gpus) for task in worker.tasks]
+    if max(sizes) - min(sizes) > 1:
+        message = f"the slices of {worker.name} have {_listed(sizes)} GPUs"
+        fix = "slices of one worker differ by at most one GPU"
+        findings.error("D406", message, (*worker.path, "tasks"), help=fix)
+
+
+def _check_node(node: StatedNode, held: Sequence[Holding], findings: Findings) -> None:
+    """Every GPU of a node has at most one worker, and every worker's are a run of them."""
+    owner: dict[int, str] = {}
+    for worker, task in held:
+        path = (*task.path, "gpus")
+        if task.gpus != tuple(range(task.gpus[0], task.gpus[0] + len(task.gpus))):
+            message = f"the GPUs of {worker.name} on node {node.node} are {_listed(task.gpus)}"
+            findings.error("D402", message, path, help="a slice is ascending and contiguous")
+        for index, gpu in enumerate(task.gpus):
+            if gpu >= node.gpus:
+                message = f"{worker.name} holds GPU {gpu} of node {node.node}, which has {node.gpus}"
+                findings.error("D402", message, (*path, index))
+                break
+            if gpu in owner:
+                both = f"by {owner[gpu]} and by {worker.name}" if owner[gpu] != worker.name else f"by {worker.name}"
+                message = f"GPU {gpu} of node {node.node} is held twice: {both}"
+                findings.error("D401", message, (*path, index))
+                break
+            owner[gpu] = worker.name
+
+
+def _check_order(node: StatedNode, held: Sequence[Holding], groups: Groups, findings: Findings) -> None:
+    """GPUs go out from index 0 up in the order of the list; only groups may change that."""
+    sizes = tuple(len(task.gpus) for _, task in held)
+    firsts = tuple(task.gpus[0] for _, task in held)
+    in_a_row = tuple(_firsts(sizes))
+    if firsts == in_a_row and not groups:
+        return
+    runs = _runs(groups, node.gpus)
+    row = _inside(in_a_row, sizes, runs)
+    most = row if row == sum(_fits(size, runs) for size in sizes) else _most_inside(sizes, runs)
+    if most is None or most == _inside(firsts, sizes, runs) != row:
+        return
+    if most == row:
+        _report_order(node, held, in_a_row, findings)
+    else:
+        _report_crossing(node, held, runs, most, findings)
+
+
+def _report_order(node: StatedNode, held: Sequence[Holding], in_a_row: Sequence[int], findings: Findings) -> None:
+    for (worker, task), first in zip(held, in_a_row, strict=True):
+        if task.gpus[0] != first:
+            message = f"{worker.name} starts at GPU {task.gpus[0]} of node {node.node}, and its turn is at {first}"
+            fix = "GPUs go out from index 0 up, by role, then by worker"
+            findings.error("D403", message, (*task.path, "gpus"), help=fix)
+            return
+
+
+def _report_crossing(
+    node: StatedNode, held: Sequence[Holding], runs: "tuple[_Run, ...]", most: int, findings: Findings
+) -> None:
+    crossing = [
+        (worker, task)
+        for worker, task in held
+        if _fits(len(task.gpus), runs) and not _in(task.gpus[0], len(task.gpus), runs)
+    ]
+    worker, task = crossing[0]
+    message = f"{worker.name} crosses a border of `gpu-groups` on node {node.node}"
+    fix = f"{most} of the {len(held)} slices there can stay inside a group, not only {len(held) - len(crossing)}"
+    findings.error("D404", message, (*task.path, "gpus"), help=fix)
+
+
+@frozen
+class _Run:
+    """A stretch of GPUs that lie side by side and in one group, the end exclusive."""
+
+    first: int
+    end: int
+
+
+@cache
+def _runs(groups: Groups, gpus: int) -> tuple[_Run, ...]:
+    """Return the stretches of a node; without groups it is one."""
+    group_of = {gpu: at for at, group in enumerate(groups) for gpu in group}
+    borders = [gpu for gpu in range(1, gpus) if group_of.get(gpu) != group_of.get(gpu - 1)]
+    return tuple(_Run(first, end) for first, end in zip([0, *borders], [*borders, gpus], strict=True))
+
+
+def _firsts(sizes: Sequence[int]) -> Iterator[int]:
+    at = 0
+    for size in sizes:
+        yield at
+        at += size
+
+
+def _fits(size: int, runs: tuple[_Run, ...]) -> bool:
+    return any(size <= run.end - run.first for run in runs)
+
+
+def _in(first: int, size: int, runs: tuple[_Run, ...]) -> bool:
+    return any(run.first <= first and first + size <= run.end for run in runs)
+
+
+def _inside(firsts: Sequence[int], sizes: Sequence[int], runs: tuple[_Run, ...]) -> int:
+    return sum(_in(first, size, runs) for first, size in zip(firsts, sizes, strict=True))
+
+
+@cache
+def _most_inside(sizes: tuple[int, ...], runs: tuple[_Run, ...]) -> int | None:
+    """Return the most slices that lie inside a run each, over all arrangements; None where it is not searched.
+
+    A slice may be moved down until it meets another one or the start of its run without leaving the
+    run, so only those places are tried.
+    """
+    end = runs[-1].end
+    if end > _MOST_GPUS:
+        return None
+    starts = [run.first for run in runs]
+
+    @cache
+    def most(at: int, left: tuple[int, ...]) -> int:
+        if not left:
+            return 0
+        if sum(left) > end - at:
+            return -len(sizes) - 1
+        choices = dict.fromkeys(left)
+        found = [_in(at, size, runs) + most(at + size, _without(left, size)) for size in choices]
+        later = next((start for start in starts if start > at), None)
+        return max(found + ([most(later, left)] if later is not None else []))
+
+    return most(0, tuple(sorted(sizes)))
+
+
+def _without(sizes: tuple[int, ...], size: int) -> tuple[int, ...]:
+    at = sizes.index(size)
+    return sizes[:at] + sizes[at + 1 :]
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    *most, last = map(str, numbers)
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,0 +1,64 @@
+"""The commands that write an artefact: `compile`, `plan` and `emit`."""
+
+from collections.abc import Sequence
+
+from dynplan.cli.app import AsFormat, ClusterFile, Format, JobFile, Output, PlanFile, Sets, app
+from dynplan.cli.inputs import Inputs, is_plan
+from dynplan.cli.stages import check_promises, planned, read, script_of
+from dynplan.cli.streams import reporting, tell, write
+from dynplan.diagnostics import Finding, InputError
+from dynplan.model import Plan
+
+
+@app.command("compile")
+def compile_(job: JobFile, cluster: ClusterFile = "", sets: Sets = None, output: Output = "") -> None:
+    """Write the sbatch script of a job file."""
+    with reporting() as inputs:
+        write(script_of(_job(job, sets, cluster, inputs)), output)
+
+
+@app.command()
+def plan(
+    job: JobFile, cluster: ClusterFile = "", sets: Sets = None, form: AsFormat = Format.toml, output: Output = ""
+) -> None:
+    """Write the placement plan of a job file."""
+    with reporting() as inputs:
+        write(_plan_text(_job(job, sets, cluster, inputs), form), output)
+
+
+@app.command()
+def emit(plan_file: PlanFile, output: Output = "") -> None:
+    """Write the sbatch script of a plan: the same bytes as compile.
+
+    A plan that breaks a promise, a GPU or a port given out twice for example, is refused as by check.
+    """
+    with reporting() as inputs:
+        from dynplan.language.plan_file import from_tree  # `compile` reads no plan
+
+        tree = read(plan_file, inputs).data
+        found = from_tree(tree)
+        check_promises(tree)
+        write(script_of(found), output)
+
+
+def _job(name: str, sets: Sequence[str] | None, cluster: str, inputs: Inputs) -> Plan:
+    """Read and plan a job file, and tell its warnings."""
+    document = read(name, inputs)
+    if is_plan(document):
+        message = "this is a plan, not a job file"
+        raise InputError(
+            [Finding("D504", message, ("schema",), "`dynplan emit` writes the script of a plan", key=True)]
+        )
+    found = planned(name, document, sets, cluster, inputs)
+    tell(found.warnings, inputs)
+    return found
+
+
+def _plan_text(found: Plan, form: Format) -> str:
+    from dynplan.language.plan_file import to_toml, to_tree  # `compile` writes no plan
+
+    if form is Format.toml:
+        return to_toml(found)
+    import json  # only a plan in JSON needs it
+
+    return json.dumps(to_tree(found), indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,167 @@
+"""Reading input files: the job file, its parents, the cluster file, a plan. Used by the command line only."""
+
+import errno
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path as File
+from typing import Any, BinaryIO
+
+from attrs import evolve
+
+from dynplan.diagnostics import NOWHERE, Document, Finding, Findings, InputError, nearest
+from dynplan.language import engines, parse, parse_json
+
+Inputs = list[Document]  # what a command has read so far: where its findings point
+
+STDIN = "-"
+_ENGINES = File(__file__).parents[1] / "engines"
+_MOST_PARENTS = 50
+_MOST_BYTES = 256 * 1024 * 1024  # a plan of 10,000 nodes has a tenth of that, and /dev/zero has no end
+
+
+def load(name: str) -> Document:
+    """Return the document that a command was given: TOML, or JSON where it starts with a brace.
+
+    Args:
+        name: a file, or `-` for standard input.
+
+    Raises:
+        InputError: D001 to D004.
+    """
+    raw, shown = _read_named(name), "<stdin>" if name == STDIN else name
+    return parse_json(shown, raw) if raw.lstrip()[:1] == b"{" else parse(shown, raw)
+
+
+def is_plan(document: Document) -> bool:
+    """Tell a plan from a job file, which is TOML without a `schema` and without a list of workers."""
+    data = document.data
+    return "schema" in data or isinstance(data.get("workers"), list) or document.text.lstrip()[:1] == "{"
+
+
+def job_documents(name: str, document: Document, sets: Sequence[str], cluster: str) -> list[Document]:
+    """Return the documents a job is made of, the one that wins first.
+
+    Args:
+        name: the job file, or `-`; the paths in it are relative to its folder, or to the current one.
+        document: what is in it.
+        sets: `KEY=VALUE` overrides, the last one wins.
+        cluster: the file that `--cluster` names, or an empty string.
+
+    Raises:
+        InputError: D001 to D004, D101, D103, D108 or D115.
+    """
+    documents = _user_documents(name, document, sets, cluster)
+    wanted = engines(documents)
+    return documents + (_presets(wanted) if wanted else [])
+
+
+def _presets(wanted: Mapping[str, str]) -> list[Document]:
+    """Return the presets of roles, each hanging below its role; `wanted` is the engine by role."""
+    files = {file.stem: file for file in sorted(_ENGINES.iterdir(), key=lambda file: file.stem)}
+    findings = Findings()
+    for role, engine in wanted.items():
+        if engine not in files:
+            near = nearest(engine, files)
+            fix = f"did you mean `{near}`?" if near else "engines: " + ", ".join(files)
+            findings.error("D115", f"there is no engine `{engine}`", ("roles", role, "engine"), help=fix)
+    findings.raise_if_errors()
+    return [
+        evolve(parse(f"engine {engine}", files[engine].read_bytes()), root=("roles", role))
+        for role, engine in wanted.items()
+    ]
+
+
+def _user_documents(name: str, document: Document, sets: Sequence[str], cluster: str) -> list[Document]:
+    overrides = [_override(text) for text in reversed(sets)]
+    chain = _chain(document, File() if name == STDIN else File(name))
+    files = [document for document, _ in chain]
+    if cluster:
+        # The whole description is replaced, not merged: half of one site and half of another is neither.
+        files = [evolve(document, data=_without_cluster(document.data)) for document in files]
+        return [*overrides, *files, _cluster_document(cluster, _read_named(cluster))]
+    for document, folder in [*((document, File()) for document in overrides), *chain]:
+        job = document.data.get("job")
+        asked = job.get("cluster") if isinstance(job, Mapping) else None
+        if isinstance(asked, str):
+            finding = Finding("D108", "", ("job", "cluster"), document=document)
+            file = folder / asked
+            return [*overrides, *files, _cluster_document(os.fspath(file), _read(file, finding))]
+    return [*overrides, *files]
+
+
+def _override(text: str) -> Document:
+    """Parse one `KEY=VALUE`; it is merged after the file has found its parents."""
+    document = parse("--set", text.encode(errors="surrogateescape"))
+    if "extends" in document.data:
+        message, fix = "`extends` cannot be set: overrides come after inheritance", "write it in a job file"
+        raise InputError([Finding("D108", message, ("extends",), fix, document=document)])
+    return document
+
+
+def _chain(document: Document, file: File) -> list[tuple[Document, File]]:
+    """Return a job file and its parents, each with the folder its paths are relative to."""
+    found = [(document, file.parent)]
+    seen = [os.path.realpath(file)]
+    while (parent := document.data.get("extends")) is not None:
+        asked = Finding("D108", "", ("extends",), document=document)
+        if not isinstance(parent, str):
+            raise InputError([evolve(asked, message="`extends` must be the name of one file")])
+        file = file.parent / parent
+        name, raw = os.fspath(file), _read(file, asked)
+        if os.path.realpath(file) in seen or len(seen) > _MOST_PARENTS:
+            raise InputError([evolve(asked, message=f"`{name}` extends itself, through this file")])
+        document = parse(name, raw)
+        found.append((document, file.parent))
+        seen.append(os.path.realpath(file))
+    return found
+
+
+def _read_named(name: str) -> bytes:
+    """Return the bytes of a file named on the command line, or of standard input."""
+    return _read(None if name == STDIN else File(name), Finding("D004", "", document=NOWHERE))
+
+
+def _read(file: File | None, asked: Finding) -> bytes:
+    """Return the bytes of a file or, for None, of standard input.
+
+    Raises `asked` with the reason where that cannot be done: who asked for the file knows the place to show.
+    """
+    try:
+        with _opened(file) as stream:
+            raw = stream.read(_MOST_BYTES + 1)
+    except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
+        reason = ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()
+    else:
+        if len(raw) <= _MOST_BYTES:
+            return raw
+        reason = f"it is larger than {_MOST_BYTES // 1024 // 1024} MiB"
+    name = f"`{file}`" if file else "standard input"
+    fix = "a path is relative to the folder of the file it stands in" if asked.path else ""
+    raise InputError([evolve(asked, message=f"cannot read {name}: {reason}", help=fix)])
+
+
+def _opened(file: File | None) -> AbstractContextManager[BinaryIO]:
+    if file:
+        return file.open("rb")
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "it is closed")
+    return nullcontext(sys.stdin.buffer)
+
+
+def _cluster_document(name: str, raw: bytes) -> Document:
+    document = parse(name, raw)
+    if not isinstance(document.data.get("cluster"), Mapping):
+        message = f"`{name}` has no table `[cluster]`"
+        fix = "a cluster file holds one table: `[cluster]`"
+        raise InputError([Finding("D103", message, help=fix, document=document)])
+    strange = [key for key in document.data if key != "cluster"]
+    if strange:
+        message = f"unknown key `{strange[0]}` in a cluster file"
+        raise InputError([Finding("D101", message, (strange[0],), "known keys: cluster", key=True, document=document)])
+    return document
+
+
+def _without_cluster(data: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if key != "cluster"}

@@ -1,0 +1,66 @@
+"""The commands for people who look before they submit: `show` and `check`."""
+
+from collections.abc import Sequence
+
+from dynplan.cli.app import AsDrawing, ClusterFile, Drawing, JobOrPlan, Output, Sets, app
+from dynplan.cli.inputs import is_plan
+from dynplan.cli.stages import check_promises, planned, read, script_of
+from dynplan.cli.streams import reporting, tell, write
+from dynplan.diagnostics import Finding, InputError
+from dynplan.model import Outline, outline_of
+
+
+@app.command()
+def show(
+    source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None, form: AsDrawing = Drawing.text, output: Output = ""
+) -> None:
+    """Draw the placement for people: nodes by GPUs, ports, warnings."""
+    with reporting() as inputs:
+        document = read(source, inputs)
+        if is_plan(document):
+            _refuse_changes(sets, cluster)
+            from dynplan.language.plan_file import outline  # `compile` reads no plan
+
+            found = outline(document.data)
+        else:
+            found = outline_of(planned(source, document, sets, cluster, inputs))
+        write(_drawn(found, form), output)
+
+
+@app.command()
+def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None) -> None:
+    """Say what is wrong with a job or a plan, and write nothing else.
+
+    Every promise of a plan is checked again, by code that the planner does not share.
+    """
+    from dynplan.language.plan_file import from_tree, to_tree  # `compile` reads no plan and writes none
+
+    with reporting() as inputs:
+        document = read(source, inputs)
+        if is_plan(document):
+            _refuse_changes(sets, cluster)
+            check_promises(document.data)
+            if "roles" in document.data:  # a plan without commands may come from anywhere
+                from_tree(document.data)
+            return
+        found = planned(source, document, sets, cluster, inputs)
+        tell(found.warnings, inputs)
+        check_promises(to_tree(found))
+        script_of(found)  # a script may be too large for Slurm
+
+
+def _refuse_changes(sets: Sequence[str] | None, cluster: str) -> None:
+    if sets or cluster:
+        fix = "plan the job again with them: `dynplan plan JOB`"
+        message = "`--set` and `--cluster` change a job, and this is a plan"
+        raise InputError([Finding("D503", message, help=fix)])
+
+
+def _drawn(found: Outline, form: Drawing) -> str:
+    if form is Drawing.text:
+        from dynplan.views.text import as_text  # only one command draws
+
+        return as_text(found)
+    from dynplan.views.svg import as_svg  # and seldom as a picture
+
+    return as_svg(found)

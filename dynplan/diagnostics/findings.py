@@ -1,0 +1,195 @@
+"""What is wrong with the input and where: findings, and the one exception that carries them.
+
+The core speaks key paths into the merged data, never lines; `dynplan.diagnostics.rendering` turns paths into places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from attrs import define, field, frozen
+
+Path = tuple[str | int, ...]
+
+# Code -> short title. Each has a section in docs/diagnostics.md; a test holds code, table and page together.
+CODES: dict[str, str] = {
+    "D001": "the file is not valid TOML",
+    "D002": "the file is not plain UTF-8",
+    "D003": "a number is too large or the nesting too deep",
+    "D004": "a file cannot be read",
+    "D005": "the output cannot be written",
+    "D101": "an unknown key",
+    "D102": "a value of the wrong type",
+    "D103": "something required is missing",
+    "D104": "a value that makes no sense",
+    "D105": "a part of the language that is not built yet",
+    "D106": "a key set twice, in two spellings",
+    "D107": "text that cannot be carried",
+    "D108": "a parent or cluster file that cannot be used",
+    "D109": "a name that cannot be used",
+    "D110": "a list where a number belongs",
+    "D111": "a list in `args`",
+    "D112": "an expression without a value",
+    "D113": "keys that contradict each other",
+    "D114": "an environment name that cannot be used",
+    "D115": "an engine that has no preset",
+    "D120": "a constraint that does not hold",
+    "D121": "roles that wait for themselves",
+    "D122": "a role or port that does not exist",
+    "D123": "a placeholder that does not exist",
+    "D124": "a `$` right before a placeholder",
+    "D201": "a worker larger than the nodes it is given",
+    "D202": "numbers of workers that do not agree",
+    "D203": "fewer nodes than the largest role needs",
+    "D204": "roles that do not fit on the nodes",
+    "D205": "a host outside the allocation",
+    "D206": "a host that no role names",
+    "D207": "roles that do not fit on a host they name",
+    "D208": "a dedicated node that another role needs",
+    "D209": "more workers on a node than fit",
+    "D210": "GPUs on nodes that have none left",
+    "D211": "hosts and `num-nodes` that do not agree",
+    "D212": "more nodes or tasks than a job can have",
+    "D301": "a port that finds no free number",
+    "D302": "a port past the end of the port numbers",
+    "D303": "a fixed port that something else holds",
+    "D401": "a GPU held twice",
+    "D402": "GPUs outside their node, or apart",
+    "D403": "GPUs out of order",
+    "D404": "a slice across GPU groups without need",
+    "D405": "workers that are missing, too many or out of order",
+    "D406": "a worker with other GPUs than its role asks for",
+    "D407": "nodes shared without need",
+    "D408": "a dedicated node with another role on it",
+    "D409": "a worker on another node than the job says",
+    "D410": "nodes that are not the job's",
+    "D411": "a port bound twice",
+    "D412": "a port that is not what its role asks for",
+    "D413": "a port that is not the first free one",
+    "D501": "not a plan",
+    "D502": "a plan whose parts do not fit together",
+    "D503": "an option that does not go with a plan",
+    "D504": "a plan where a job file belongs",
+    "D601": "a script larger than Slurm takes",
+    "D602": "more data than Linux takes",
+    "W201": "nodes that run no role with GPUs",
+    "W202": "a number of nodes that is not proven minimal",
+    "W301": "a port in the ephemeral range",
+}
+
+
+@frozen
+class Span:
+    """A stretch of text: lines and columns from 1, columns in characters, the end exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@frozen
+class Document:
+    """One parsed input: its name as shown, its TOML text, and its data as tomllib gave it.
+
+    `root` is where the data hangs in the merged data: `("roles", "decode")` for a preset of that role.
+    """
+
+    name: str
+    text: str = field(repr=False)
+    data: dict[str, Any] = field(repr=False, eq=False)
+    root: Path = ()
+
+
+NOWHERE = Document("", "", {})  # of a finding about the command line itself: no file has its place
+
+
+@frozen
+class Finding:
+    """One thing wrong with the input, at a key path of the merged data; `()` is the whole file.
+
+    `message` is lower-case, without a full stop, names in backticks; the fix stands in `help` only, and
+    `label` behind the carets. `key` points at the key, not its value. `document` looks for the path in that
+    document alone; with a `span` the place is given and `path` is not looked up.
+    """
+
+    code: str
+    message: str
+    path: Path = ()
+    help: str = ""
+    label: str = ""
+    key: bool = False
+    document: Document | None = None
+    span: Span | None = None
+
+    @property
+    def severity(self) -> Literal["error", "warning"]:
+        """`"warning"` for codes that start with W, else `"error"`."""
+        return "warning" if self.code.startswith("W") else "error"
+
+
+class InputError(Exception):
+    """The input is wrong: what a stage found, errors and warnings, never empty."""
+
+    findings: tuple[Finding, ...]
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        if not self.findings:
+            raise ValueError("an InputError needs a finding")
+        super().__init__("; ".join(f"{finding.code}: {finding.message}" for finding in self.findings))
+
+
+@define
+class Findings:
+    """What one stage has found so far, in the order it was found."""
+
+    found: list[Finding] = field(factory=list)
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        path: Path = (),
+        *,
+        help: str = "",  # noqa: A002 - the word that is printed, and the field's name
+        label: str = "",
+        key: bool = False,
+        document: Document | None = None,
+    ) -> None:
+        """Add an error, or as `warn` a warning; arguments as in `Finding`."""
+        self.found.append(Finding(code, message, path, help, label, key, document))
+
+    warn = error  # for the reader: the code's letter is what makes it a warning
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The errors among what was found."""
+        return tuple(finding for finding in self.found if finding.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """The warnings among what was found."""
+        return tuple(finding for finding in self.found if finding.severity == "warning")
+
+    def raise_if_errors(self) -> None:
+        """Raise InputError with everything found, warnings too, once there is an error."""
+        if self.errors:
+            raise InputError(self.found)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that `name` was probably meant to be, or None if nothing comes close."""
+    from difflib import get_close_matches  # 10 ms, and only a wrong name needs it
+
+    spellings = {_fold(candidate): candidate for candidate in sorted(known)}
+    wrong = _fold(name)
+    close = get_close_matches(wrong, spellings, n=1) or sorted(
+        (spelling for spelling in spellings if set(wrong.split("-")) < set(spelling.split("-"))), key=len
+    )
+    return spellings[close[0]] if close else None
+
+
+def _fold(name: str) -> str:
+    return name.lower().replace("_", "-")

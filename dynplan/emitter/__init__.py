@@ -1,0 +1,1 @@
+"""The emitter: a `Plan` in, the text of one sbatch script out."""

@@ -1,0 +1,140 @@
+"""Read a cluster description: the `[cluster]` table -> `Cluster`."""
+
+import re
+
+from dynplan.language.command_line import env_pairs, option_pairs
+from dynplan.language.tables import Table, name_of, scalar
+from dynplan.model import Cluster, PortRange
+
+MOST_GPUS = 1024
+_RANGE = re.compile(r"\s*(\d{1,5})\s*(?:-\s*(\d{1,5})\s*)?")
+_REQUEST = re.compile(r"gpus-per-node|none|gres(:[A-Za-z0-9_.-]+)?")
+_OPTION = re.compile(r"[a-z][a-z0-9-]*")
+
+# dynplan writes these directives from the plan; a second one would win over it or fight it.
+_OWNED = {
+    "array": "submit the script several times",
+    "gpus": "the cluster's `gpu-request` says how to ask for GPUs",
+    "gpus-per-node": "the cluster's `gpu-request` says how to ask for GPUs",
+    "job-name": "set `name` in `[job]`",
+    "nodelist": "set `nodes` in `[job]`",
+    "nodes": "set `num-nodes` in `[job]`",
+    "ntasks": "each role's step says how many tasks it has",
+    "ntasks-per-node": "each role's step says how many tasks it has",
+    "signal": "dynplan uses it to end the job in order before the time limit",
+    "time": "set `time` in `[job]`",
+    "wrap": "the script is what dynplan writes",
+}
+
+
+def read_cluster(table: Table) -> Cluster:
+    """Read `[cluster]`; a job without one has nodes without GPUs."""
+    table.unsupported("node-groups")
+    gpus = table.count("gpus-per-node", 0, 0, MOST_GPUS) or 0
+    cluster = Cluster(
+        name=table.line("name"),
+        gpus_per_node=gpus,
+        groups=_groups(table, gpus),
+        gpu_request=_request(table),
+        container_runtime=table.choice("container-runtime", ("pyxis", "apptainer", "none"), "pyxis"),
+        port_range=_one_range(table, "port-range", PortRange(20000, 21999)),
+        reserved=_ranges(table, "reserved-ports"),
+        ephemeral=_one_range(table, "ephemeral-ports", PortRange(32768, 60999)),
+        interface=_interface(table),
+        env=env_pairs(table.table("env")),
+        srun=option_pairs(table.table("srun")),
+        sbatch=sbatch_options(table.table("sbatch")),
+    )
+    table.close()
+    return cluster
+
+
+def sbatch_options(table: Table) -> tuple[tuple[str, str | int | bool], ...]:
+    """Read further directives by their long names; `true` is a bare flag, `false` drops a default."""
+    found: list[tuple[str, str | int | bool]] = []
+    for name, value in table.data.items():
+        table.known.add(name)
+        path = table.at(name)
+        text = scalar(value)
+        if not _OPTION.fullmatch(name):
+            table.findings.error("D104", f"`{name}` is not the long name of an sbatch option", path, key=True)
+        elif name in _OWNED or (name == "gres" and text is not None and "gpu" in text):
+            fix = _OWNED.get(name, _OWNED["gpus"])
+            table.findings.error("D113", f"`{name}` is written by dynplan", path, help=fix, key=True)
+        elif text is None:
+            table.wrong(path, "one value, `true` or `false`", value)
+        elif not text.isprintable():
+            table.bad(name, f"{name_of(path)} must be one line of printable text", code="D107")
+        else:
+            found.append((name, value if isinstance(value, bool) else text))
+    return tuple(found)
+
+
+def _request(table: Table) -> str:
+    value = table.line("gpu-request", "gpus-per-node")
+    if not _REQUEST.fullmatch(value):
+        table.bad(
+            "gpu-request",
+            f"`gpu-request` cannot be `{value}`",
+            'it is one of `"gpus-per-node"`, `"gres"`, `"gres:TYPE"`, `"none"`',
+        )
+        return "gpus-per-node"
+    return value
+
+
+def _interface(table: Table) -> str:
+    value = table.line("network-interface")
+    if value and not re.fullmatch(r"[A-Za-z0-9_.@:-]{1,15}", value):
+        table.bad("network-interface", f"`{value}` is not the name of a network interface")
+        return ""
+    return value
+
+
+def _groups(table: Table, gpus: int) -> tuple[tuple[int, ...], ...]:
+    value = table.get("gpu-groups")
+    if value is None:
+        return ()
+    path = table.at("gpu-groups")
+    if not isinstance(value, list) or not all(isinstance(group, list) for group in value):
+        table.wrong(path, "a list of lists of GPU indices", value)
+        return ()
+    flat = [index for group in value for index in group]
+    if any(isinstance(index, bool) or not isinstance(index, int) for index in flat) or sorted(flat) != list(
+        range(gpus)
+    ):
+        table.bad("gpu-groups", f"`gpu-groups` must name each of the GPUs 0 to {gpus - 1} once")
+        return ()
+    return tuple(tuple(sorted(group)) for group in value if group)
+
+
+def _one_range(table: Table, key: str, default: PortRange) -> PortRange:
+    value = table.get(key)
+    if value is None:
+        return default
+    return _range(table, value, key) or default
+
+
+def _ranges(table: Table, key: str) -> tuple[PortRange, ...]:
+    value = table.get(key)
+    if value is None:
+        return ()
+    items = value if isinstance(value, list) else [value]
+    found = [_range(table, item, key, index) for index, item in enumerate(items)]
+    return tuple(item for item in found if item is not None)
+
+
+def _range(table: Table, value: object, key: str, *index: int) -> PortRange | None:
+    path = table.at(key, *index)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        table.wrong(path, 'a range of ports such as `"20000-21999"`', value)
+        return None
+    match = _RANGE.fullmatch(value)
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not 1 <= first <= last <= 65535:
+        table.findings.error(
+            "D104", f"`{value}` is not a range of ports", path, help='write `"20000-21999"`, within 1 to 65535'
+        )
+        return None
+    return PortRange(first, last)

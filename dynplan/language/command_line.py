@@ -1,0 +1,230 @@
+"""From TOML values to the words of a command line: `args`, `extra-args`, `command`, JSON.
+
+The rules are seed rules of the field: a scalar is `--key value`, `true` is `--key`, `false` is
+nothing, a table is one word of compact JSON. Every word is a template.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from dynplan.diagnostics import Findings, Path
+from dynplan.language.tables import Table, kind, name_of, plain, scalar
+from dynplan.language.templates import literal
+from dynplan.model import Each, Pairs, Texts, Words
+
+_EACH = 'repeated words look like `{ each = "prefill", args = ["--url", "{it.url.http}"] }`'
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# bash computes these itself or keeps them read-only: a value given to them would not arrive.
+_BASH_OWN = frozenset(
+    [
+        "BASHOPTS",
+        "BASHPID",
+        "BASH_ARGC",
+        "BASH_ARGV",
+        "BASH_ARGV0",
+        "BASH_COMMAND",
+        "BASH_LINENO",
+        "BASH_SOURCE",
+        "BASH_SUBSHELL",
+        "BASH_VERSINFO",
+        "BASH_VERSION",
+        "COMP_WORDBREAKS",
+        "DIRSTACK",
+        "EPOCHREALTIME",
+        "EPOCHSECONDS",
+        "EUID",
+        "FUNCNAME",
+        "GROUPS",
+        "HISTCMD",
+        "LINENO",
+        "PIPESTATUS",
+        "PPID",
+        "RANDOM",
+        "SECONDS",
+        "SHELLOPTS",
+        "SRANDOM",
+        "UID",
+        "_",
+    ]
+)
+
+
+def args_words(table: Table) -> Texts:
+    """Render an `args` table as words."""
+    words: list[str] = []
+    for key, value in table.data.items():
+        table.known.add(key)
+        words += _arg(key, value, table)
+    return tuple(words)
+
+
+def _arg(key: str, value: Any, table: Table) -> Texts:
+    path = table.at(key)
+    flag = literal(f"--{plain(key, path, table.findings)}")
+    if not key:
+        table.findings.error("D104", f"{name_of(path)} has an empty name", path, key=True)
+    if value is True:
+        return (flag,)
+    if value is False:
+        return ()
+    if isinstance(value, list):
+        table.findings.error(
+            "D111",
+            f"{name_of(path)} is a list, and `args` cannot tell how the program wants it",
+            path,
+            help=f'write the words out: `extra-args = ["{flag}", ...]`',
+        )
+        return ()
+    if isinstance(value, Mapping):
+        return (flag, compact_json(value, path, table.findings))
+    return (flag, plain(scalar(value) or "", path, table.findings))
+
+
+def compact_json(value: Any, path: Path, findings: Findings) -> str:
+    """Write a TOML value as one word of JSON without spaces, keys in file order."""
+    import json  # 5 ms, and only jobs that pass JSON need it
+
+    def default(item: object) -> str:
+        return scalar(item) or ""
+
+    try:
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=default)
+    except ValueError:
+        findings.error("D104", f"{name_of(path)} holds `nan` or `inf`, which JSON cannot say", path)
+        return "{}"
+    if "\\u0000" in text:
+        findings.error("D107", f"{name_of(path)} holds a NUL byte, which no process can be given", path)
+    return text
+
+
+def command_words(table: Table, key: str) -> Words:
+    """Read a command: an array is run as it stands, a string by `bash -c`."""
+    value = table.get(key)
+    if isinstance(value, str):
+        return ("bash", "-c", plain(value, table.at(key), table.findings))
+    words = word_list(table, key)
+    if value is not None and not words:
+        table.bad(key, f"{name_of(table.at(key))} is empty", "name a program: an array of words, or a string for bash")
+    return words
+
+
+def command_texts(table: Table, key: str) -> Texts:
+    """Read a command in which nothing is repeated."""
+    words = command_words(table, key)
+    if any(isinstance(word, Each) for word in words):
+        table.bad(key, f"{name_of(table.at(key))} cannot repeat words with `each`", "write a string for bash")
+    return tuple(word for word in words if isinstance(word, str))
+
+
+def word_list(table: Table, key: str) -> Words:
+    """Read an array of words; an item `{ each = "ROLE", args = [...] }` is repeated for every worker."""
+    value = table.get(key)
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        table.wrong(table.at(key), "a string or a list of words", value)
+        return ()
+    words: list[str | Each] = []
+    for index, item in enumerate(value):
+        path = table.at(key, index)
+        if isinstance(item, Mapping):
+            words.append(_each(Table(item, path, table.findings)))
+        elif (text := scalar(item)) is None:
+            table.wrong(path, "a word", item)
+        else:
+            words.append(plain(text, path, table.findings))
+    return tuple(words)
+
+
+def _each(table: Table) -> Each:
+    role, words = table.text("each"), word_list(table, "args")
+    for key in ("each", "args"):
+        if key not in table:
+            table.findings.error("D103", f"{name_of(table.path)} needs `{key}`", table.path, help=_EACH)
+    if any(isinstance(word, Each) for word in words):
+        table.bad("args", f"{name_of(table.at('args'))} cannot repeat words inside repeated words")
+    table.close()
+    return Each(role, tuple(word for word in words if isinstance(word, str)))
+
+
+def extra_words(table: Table, key: str) -> Words:
+    """Read words given as an array, or as a string that is split the way a shell splits."""
+    value = table.get(key)
+    if not isinstance(value, str):
+        return word_list(table, key)
+    import shlex  # only jobs with a string of extra words need it
+
+    try:
+        return tuple(shlex.split(plain(value, table.at(key), table.findings)))
+    except ValueError as error:
+        reason = str(error).lower()
+        table.bad(key, f"{name_of(table.at(key))} cannot be split into words: {reason}", "close the quotes")
+        return ()
+
+
+def env_pairs(table: Table) -> Pairs:
+    """Read an `env` table: names a process can be given, values of one scalar each."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in table.data.items():
+        path = table.at(name)
+        table.known.add(name)
+        text = None if isinstance(value, bool) else scalar(value)
+        if text is None:
+            table.findings.error(
+                "D102",
+                f"{name_of(path)} must be a string or a number, not {kind(value)}",
+                path,
+                help='write the text the program should see, `"1"` or `"true"` for example',
+            )
+        elif check_env_name(name, path, table.findings):
+            pairs.append((name, plain(text, path, table.findings)))
+    return tuple(pairs)
+
+
+def check_env_name(name: str, path: Path, findings: Findings) -> bool:
+    """Tell whether an environment variable of that name reaches the process; report it if not."""
+    if not _ENV_NAME.fullmatch(name):
+        fix = "use letters, digits and `_`, and start with no digit"
+        findings.error("D114", f"`{name}` is not a name for an environment variable", path, help=fix, key=True)
+    elif name in _BASH_OWN:
+        message = f"`{name}` belongs to bash, so a value would not reach the process"
+        findings.error("D114", message, path, help="let the program read another name", key=True)
+    elif name.startswith(("DYNPLAN_", "SLURM_")):
+        owner = "dynplan" if name.startswith("DYNPLAN_") else "Slurm"
+        findings.error("D114", f"`{name}` is for {owner} to set", path, help="leave it out", key=True)
+    else:
+        return True
+    return False
+
+
+_HEARD = "the script talks to its tasks there; what they write is in the job's `logs`"
+_PLACED = "dynplan places the tasks: see `num-nodes`, `workers` and `nodes`"
+_AT_ONCE = "the steps of all roles run at once on the same nodes"
+# Options of srun by which the script starts tasks and hears them, and what to set instead.
+_OF_SCRIPT = {
+    **dict.fromkeys(("input", "output", "error", "label", "unbuffered", "pty"), _HEARD),
+    **dict.fromkeys(("ntasks", "ntasks-per-node", "nodes", "nodelist", "nodefile", "exclude", "relative"), _PLACED),
+    **dict.fromkeys(("distribution", "multi-prog"), _PLACED),
+    **dict.fromkeys(("overlap", "overcommit", "exclusive"), _AT_ONCE),
+    "export": "set `env`, whose values reach the tasks as they are",
+    "job-name": "a step has the name of its role",
+}
+
+
+def option_pairs(table: Table) -> Pairs:
+    """Read further options of `srun`: `true` is a bare flag, which stands as an empty value."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in table.data.items():
+        table.known.add(name)
+        text = scalar(value)
+        if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
+            table.findings.error("D104", f"`{name}` is not the long name of an option", table.at(name), key=True)
+        elif name in _OF_SCRIPT:
+            message = f"`{name}` is written by dynplan"
+            table.findings.error("D113", message, table.at(name), help=_OF_SCRIPT[name], key=True)
+        elif text is None:
+            table.wrong(table.at(name), "one value", value)
+        elif value is not False:
+            pairs.append((name, "" if value is True else plain(text, table.at(name), table.findings)))
+    return tuple(pairs)

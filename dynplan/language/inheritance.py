@@ -1,0 +1,286 @@
+"""From parsed files to one set of tables: spelling, inheritance, phase defaults, `vars`.
+
+The files come as documents, the one that wins first: `--set` overrides, the job file, its
+parent, its grandparent, the cluster file. The result is in the language itself, with nothing left to inherit.
+"""
+
+import datetime
+import re
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from attrs import evolve
+
+from dynplan.diagnostics import Document, Findings, Path, nearest
+from dynplan.language.shell_text import check_shell
+from dynplan.language.tables import name_of, scalar
+from dynplan.language.templates import Part, Ref, parse, shell_clash, unparse
+
+Data = dict[str, Any]
+
+# Below these keys every key is the user's: never rewritten, never checked against a list.
+_FREE = frozenset({"args", "env", "vars", "sbatch", "srun", "data", "post"})
+# A value right below these is one word.
+_WORDS = frozenset({"args", "env", "sbatch", "srun"})
+# Below these keys stand names of the user's choosing, and tables of ours under each.
+_NAMED = frozenset({"roles", "phases", "ports", "files"})
+_SETTLED = ("extends", "vars", "phase-defaults")
+_MOST_CHARACTERS = 1_000_000  # of one of the `vars`: those that use one another grow fast
+_SHORTER = "keep long texts in `files`"
+_VARS = re.compile(r"(?<!\{)\{vars\.([A-Za-z0-9_-]+)\}")
+
+
+def engines(documents: Sequence[Document]) -> dict[str, str]:
+    """Return the engine of every role that names one.
+
+    Args:
+        documents: the one that wins first.
+    """
+    found: dict[str, str] = {}
+    for document in reversed(documents):
+        roles = document.data.get("roles")
+        for name, role in roles.items() if isinstance(roles, Mapping) else ():
+            engine = role.get("engine") if isinstance(role, Mapping) else None
+            if isinstance(engine, str):
+                found[name] = engine
+    return found
+
+
+def resolve(documents: Sequence[Document]) -> Data:
+    """Merge documents into one set of tables in which nothing is left to inherit.
+
+    Args:
+        documents: the one that wins first; those with a `root` are the presets of roles, under all others.
+
+    Raises:
+        InputError: D102, D106, D107, D121, D123 or D124.
+    """
+    findings = Findings()
+    merged: Data = {}
+    for document in reversed([document for document in documents if not document.root]):
+        twice = Findings()
+        merged = merge(merged, _normalised(document.data, (), twice))
+        findings.found += [evolve(finding, document=document) for finding in twice.found]
+    findings.raise_if_errors()
+    if "roles" in merged:
+        merged["roles"] = _upon_presets(merged["roles"], [document for document in documents if document.root])
+    settled = _settle(merged, findings)
+    findings.raise_if_errors()
+    return settled
+
+
+def _upon_presets(roles: Any, presets: Sequence[Document]) -> Any:
+    by_role = {preset.root[-1]: preset.data for preset in presets}
+    if not isinstance(roles, Mapping):
+        return roles
+    return {
+        name: _upon(by_role[name], role) if name in by_role and isinstance(role, Mapping) else role
+        for name, role in roles.items()
+    }
+
+
+def _upon(preset: Mapping[str, Any], role: Mapping[str, Any]) -> Data:
+    """Merge a role over its preset: a number alone moves a port, and a probe of another kind replaces one."""
+    below = {key: value for key, value in preset.items() if not _replaced(key, value, role.get(key))}
+    ports = role.get("ports")
+    if not isinstance(ports, Mapping):
+        return merge(below, role)
+    known = preset.get("ports", {})
+    moved = {name: _moved(port) if name in known else port for name, port in ports.items()}
+    return merge(below, {**role, "ports": moved})
+
+
+def _replaced(key: str, probe: Any, own: Any) -> bool:
+    """Return whether a role asks for something else than a probe of its preset does."""
+    if key not in ("ready", "alive") or not isinstance(own, Mapping):
+        return False
+    return any(kind in own and kind not in probe for kind in ("port", "log", "command"))
+
+
+def _moved(port: Any) -> Any:
+    """Return what a role says of a port of its preset as a table with the `base`, if it names a number."""
+    if not isinstance(port, Mapping):
+        return {"base": port}
+    fixed = port.get("fixed")
+    return port if fixed is None or isinstance(fixed, bool) else {"base": fixed, **port}
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Data:
+    """Merge two tables deeply; scalars and arrays of `above` win, its new keys come last."""
+    out = dict(below)
+    for key, value in above.items():
+        old = out.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        out[key] = merge(old, value) if both else value  # type: ignore[arg-type]  # `both` says so
+    return out
+
+
+def _normalised(table: Mapping[str, Any], path: Path, findings: Findings, *, named: bool = False) -> Data:
+    """Spell dynplan's own keys with dashes, at any depth."""
+    out: Data = {}
+    for raw, value in table.items():
+        key = raw if named else raw.replace("_", "-")
+        if key in out:
+            message = f"`{key}` is set twice: `_` and `-` mean the same in it"
+            findings.error("D106", message, (*path, raw), help="keep one of the two", key=True)
+        out[key] = _below(key, value, (*path, key), findings, free=not named and key in _FREE, owner=named)
+    return out
+
+
+def _below(key: str, value: Any, path: Path, findings: Findings, *, free: bool, owner: bool) -> Any:
+    if isinstance(value, list):
+        return [_below(key, item, (*path, index), findings, free=free, owner=True) for index, item in enumerate(value)]
+    if not isinstance(value, Mapping):
+        return value
+    if free:
+        return {
+            name: _below(name, item, (*path, name), findings, free=True, owner=False) for name, item in value.items()
+        }
+    return _normalised(value, path, findings, named=not owner and key in _NAMED)
+
+
+def _settle(merged: Data, findings: Findings) -> Data:
+    """Apply phase defaults, `enabled`, `order` and `vars`."""
+    out = {key: value for key, value in merged.items() if key not in _SETTLED}
+    defaults = _mapping(merged, "phase-defaults", findings)
+    phases = _mapping(merged, "phases", findings)
+    merged_phases = {
+        name: merge(_defaults_for(phase, defaults), phase) if isinstance(phase, Mapping) else phase
+        for name, phase in phases.items()
+    }
+    if "phases" in merged:
+        out["phases"] = _taken(merged_phases, "phases", findings)
+    if "roles" in merged:
+        out["roles"] = _taken(_mapping(merged, "roles", findings), "roles", findings)
+    if defaults and not out.get("phases"):
+        out["phase-defaults"] = _without(defaults, ("enabled", "order"))  # for the reader to check
+    values = _vars(_mapping(merged, "vars", findings), findings)
+    for key in ("job", "roles", "phases", "phase-defaults", "files", "cluster"):
+        if key in out:
+            out[key] = _filled(out[key], (key,), values, findings)
+    return out
+
+
+def _defaults_for(phase: Mapping[str, Any], defaults: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a phase inherits: a command line of its own in the shell's words takes no other's options."""
+    return _without(defaults, ("args", "extra-args")) if isinstance(phase.get("command"), str) else defaults
+
+
+def _mapping(table: Data, key: str, findings: Findings) -> Mapping[str, Any]:
+    value = table.get(key, {})
+    if isinstance(value, Mapping):
+        return value
+    findings.error("D102", f"`{key}` must be a table", (key,))
+    return {}
+
+
+def _taken(entries: Mapping[str, Any], kind: str, findings: Findings) -> Data:
+    """Drop what is not enabled and sort by `order`, ties by declaration."""
+    rows: list[tuple[int, str, Any]] = []
+    for name, entry in entries.items():
+        table = entry if isinstance(entry, Mapping) else {}
+        enabled, order = table.get("enabled", True), table.get("order", 0)
+        if not isinstance(enabled, bool):
+            findings.error("D102", f"`{kind}.{name}.enabled` must be `true` or `false`", (kind, name, "enabled"))
+        if isinstance(order, bool) or not isinstance(order, int):
+            findings.error("D102", f"`{kind}.{name}.order` must be a number", (kind, name, "order"))
+            order = 0
+        if enabled is not False:
+            rows.append((order, name, entry))
+    rows.sort(key=lambda row: row[0])
+    return {name: _without(entry, ("enabled", "order")) for _, name, entry in rows}
+
+
+def _without(entry: Any, keys: tuple[str, ...]) -> Any:
+    if not isinstance(entry, Mapping):
+        return entry
+    return {key: value for key, value in entry.items() if key not in keys}
+
+
+def _vars(table: Mapping[str, Any], findings: Findings) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for name, value in table.items():
+        text = scalar(value)
+        if text is None:
+            findings.error("D102", f"`vars.{name}` must be one value, not a list or a table", ("vars", name))
+        values[name] = text or ""
+    done: dict[str, str] = {}
+    for name in values:
+        _constant(name, values, done, (), findings)
+    return done
+
+
+def _constant(
+    name: str, values: Mapping[str, str], done: dict[str, str], users: tuple[str, ...], findings: Findings
+) -> str:
+    """Return the value of one of the `vars` with those it names filled in, and keep it in `done`.
+
+    `users` are those on the way to it.
+    """
+
+    def other(match: re.Match[str]) -> str:
+        wanted, path = match.group(1), ("vars", name)
+        if wanted in (*users, name):
+            ring = " -> ".join(f"`{user}`" for user in (*users, name, wanted))
+            findings.error("D121", f"`vars.{wanted}` stands for itself: {ring}", path)
+            return ""
+        if wanted not in values:
+            near = nearest(wanted, values)
+            fix = f"did you mean `{{vars.{near}}}`?" if near else "set it in `[vars]`"
+            findings.error("D123", f"there is no `{{vars.{wanted}}}`", path, help=fix)
+            return ""
+        return _constant(wanted, values, done, (*users, name), findings)
+
+    if name not in done:
+        text = _VARS.sub(other, values[name])
+        if len(text) > _MOST_CHARACTERS:
+            findings.error("D107", f"`vars.{name}` comes to {len(text)} characters", ("vars", name), help=_SHORTER)
+            text = ""
+        done[name] = text
+    return done[name]
+
+
+def _filled(value: Any, path: Path, values: Mapping[str, str], findings: Findings) -> Any:
+    """Put the `vars` into every string below; what they hold is text, never a placeholder."""
+    if isinstance(value, str):
+        return _filled_text(value, path, values, findings)
+    if isinstance(value, Mapping):
+        return {key: _filled(item, (*path, key), values, findings) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, (*path, index), values, findings) for index, item in enumerate(value)]
+    # What JSON cannot carry becomes text, as a command line would show it.
+    dated = isinstance(value, datetime.date | datetime.time)
+    endless = (
+        isinstance(value, float)
+        and not isfinite(value)
+        and path[-2:-1]
+        and path[-2] in ("args", "env", "sbatch", "srun")
+    )
+    return scalar(value) if dated or endless else value
+
+
+def _filled_text(text: str, path: Path, values: Mapping[str, str], findings: Findings) -> str:
+    if "{vars." not in text:
+        return text
+    written = parse(text)
+    check_shell(written, path, lambda ref: values.get(ref.name.removeprefix("vars."), ""), findings)
+    parts = [part if isinstance(part, str) else _value(part, path, values, findings) for part in written]
+    if shell_clash(parts):
+        message = f"{name_of(path)} puts `$` right before a placeholder, which reads as a variable of the shell"
+        findings.error("D124", message, path, help="put other text between them")
+    plain_text = path[0] == "job" and path[1:2] not in (("env",), ("container",))
+    texts = [part for part in parts if isinstance(part, str)]
+    return "".join(texts) if plain_text and len(texts) == len(parts) else unparse(parts)
+
+
+def _value(ref: Ref, path: Path, values: Mapping[str, str], findings: Findings) -> Part:
+    """Return what one of the `vars` holds; every other placeholder stays."""
+    name = ref.name.removeprefix("vars.")
+    if name == ref.name:
+        return ref
+    if name not in values:
+        near = nearest(name, values)
+        fix = f"did you mean `{{vars.{near}}}`?" if near else f'set it: `[vars]` `{name} = "..."`'
+        findings.error("D123", f"there is no `{{{ref.name}}}`", path, help=fix)
+    return values.get(name, "")

@@ -1,0 +1,224 @@
+"""The plan as an artefact: `Plan` <-> the tree that TOML and JSON carry.
+
+The tree repeats the resolved tables of the job (`job`, `roles`, `phases`, `cluster`) in the
+language itself, and adds `nodes`, `workers`, `placement` and `warnings`. Reading it back needs
+no job file.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dynplan.diagnostics import Finding, Findings
+from dynplan.language.cluster import MOST_GPUS
+from dynplan.language.job import read
+from dynplan.language.tables import LARGEST, Table, kind
+from dynplan.model import HIGHEST_PORT, Block, Node, Outline, Placement, Plan, Ports, Role, Task, Worker
+
+SCHEMA = 1
+Data = dict[str, Any]
+
+
+def to_tree(plan: Plan) -> Data:
+    """Return the plan as tables, lists and scalars; `None` stands for a host without a name."""
+    tables = plan.job.tables
+    return {
+        "schema": SCHEMA,
+        **{key: tables[key] for key in ("job", "cluster") if key in tables},
+        "placement": {"mode": plan.placement.mode, "lower-bound": plan.placement.lower, "head": plan.head},
+        **{key: tables[key] for key in ("roles", "phases", "files") if key in tables},
+        "nodes": [{"node": node.node, "host": node.host, "gpus": node.gpus} for node in plan.nodes],
+        "workers": [_worker_tree(worker) for worker in plan.workers],
+        "warnings": [_warning_tree(warning) for warning in plan.warnings],
+    }
+
+
+def to_toml(plan: Plan) -> str:
+    """Return the plan as TOML."""
+    import tomli_w  # `compile` writes no TOML
+
+    return tomli_w.dumps(without_none(to_tree(plan)))
+
+
+def without_none(tree: Any) -> Any:
+    """Return the tree as TOML can carry it: what is `None` is left out."""
+    if isinstance(tree, dict):
+        return {key: without_none(value) for key, value in tree.items() if value is not None}
+    if isinstance(tree, list):
+        return [without_none(value) for value in tree]
+    return tree
+
+
+def from_tree(tree: Mapping[str, Any]) -> Plan:
+    """Return the plan that a tree describes.
+
+    Only the form is checked here; whether its promises hold is for `dynplan.checker.promises`.
+
+    Raises:
+        InputError: D501 where this is no plan, D1xx where a table of it is wrong, D502 where its parts
+            do not fit together.
+    """
+    findings = Findings()
+    _check_schema(tree, findings)
+    if "roles" not in tree:
+        message, fix = (
+            "this plan says where its workers stand, but not what they run",
+            "write a whole one: `dynplan plan JOB`",
+        )
+        findings.error("D103", message, ("workers",), help=fix, key=True)
+        findings.raise_if_errors()
+    job = read({key: tree[key] for key in ("job", "roles", "phases", "files", "cluster") if tree.get(key)})
+    found = _outline(tree, findings)
+    plan = Plan(
+        job=job,
+        placement=Placement("shared" if found.mode == "shared" else "separate", found.lower),
+        head=found.head or 0,
+        nodes=found.nodes,
+        workers=found.workers,
+        warnings=found.warnings,
+    )
+    _check_roles(plan, findings)
+    findings.raise_if_errors()
+    return plan
+
+
+def outline(tree: Mapping[str, Any]) -> Outline:
+    """Return where everything stands by a tree that may hold no more than that.
+
+    Raises:
+        InputError: D501, D102 to D110 or D502, as `from_tree`.
+    """
+    findings = Findings()
+    _check_schema(tree, findings)
+    found = _outline(tree, findings)
+    findings.raise_if_errors()
+    return found
+
+
+def _worker_tree(worker: Worker) -> Data:
+    return {"role": worker.role, "worker": worker.worker, "tasks": [_task_tree(task) for task in worker.tasks]}
+
+
+def _task_tree(task: Task) -> Data:
+    ports = {name: {"port": block.port, "count": block.count} for name, block in task.ports}
+    return {"rank": task.rank, "node": task.node, "gpus": list(task.gpus), "ports": ports}
+
+
+def _warning_tree(warning: Finding) -> Data:
+    return {
+        "code": warning.code,
+        "message": warning.message,
+        "help": warning.help or None,
+        "path": list(warning.path),
+    }
+
+
+def _rows(top: Table, key: str) -> Iterable[Table]:
+    value = top.get(key)
+    if value is None:
+        return
+    if not isinstance(value, list):
+        top.wrong(top.at(key), "a list of tables", value)
+        return
+    for index, row in enumerate(value):
+        yield Table(row, top.at(key, index), top.findings)
+
+
+def _check_schema(tree: Mapping[str, Any], findings: Findings) -> None:
+    if tree.get("schema") != SCHEMA:
+        message = f"this is no plan of schema {SCHEMA}"
+        findings.error("D501", message, ("schema",), help="write one: `dynplan plan JOB`")
+        findings.raise_if_errors()
+
+
+def _outline(tree: Mapping[str, Any], findings: Findings) -> Outline:
+    top = Table(tree, (), findings)
+    place = top.table("placement")
+    nodes = tuple(_node(row) for row in _rows(top, "nodes"))
+    found = Outline(
+        name=top.table("job").line("name"),
+        mode=place.choice("mode", ("separate", "shared"), "separate") if "mode" in place else "",
+        lower=place.count("lower-bound", 1) or 1,
+        head=place.count("head", None, 0, max(0, len(nodes) - 1)),
+        nodes=nodes,
+        workers=tuple(_worker(row, len(nodes)) for row in _rows(top, "workers")),
+        warnings=tuple(_warning(row) for row in _rows(top, "warnings")),
+    )
+    if not nodes:
+        findings.error("D502", "the plan has no nodes", ("nodes",))
+    for index, node in enumerate(nodes):
+        if node.node != index:
+            findings.error("D502", f"node {index} of the plan calls itself {node.node}", ("nodes", index, "node"))
+    return found
+
+
+def _node(row: Table) -> Node:
+    host = row.line("host") if row.get("host") is not None else None
+    return Node(row.count("node", 0, 0) or 0, host, row.count("gpus", 0, 0, MOST_GPUS) or 0)
+
+
+def _worker(row: Table, nodes: int) -> Worker:
+    name = row.line("role")
+    tasks = tuple(_task(task, nodes) for task in _rows(row, "tasks"))
+    if not tasks:
+        row.findings.error("D502", f"a worker of role `{name}` has no tasks", row.path)
+    return Worker(name, row.count("worker", 0, 0) or 0, tasks)
+
+
+def _task(row: Table, nodes: int) -> Task:
+    node = row.count("node", 0, 0) or 0
+    if node >= nodes:
+        row.findings.error("D502", f"a task stands on node {node}, and the plan has {nodes}", row.at("node"))
+    return Task(row.count("rank", 0, 0) or 0, node, _gpus(row), _ports(row.table("ports")))
+
+
+def _gpus(row: Table) -> tuple[int, ...]:
+    value = row.get("gpus")
+    if not isinstance(value, list):
+        row.findings.error("D102", f"`gpus` must be a list of GPU indices, not {kind(value)}", row.at("gpus"))
+        return ()
+    found = [row.number(item, row.at("gpus", index), 0, LARGEST) for index, item in enumerate(value)]
+    return tuple(item for item in found if item is not None)
+
+
+def _ports(table: Table) -> Ports:
+    return tuple((name, _block(Table(value, table.at(name), table.findings))) for name, value in table.data.items())
+
+
+def _block(table: Table) -> Block:
+    return Block(table.count("port", 1, 1, HIGHEST_PORT) or 1, table.count("count", 1, 1, HIGHEST_PORT) or 1)
+
+
+def _warning(row: Table) -> Finding:
+    path = row.get("path")
+    place = tuple(part for part in path if isinstance(part, str | int)) if isinstance(path, list) else ()
+    return Finding(row.line("code"), row.text("message"), place, row.text("help"))
+
+
+def _check_roles(plan: Plan, findings: Findings) -> None:
+    """Report workers of no role and roles without a worker: nothing after this could say where they are."""
+    roles = {role.name: role for role in plan.job.roles}
+    missing = dict(roles)
+    for index, worker in enumerate(plan.workers):
+        missing.pop(worker.role, None)
+        role = roles.get(worker.role)
+        if role is None:
+            message = f"the plan has a worker of `{worker.role}`, which is no role"
+            findings.error("D502", message, ("workers", index, "role"))
+        else:
+            _check_ports(worker, role, index, findings)
+    for name in missing:
+        findings.error("D502", f"the plan has no worker of role `{name}`", ("roles", name))
+
+
+def _check_ports(worker: Worker, role: Role, index: int, findings: Findings) -> None:
+    known = [port.name for port in role.ports]
+    for at, task in enumerate(worker.tasks):
+        path = ("workers", index, "tasks", at)
+        have = [name for name, _ in task.ports]
+        for name in have:
+            if name not in known:
+                findings.error("D502", f"role `{role.name}` has no port `{name}`", (*path, "ports", name), key=True)
+        lacking = [port.name for port in role.ports if port.name not in have and (at == 0 or port.everywhere)]
+        if lacking:
+            message = f"rank {task.rank} of worker {worker.worker} of role `{role.name}` has no port `{lacking[0]}`"
+            findings.error("D502", message, path)

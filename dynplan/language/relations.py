@@ -1,0 +1,155 @@
+"""What the parts of a job say about one another: roles that others name, constraints, what a role is given."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dynplan.diagnostics import Findings, Path, nearest
+from dynplan.language.expressions import ExprError, compare
+from dynplan.language.sizes import lookup_args
+from dynplan.language.tables import Table, name_of
+from dynplan.model import Job, Role, Tables
+
+_DEVICES = "CUDA_VISIBLE_DEVICES"
+
+
+def check_constraints(table: Table, job: Job) -> None:
+    """Report the constraints that do not hold (D120) or have no value (D112).
+
+    Args:
+        table: the table `[job]`, which lists them.
+        job: the job, in whose settled tables `gpus-per-worker` is a number.
+    """
+    tables = {"cluster": job.tables.get("cluster", {}), **job.tables["roles"]}
+    for index, text in enumerate(table.strings("constraints")):
+        path = table.at("constraints", index)
+        try:
+            holds, left, right = compare(text, lambda name: _constraint_value(name, tables))
+        except ExprError as error:
+            table.findings.error("D112", str(error), path, help=error.fix)
+            continue
+        if not holds:
+            message = f"the constraint `{text}` does not hold: the left side is {left}, the right side {right}"
+            table.findings.error("D120", message, path)
+
+
+def _constraint_value(name: str, tables: Tables) -> int:
+    """Look up `ROLE.args.KEY`, or `ROLE.KEY` for a number of the role itself (of the cluster: `cluster.KEY`)."""
+    owner, _, rest = name.partition(".")
+    table = tables.get(owner)
+    if not isinstance(table, Mapping) or not rest:
+        near = nearest(owner, tables)
+        raise ExprError(f"`{name}` names no role", f"did you mean `{near}`?" if near else "write `ROLE.args.KEY`")
+    if rest.startswith("args."):
+        return lookup_args(table.get("args"))(rest.removeprefix("args."))
+    value = table.get(rest)
+    if isinstance(value, bool) or not isinstance(value, int):
+        near = nearest(rest, [key for key, known in table.items() if isinstance(known, int)])
+        what = "is no whole number" if rest in table else "is not set"
+        raise ExprError(f"`{name}` {what}", f"did you mean `{owner}.{near}`?" if near else "")
+    return value
+
+
+def check_relations(job: Job, findings: Findings) -> None:
+    """Report roles that are not there (D122), that wait for themselves (D121), and what no role can be given.
+
+    That is a container without a runtime (D113) and GPUs other than the planned ones (D114).
+    """
+    _check_references(job, findings)
+    _check_containers(job, findings)
+    _check_devices(job, findings)
+
+
+def _check_references(job: Job, findings: Findings) -> None:
+    names = [role.name for role in job.roles]
+    for role in job.roles:
+        for index, name in enumerate(role.after):
+            _check_role_name(name, names, ("roles", role.name, "after", index), findings)
+        if role.size.place.startswith("with:"):
+            other = role.size.place.removeprefix("with:")
+            _check_role_name(other, names, ("roles", role.name, "place"), findings)
+    for phase in job.phases:
+        if phase.on:
+            _check_role_name(phase.on, names, ("phases", phase.name, "on"), findings)
+    for kind in ("roles", "phases"):
+        for owner, table in job.tables.get(kind, {}).items():
+            for path, name in _repeated(table, (kind, owner)):
+                _check_role_name(name, names, path, findings)
+    _check_cycles(job, "after", findings)
+    _check_cycles(job, "place", findings)
+
+
+def _repeated(table: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the roles that the command lines of a role or phase are repeated for."""
+    for key in ("command", "extra-args", "leader-args", "follower-args"):
+        value = table.get(key) if isinstance(table, Mapping) else None
+        for index, item in enumerate(value if isinstance(value, list) else []):
+            if isinstance(item, Mapping) and isinstance(item.get("each"), str):
+                yield (*path, key, index, "each"), item["each"]
+
+
+def _check_containers(job: Job, findings: Findings) -> None:
+    """Refuse a container where the cluster has nothing to run it: without its image a role is another program."""
+    if job.cluster.container_runtime != "none":
+        return
+    for kind, owners in (("roles", job.roles), ("phases", job.phases)):
+        for name in (owner.name for owner in owners if owner.launch.container):
+            own = "container" in job.tables[kind][name]
+            path = (kind, name, "container") if own else ("job", "container")
+            message = "a container is asked for, and the cluster's `container-runtime` is `none`"
+            fix = 'set `cluster.container-runtime = "pyxis"` or `"apptainer"`, or `container = false`'
+            findings.error("D113", message, path, help=fix)
+
+
+def _check_devices(job: Job, findings: Findings) -> None:
+    """Refuse other GPUs for a worker than the planned ones: two workers would share one unseen."""
+    for role in (role for role in job.roles if role.size.gpus):
+        envs = (
+            (("roles", role.name, "env"), role.launch.env),
+            (("job", "env"), job.env),
+            (("cluster", "env"), job.cluster.env),
+        )
+        for path, env in envs:
+            if dict(env).get(_DEVICES, "{gpus}") != "{gpus}":
+                message = f"`{_DEVICES}` is for dynplan to set: it is the slice of each worker"
+                findings.error("D114", message, (*path, _DEVICES), help="leave it out", key=True)
+
+
+def _check_role_name(name: str, names: list[str], path: Path, findings: Findings) -> None:
+    if name not in names:
+        near = nearest(name, names)
+        fix = f"did you mean `{near}`?" if near else "the roles are " + ", ".join(f"`{name}`" for name in names)
+        findings.error("D122", f"{name_of(path)} names `{name}`, which is no role", path, help=fix)
+
+
+def _check_cycles(job: Job, key: str, findings: Findings) -> None:
+    """Report roles that wait for themselves, through others or directly: every ring once."""
+    left = {role.name: _edges(role, key) for role in job.roles}
+    while left := _held_up(left):
+        ring = _ring(left)
+        what = "waits for" if key == "after" else "is placed with"
+        message = f"role `{ring[0]}` {what} itself: " + " -> ".join(f"`{name}`" for name in [*ring, ring[0]])
+        fix = f"take `{ring[1 % len(ring)]}` out of this `{key}`"
+        findings.error("D121", message, ("roles", ring[0], key), help=fix)
+        left = {name: others for name, others in left.items() if name not in ring}
+
+
+def _held_up(edges: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Leave out the roles that wait for no other of them, and so on, until all that is left waits."""
+    while free := [name for name, others in edges.items() if not any(other in edges for other in others)]:
+        edges = {name: others for name, others in edges.items() if name not in free}
+    return edges
+
+
+def _edges(role: Role, key: str) -> tuple[str, ...]:
+    if key == "after":
+        return role.after
+    return (role.size.place.removeprefix("with:"),) if role.size.place.startswith("with:") else ()
+
+
+def _ring(left: dict[str, tuple[str, ...]]) -> list[str]:
+    """Follow the first open edge of each role until one comes round again."""
+    name, seen = next(iter(left)), []
+    while name not in seen:
+        seen.append(name)
+        name = next(other for other in left[name] if other in left)
+    return seen[seen.index(name) :]

@@ -1,0 +1,67 @@
+"""The values of `{= ... }`: integers that are computed from where a task stands."""
+
+from collections.abc import Iterable
+
+from dynplan.diagnostics import Findings
+from dynplan.language.expressions import ExprError, evaluate
+from dynplan.language.placeholders import Scope, expression_lookup
+from dynplan.language.templates import refs
+from dynplan.model import Job, Plan, Probe, Role, Task, Worker, texts_of
+
+
+def texts(job: Job, role: Role) -> Iterable[str]:
+    """Yield every template that a role's tasks fill: its launch, its probes, the job's environment."""
+    launch = role.launch
+    yield from (launch.workdir, role.metrics)
+    yield from texts_of((*launch.command, *launch.leader_args, *launch.follower_args))
+    for _, value in (*job.cluster.env, *job.env, *launch.env, *launch.srun):
+        yield value
+    for probe in (*role.ready, *role.alive):
+        yield from probe_texts(probe)
+
+
+def probe_texts(probe: Probe) -> tuple[str, ...]:
+    """Return the templates of a probe."""
+    return (probe.path, probe.post, *probe.command)
+
+
+def expressions(job: Job, role: Role) -> tuple[str, ...]:
+    """Return the expressions of a role's templates, each once, in order."""
+    found = (ref.expression for text in texts(job, role) if "{=" in text for ref in refs(text))
+    return tuple(dict.fromkeys(expression for expression in found if expression))
+
+
+def value(expression: str, job: Job, role: Role, worker: Worker, task: Task, num_workers: int) -> int:
+    """Return what an expression is worth for one task.
+
+    Raises:
+        ExprError: it has no value there.
+    """
+    numbers = {
+        "rank": task.rank,
+        "num-tasks": len(worker.tasks),
+        "gpu-count": len(task.gpus),
+        "worker": worker.worker,
+        "num-workers": num_workers,
+        "node": task.node,
+    }
+    return evaluate(expression, expression_lookup(Scope(job, role=role), numbers))
+
+
+def check_expressions(plan: Plan) -> None:
+    """Report expressions that have no value for some task (D112)."""
+    findings = Findings()
+    for role in plan.job.roles:
+        wanted = expressions(plan.job, role)
+        if not wanted:
+            continue
+        workers = [worker for worker in plan.workers if worker.role == role.name]
+        for expression in wanted:
+            try:
+                for worker in workers:
+                    for task in worker.tasks:
+                        value(expression, plan.job, role, worker, task, len(workers))
+            except ExprError as error:
+                message = f"`{{={expression}}}` of role `{role.name}`: {error}"
+                findings.error("D112", message, ("roles", role.name), help=error.fix)
+    findings.raise_if_errors()

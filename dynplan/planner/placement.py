@@ -1,0 +1,110 @@
+"""The planner: a job in, a plan out. Four stages: demands, nodes, slices, ports."""
+
+from collections.abc import Sequence
+
+from dynplan.diagnostics import Finding
+from dynplan.emitter.processes import running
+from dynplan.language.task_numbers import check_expressions
+from dynplan.model import Job, Node, Placement, Plan, Ports, Task, Worker
+from dynplan.planner.allocation import allocate
+from dynplan.planner.demand import Demand, demands
+from dynplan.planner.nodes import Allocation
+from dynplan.planner.ports import assign
+from dynplan.planner.remaining import Homes
+from dynplan.planner.services import follow
+from dynplan.planner.slices import Groups, Slice, cut
+
+
+def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
+    """Return the placement of a job, the same for the same job on every machine.
+
+    Args:
+        job: the job.
+        gpus: the GPUs of each node, by index, where nodes differ; the job then takes exactly these nodes.
+            Nothing for nodes that all have the cluster's `gpus-per-node`.
+
+    Raises:
+        InputError: the job cannot be placed (D2xx) or its ports cannot (D3xx); every finding says what
+            is needed and what there is, and carries changes that might fit (`dynplan.planner.advice`).
+    """
+    wanted = demands(job, gpus or (job.cluster.gpus_per_node,))
+    allocation = allocate(job, wanted, gpus)
+    homes = follow(wanted, allocation)
+    slices = _slices(wanted, homes, allocation.gpus, job.cluster.groups)
+    ports, warnings = assign(job.roles, homes, allocation.nodes, job.cluster)
+    found = Plan(
+        job=job,
+        placement=Placement(allocation.mode, allocation.lower),
+        head=allocation.head,
+        nodes=tuple(map(Node, range(allocation.nodes), allocation.hosts, allocation.gpus)),
+        workers=_workers(job, homes, slices, ports),
+        warnings=(*_placement_warnings(job, wanted, allocation, homes), *warnings),
+    )
+    check_expressions(running(found))
+    return found
+
+
+def _slices(
+    wanted: Sequence[Demand], homes: Sequence[Homes], gpus: Sequence[int], groups: Groups
+) -> list[list[list[Slice]]]:
+    """Return per role, per worker, per rank the GPUs; equal nodes are cut once."""
+    on_node: list[list[tuple[int, int, int]]] = [[] for _ in gpus]
+    sizes: list[list[int]] = [[] for _ in gpus]
+    out: list[list[list[Slice]]] = []
+    for at, (demand, role_homes) in enumerate(zip(wanted, homes, strict=True)):
+        out.append([[()] * len(home) for home in role_homes])
+        if not demand.role.size.gpus:
+            continue
+        for worker, home in enumerate(role_homes):
+            for rank, node in enumerate(home):
+                on_node[node].append((at, worker, rank))
+                sizes[node].append(demand.slices[rank])
+    for node, places in enumerate(on_node):
+        pieces = cut(tuple(sizes[node]), gpus[node], groups)
+        for (at, worker, rank), piece in zip(places, pieces, strict=True):
+            out[at][worker][rank] = piece
+    return out
+
+
+def _workers(
+    job: Job, homes: Sequence[Homes], slices: list[list[list[Slice]]], ports: list[list[list[Ports]]]
+) -> tuple[Worker, ...]:
+    return tuple(
+        Worker(
+            role.name,
+            worker,
+            tuple(
+                Task(rank, node, slices[at][worker][rank], ports[at][worker][rank]) for rank, node in enumerate(home)
+            ),
+        )
+        for at, role in enumerate(job.roles)
+        for worker, home in enumerate(homes[at])
+    )
+
+
+def _placement_warnings(
+    job: Job, wanted: Sequence[Demand], allocation: Allocation, homes: Sequence[Homes]
+) -> tuple[Finding, ...]:
+    found: list[Finding] = []
+    busy = {node for demand, role in zip(wanted, homes, strict=True) if demand.slices for home in role for node in home}
+    idle = allocation.nodes - len(busy)
+    if busy and idle:
+        path = ("job", "nodes") if job.hosts else ("job", "num-nodes")
+        run = "runs" if idle == 1 else "run"
+        found.append(
+            Finding(
+                "W201",
+                f"{idle} of {allocation.nodes} nodes {run} no role with GPUs",
+                path,
+                f"{len(busy)} nodes hold them all" if len(busy) > 1 else "one node holds them all",
+            )
+        )
+    if allocation.lower < allocation.nodes and job.num_nodes == "min":
+        found.append(
+            Finding(
+                "W202",
+                f"{allocation.nodes} nodes are not proven minimal: {allocation.lower} may do",
+                ("job", "num-nodes"),
+            )
+        )
+    return tuple(found)

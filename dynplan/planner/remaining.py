@@ -1,0 +1,115 @@
+"""What is left on each node while roles are placed, and the first nodes with room for a role."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+from attrs import define
+
+from dynplan.planner.demand import Demand
+
+Homes = list[tuple[int, ...]]  # per worker: the node of each of its tasks, in rank order
+
+
+class NoRoomError(Exception):
+    """The roles do not fit on the nodes; `proven` is False where the search gave up."""
+
+    def __init__(self, role: str, *, proven: bool = True) -> None:
+        """Name the role that found no room."""
+        super().__init__(role)
+        self.role = role
+        self.proven = proven
+
+
+@define(eq=False, repr=False)
+class Remaining:
+    """What is left on each node while roles are being placed."""
+
+    free: list[int]
+    used: list[bool]
+    closed: list[bool]  # a dedicated role's
+    named: frozenset[int] = frozenset()  # by roles without GPUs: no dedicated role's
+    reserved: int = 0  # unused nodes that later dedicated roles need
+
+    def fresh(self, demand: Demand) -> list[int]:
+        """Return the unused nodes a role may take, lowest first."""
+        found = [node for node, used in enumerate(self.used) if not used]
+        if demand.role.size.dedicated:
+            return [node for node in found if node not in self.named]
+        return found[: max(0, len(found) - self.reserved)]
+
+    def shared(self) -> list[int]:
+        """Return the used nodes that another role may join, lowest first."""
+        return [
+            node for node, (used, closed) in enumerate(zip(self.used, self.closed, strict=True)) if used and not closed
+        ]
+
+    def take(self, node: int, gpus: int, *, close: bool) -> None:
+        """Book GPUs on a node."""
+        self.free[node] -= gpus
+        self.used[node] = True
+        self.closed[node] = self.closed[node] or close
+
+
+def stand_on(demand: Demand, nodes: Sequence[int], remaining: Remaining) -> Homes:
+    """Put a role with a fixed number of nodes on those nodes, in their order."""
+    span = len(demand.slices)
+    if demand.form == "wide":
+        homes: Homes = [tuple(nodes[at : at + span]) for at in range(0, len(nodes), span)]
+        for home in homes:
+            book(home, demand, remaining)
+        return homes
+    for node in nodes:
+        remaining.take(node, demand.block, close=demand.role.size.dedicated)
+    return [(node,) for node in nodes for _ in range(demand.per)]
+
+
+def book(home: tuple[int, ...], demand: Demand, remaining: Remaining) -> None:
+    """Book a worker's slices on its nodes."""
+    for node, gpus in zip(home, demand.slices, strict=True):
+        remaining.take(node, gpus, close=demand.role.size.dedicated)
+
+
+def first_fit(demand: Demand, fresh: list[int], shared: list[int], remaining: Remaining) -> Homes:
+    """Place a role on the first unused nodes with room, then on the first used ones."""
+    if demand.form == "nodes":
+        fitting = (node for node in (*fresh, *shared) if remaining.free[node] >= demand.block)
+        nodes = list(islice(fitting, demand.nodes))
+        if len(nodes) < demand.nodes:
+            raise NoRoomError(demand.role.name)
+        return stand_on(demand, sorted(nodes), remaining)
+    spots = _Spots([*fresh, *shared], dict.fromkeys(demand.slices, 0), set())
+    return sorted(spots.home(demand, remaining) for _ in range(demand.workers))
+
+
+@define(eq=False, repr=False)
+class _Spots:
+    """Where the slices of one role may go: nodes, and for each size the first that may have room.
+
+    Free room only shrinks, so a node once passed over stays so. Two slices of one worker never meet on
+    a node: any two of them are more than a node has.
+    """
+
+    nodes: list[int]
+    at: dict[int, int]
+    mine: set[int]
+
+    def home(self, demand: Demand, remaining: Remaining) -> tuple[int, ...]:
+        """Book the nodes of one worker; ranks whose slices are alike go up with the nodes."""
+        nodes = [self.book(gpus, demand, remaining) for gpus in demand.slices]
+        larger = demand.slices.count(demand.slices[0])
+        return (*sorted(nodes[:larger]), *sorted(nodes[larger:]))
+
+    def book(self, gpus: int, demand: Demand, remaining: Remaining) -> int:
+        """Book a slice on the first node with room."""
+        at = self.at[gpus]
+        while at < len(self.nodes) and (
+            remaining.free[self.nodes[at]] < gpus or (demand.apart and self.nodes[at] in self.mine)
+        ):
+            at += 1
+        self.at[gpus] = at
+        if at == len(self.nodes):
+            raise NoRoomError(demand.role.name)
+        node = self.nodes[at]
+        self.mine.add(node)
+        remaining.take(node, gpus, close=demand.role.size.dedicated)
+        return node

@@ -1,0 +1,247 @@
+"""What people look at: a placement by nodes and by roles, what repeats said once.
+
+`dynplan.views.text` writes it as text and `dynplan.views.svg` draws it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from attrs import define, field, frozen
+
+from dynplan.diagnostics import Finding
+from dynplan.model import Block, Node, Outline, Worker
+
+MOST_NODES = 16  # of a job whose every node is shown; in a larger one equal nodes are shown once
+_MOST_LAYOUTS = 16  # different ports of a role's workers that are all listed
+_MOST_RUNS = 5  # of numbers in a row, before the middle is left out
+_BROKEN = "this plan breaks its promises: `dynplan check` says where"
+
+
+@frozen
+class Owner:
+    """A worker on a node; `rank` is None for a worker of one task."""
+
+    role: str
+    worker: int
+    rank: int | None
+    ports: tuple[str, ...]
+
+    @property
+    def number(self) -> str:
+        """The worker and its rank as log files name them: `3`, or `3.1`."""
+        return f"{self.worker}" if self.rank is None else f"{self.worker}.{self.rank}"
+
+
+@frozen
+class Segment:
+    """GPUs in a row with the same owners: nobody, one worker, or by mistake several."""
+
+    first: int
+    count: int
+    owners: tuple[Owner, ...]
+
+
+@frozen
+class Row:
+    """One node: its GPUs by owner, the workers on it that have none, and the later nodes that look the same."""
+
+    node: Node
+    head: bool
+    segments: tuple[Segment, ...]
+    without_gpus: tuple[Owner, ...]
+    alike: tuple[int, ...]
+
+
+@frozen
+class RoleLine:
+    """One role: `ports` are pairs of workers (empty where it is all of them) and what each of these binds."""
+
+    name: str
+    workers: int
+    gpus: str
+    nodes: str
+    ports: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@frozen
+class View:
+    """A placement as people look at it; `owners` are the roles with GPUs, in declaration order."""
+
+    name: str
+    summary: str
+    rows: tuple[Row, ...]
+    roles: tuple[RoleLine, ...]
+    owners: tuple[str, ...]
+    warnings: tuple[Finding, ...]
+    broken: str
+
+
+@define
+class _Held:
+    """What stands on one node: workers by GPU index, and workers without GPUs."""
+
+    by_gpu: dict[int, list[Owner]] = field(factory=dict)
+    without: list[Owner] = field(factory=list)
+
+
+def view(found: Outline) -> View:
+    """Return what people look at of a placement."""
+    roles: dict[str, list[Worker]] = {}
+    for worker in found.workers:
+        roles.setdefault(worker.role, []).append(worker)
+    rows = tuple(_rows(found))
+    return View(
+        name=found.name or "job",
+        summary=_summary(found, rows),
+        rows=rows,
+        roles=tuple(_role_line(role, workers) for role, workers in roles.items()),
+        owners=tuple(role for role, workers in roles.items() if any(task.gpus for w in workers for task in w.tasks)),
+        warnings=found.warnings,
+        broken=_broken(found),
+    )
+
+
+def _rows(found: Outline) -> Iterator[Row]:
+    """Yield every node of a small job, and of a larger one the first of each kind."""
+    held = _held(found)
+    segments = [tuple(_segments(node, held[node.node])) for node in found.nodes]
+    alike: dict[object, list[int]] = {}
+    for node in found.nodes:
+        kind = (node.node == found.head, _kind(segments[node.node], held[node.node]))
+        alike.setdefault(kind if len(found.nodes) > MOST_NODES else node.node, []).append(node.node)
+    for first, *more in alike.values():
+        yield Row(found.nodes[first], first == found.head, segments[first], tuple(held[first].without), tuple(more))
+
+
+def _held(found: Outline) -> list[_Held]:
+    held = [_Held() for _ in found.nodes]
+    for worker in found.workers:
+        for task in worker.tasks:
+            rank = task.rank if len(worker.tasks) > 1 else None
+            owner = Owner(worker.role, worker.worker, rank, ports_text(task.ports))
+            for gpu in task.gpus:
+                held[task.node].by_gpu.setdefault(gpu, []).append(owner)
+            if not task.gpus:
+                held[task.node].without.append(owner)
+    return held
+
+
+def _segments(node: Node, held: _Held) -> Iterator[Segment]:
+    for owners, gpus in groupby(range(node.gpus), key=lambda gpu: tuple(held.by_gpu.get(gpu, ()))):
+        first, *more = gpus
+        yield Segment(first, 1 + len(more), owners)
+
+
+def _kind(segments: Sequence[Segment], held: _Held) -> object:
+    """Return what nodes that look the same have in common: every worker's role, and whether it is led from here."""
+    by_gpu = tuple(
+        (segment.count, tuple((owner.role, owner.rank and 1) for owner in segment.owners)) for segment in segments
+    )
+    return by_gpu, tuple(owner.role for owner in held.without)
+
+
+def _broken(found: Outline) -> str:
+    """Say so where a GPU has two owners or is none of its node's: dynplan made no such plan."""
+    taken = [(task.node, gpu) for worker in found.workers for task in worker.tasks for gpu in task.gpus]
+    fine = len(set(taken)) == len(taken) and all(gpu < found.nodes[node].gpus for node, gpu in taken)
+    return "" if fine else _BROKEN
+
+
+def _summary(found: Outline, rows: Sequence[Row]) -> str:
+    count, sizes = len(found.nodes), sorted({node.gpus for node in found.nodes})
+    parts = ["1 node" if count == 1 else f"{count} nodes"]
+    if any(sizes):
+        total = sum(node.gpus for node in found.nodes)
+        used = len({(task.node, gpu) for w in found.workers for task in w.tasks for gpu in task.gpus})
+        parts[0] += f" of {' or '.join(map(str, sizes))} GPUs"
+        parts.append(f"{used} of {total} GPUs in use")
+    if any(sizes) and count > 1:
+        shared = any(len({owner.role for segment in row.segments for owner in segment.owners}) > 1 for row in rows)
+        parts.append(found.mode or ("shared" if shared else "separate"))
+    if found.head is not None and count > 1:
+        parts.append(f"head node {found.head}")
+    return ", ".join(parts)
+
+
+def _role_line(name: str, workers: Sequence[Worker]) -> RoleLine:
+    nodes = sorted({task.node for worker in workers for task in worker.tasks})
+    sizes = dict.fromkeys(_gpus(worker) for worker in workers)
+    return RoleLine(name, len(workers), " or ".join(sizes), runs(nodes), _ports(workers))
+
+
+def _gpus(worker: Worker) -> str:
+    """Say how many GPUs a worker has: `4`, or `8+8` on two nodes."""
+    sizes = [len(task.gpus) for task in worker.tasks]
+    if len(sizes) > 3 and len(set(sizes)) == 1:
+        return f"{len(sizes)} x {sizes[0]}"
+    return "+".join(map(str, sizes)) if any(sizes) else "-"
+
+
+def _ports(workers: Sequence[Worker]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    by_ports: dict[tuple[str, ...], list[int]] = {}
+    for worker in workers:
+        by_ports.setdefault(_worker_ports(worker), []).append(worker.worker)
+    lines = [(runs(numbers), ports) for ports, numbers in by_ports.items()]
+    if len(lines) == 1:
+        return (("", lines[0][1]),)
+    if len(lines) <= _MOST_LAYOUTS:
+        return tuple(lines)
+    rest = sum(len(numbers) for numbers in list(by_ports.values())[_MOST_LAYOUTS - 1 :])
+    return (*lines[: _MOST_LAYOUTS - 1], ("", (f"{rest} more workers, each with ports of its own",)))
+
+
+def _worker_ports(worker: Worker) -> tuple[str, ...]:
+    """Say what a worker binds; a port that differs by task is listed by rank."""
+    if len(worker.tasks) == 1:
+        return ports_text(worker.tasks[0].ports)
+    numbers: dict[str, list[tuple[int, str]]] = {}
+    for task in worker.tasks:
+        for name, block in task.ports:
+            numbers.setdefault(name, []).append((task.rank, _numbers(block)))
+    return tuple(_by_rank(name, found, len(worker.tasks)) for name, found in numbers.items())
+
+
+def _by_rank(name: str, found: Sequence[tuple[int, str]], tasks: int) -> str:
+    ranks: dict[str, list[int]] = {}
+    for rank, numbers in found:
+        ranks.setdefault(numbers, []).append(rank)
+    if len(ranks) == 1 and len(found) == tasks:
+        return f"{name} {found[0][1]} on every rank"
+    return f"{name} " + " and ".join(f"{numbers} on rank {runs(some)}" for numbers, some in ranks.items())
+
+
+def ports_text(ports: Iterable[tuple[str, Block]]) -> tuple[str, ...]:
+    """Return each port with its numbers: `nixl 5557-5560`."""
+    return tuple(f"{name} {_numbers(block)}" for name, block in ports)
+
+
+def _numbers(block: Block) -> str:
+    return f"{block.port}" if block.count == 1 else f"{block.port}-{block.port + block.count - 1}"
+
+
+def runs(numbers: Sequence[int]) -> str:
+    """Write ascending numbers in few words: `0-3, 8`, or `1, 3 .. 9999` for equal steps."""
+    parts = [_run(run) for run in _in_steps(numbers)]
+    if len(parts) > _MOST_RUNS:
+        parts = [*parts[: _MOST_RUNS - 2], "...", parts[-1]]
+    return ", ".join(parts)
+
+
+def _in_steps(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Split into the longest runs of equal steps, from the left; a step other than 1 needs four numbers."""
+    at = 0
+    while at < len(numbers):
+        step = numbers[at + 1] - numbers[at] if at + 1 < len(numbers) else 1
+        end = at + 1
+        while end < len(numbers) and numbers[end] - numbers[end - 1] == step:
+            end += 1
+        if step != 1 and end - at < 4:
+            end = at + 1
+        yield numbers[at:end]
+        at = end
+
+
+def _run(run: Sequence[int]) -> str:
+    if len(run) == 1:
+        return str(run[0])
+    return f"{run[0]}-{run[-1]}" if run[1] - run[0] == 1 else f"{run[0]}, {run[1]} .. {run[-1]}"

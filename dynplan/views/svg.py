@@ -1,0 +1,282 @@
+"""A placement as a picture: SVG that needs no font, script or style from elsewhere, the same on every machine.
+
+A node is a row of GPUs; a worker is a coloured bar over its GPUs with its ports below it; workers without
+GPUs are labels under the row. A picture cannot ask how wide a text is, so widths are estimates.
+"""
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from textwrap import wrap
+
+from attrs import frozen
+
+from dynplan.model import Outline
+from dynplan.views.placement import Owner, Row, Segment, View, runs, view
+
+_MARGIN = 28
+_FOOT = 12
+_BAR = 46  # height of a row of GPUs
+_LINE = 15  # from one line of small text to the next
+_MOST_PER_LINE = 16  # GPUs side by side; a node with more takes several lines
+_LEAST_WIDTH = 640
+_SANS, _MONO = 6.7, 6.1  # pixels of a letter, about, at 12 and at 10 pixels
+
+# White stands out on each of them by 4.5 to 1 or more (WCAG 2, 1.4.3).
+_COLOURS = ("#1f66b1", "#b4540a", "#1d7a4c", "#7a4bb5", "#0f7580", "#b0306a", "#6b6410", "#52606d")
+
+# The picture brings its own ground, so it can be read on any page; a viewer that prefers dark gets it dark.
+_STYLE = """<style>
+  svg { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; fill: #1f2933 }
+  .ground { fill: #ffffff; stroke: #d9dee4 }
+  .title { font-size: 18px; font-weight: 600 }
+  .strong { font-weight: 600 }
+  .muted { fill: #52606d }
+  .small { font: 10px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace }
+  .on { fill: #ffffff; font-weight: 600 }
+  .index { fill: #ffffff; fill-opacity: 0.75 }
+  .cut { stroke: #ffffff; stroke-opacity: 0.3 }
+  .free { fill: #eef1f4; stroke: #cbd2d9 }
+  .twice { fill: #c81e1e }
+  .label { fill: #f4f6f8; stroke: #cbd2d9 }
+  .rule { stroke: #e4e8ec }
+  @media (prefers-color-scheme: dark) {
+    svg { fill: #e6eaef }
+    .ground { fill: #161b22; stroke: #30363d }
+    .muted { fill: #9aa5b1 }
+    .free { fill: #21262d; stroke: #3d444d }
+    .label { fill: #21262d; stroke: #3d444d }
+    .rule { stroke: #2b323b }
+  }
+</style>"""
+
+
+@frozen
+class _Block:
+    """A part of the picture as high as `height`, drawn as if it stood at the top."""
+
+    height: int
+    marks: tuple[str, ...]
+
+
+@frozen
+class _Sheet:
+    """How the picture is ruled: the column that names nodes, GPUs per line, width of a GPU, colour of a role."""
+
+    side: int
+    per_line: int
+    cell: int
+    colours: dict[str, str]
+
+    @property
+    def width(self) -> int:
+        """Width inside the margins."""
+        return max(_LEAST_WIDTH, self.side + self.per_line * self.cell)
+
+
+def as_svg(outline: Outline) -> str:
+    """Return the placement as an SVG picture that ends in a newline."""
+    seen = view(outline)
+    sheet = _sheet(seen)
+    blocks = [_header(seen, sheet), *_nodes(seen, sheet), *_remarks(seen, sheet)]
+    width, height = sheet.width + 2 * _MARGIN, sum(block.height for block in blocks) + _MARGIN + _FOOT
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+        f' role="img" aria-label="{escape(seen.name)}: {escape(seen.summary)}">',
+        _STYLE,
+        f'<rect class="ground" x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" rx="12"/>',
+        *_stacked(blocks),
+        "</svg>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _stacked(blocks: Sequence[_Block]) -> Iterator[str]:
+    top = _MARGIN
+    for block in blocks:
+        yield f'<g transform="translate({_MARGIN} {top})">'
+        yield from block.marks
+        yield "</g>"
+        top += block.height
+
+
+def _sheet(seen: View) -> _Sheet:
+    per_line = min(_MOST_PER_LINE, max(row.node.gpus for row in seen.rows))
+    names = [_node_name(row) for row in seen.rows] + [row.node.host or "" for row in seen.rows]
+    side = max(84, 16 + _width(max(names, key=len)))
+    least, most = (72, 132) if per_line <= 8 else (52, 72)
+    wanted = (needs for row in seen.rows for segment in row.segments for needs in [_needs(segment)])
+    colours = {role: _COLOURS[at % len(_COLOURS)] for at, role in enumerate(seen.owners)}
+    return _Sheet(side, per_line, min(most, max([least, *wanted])), colours)
+
+
+def _needs(segment: Segment) -> int:
+    """Return how wide a GPU must be for a segment to hold its texts."""
+    texts = [_width(_segment_name(segment)) + 16]
+    texts += [_width(port, _MONO) + 10 for owner in segment.owners for port in owner.ports]
+    return -(-max(texts) // segment.count)
+
+
+# The head of the picture
+
+
+def _header(seen: View, sheet: _Sheet) -> _Block:
+    marks = [_text(0, 16, seen.name, "title")]
+    top = 38
+    for line in wrap(seen.summary, int(sheet.width / _SANS)):
+        marks.append(_text(0, top, line, "muted"))
+        top += 18
+    legend, rows = _flow([*_legend(seen, sheet)], sheet.width, 0)
+    marks += [f'<g transform="translate(0 {top + 2})">', *legend, "</g>"]
+    return _Block(top + rows * 24 + 10, tuple(marks))
+
+
+def _legend(seen: View, sheet: _Sheet) -> Iterator[tuple[int, list[str]]]:
+    for role in seen.roles:
+        if role.name in sheet.colours:
+            workers = "1 worker" if role.workers == 1 else f"{role.workers} workers"
+            gpus = "1 GPU" if role.gpus == "1" else f"{role.gpus} GPUs"
+            yield _key(f'fill="{sheet.colours[role.name]}"', f"{role.name}: {workers} of {gpus}")
+    if any(not segment.owners for row in seen.rows for segment in row.segments):
+        yield _key('class="free"', "free")
+
+
+def _key(paint: str, text: str) -> tuple[int, list[str]]:
+    swatch = f'<rect {paint} x="0.5" y="0.5" width="13" height="13" rx="3"/>'
+    return 22 + _width(text), [swatch, _text(20, 11, text)]
+
+
+def _flow(items: Sequence[tuple[int, list[str]]], width: int, left: int) -> tuple[list[str], int]:
+    """Set items one after another, in as many rows of 24 pixels as they need."""
+    marks: list[str] = []
+    x, row = left, 0
+    for wide, inner in items:
+        if x > left and x + wide > width:
+            x, row = left, row + 1
+        marks += [f'<g transform="translate({x} {row * 24})">', *inner, "</g>"]
+        x += wide + 14
+    return marks, row + 1 if items else 0
+
+
+# Nodes
+
+
+def _nodes(seen: View, sheet: _Sheet) -> Iterator[_Block]:
+    for row in seen.rows:
+        yield _node(row, sheet)
+        if row.alike:
+            yield _alike(row, sheet)
+
+
+def _node(row: Row, sheet: _Sheet) -> _Block:
+    marks = [f'<path class="rule" d="M0 0.5H{sheet.width}"/>', _text(0, 34, _node_name(row), "strong")]
+    if row.node.host:
+        marks.append(_text(0, 50, row.node.host, "muted"))
+    if row.head:
+        marks.append(_text(0, 66 if row.node.host else 50, "head node", "muted"))
+    top = 14
+    for start in range(0, row.node.gpus, sheet.per_line):
+        line = _line(row, start, sheet)
+        marks += [f'<g transform="translate({sheet.side} {top})">', *line.marks, "</g>"]
+        top += line.height
+    labels, rows = _flow([_label(owner) for owner in row.without_gpus], sheet.width - sheet.side, 0)
+    marks += [f'<g transform="translate({sheet.side} {top})">', *labels, "</g>"] if labels else []
+    return _Block(max(top + rows * 24 + 8 * bool(rows), 62 + 16 * bool(row.node.host and row.head)), tuple(marks))
+
+
+def _line(row: Row, start: int, sheet: _Sheet) -> _Block:
+    """Draw as many of a node's GPUs as stand side by side, their workers' ports below."""
+    marks: list[str] = []
+    most = 0
+    for segment in row.segments:
+        low, high = max(segment.first, start), min(segment.first + segment.count, start + sheet.per_line)
+        if low < high:
+            left, width = (low - start) * sheet.cell, (high - low) * sheet.cell - 4
+            marks += _bar(segment, low, high, sheet, left)
+            ports = [port for owner in segment.owners for port in owner.ports] if low == segment.first else []
+            marks += [
+                _text(left + 2, _BAR + 14 + at * _LINE, _cut(port, width, _MONO), "small muted")
+                for at, port in enumerate(ports)
+            ]
+            most = max(most, len(ports))
+    return _Block(_BAR + most * _LINE + 12, tuple(marks))
+
+
+def _bar(segment: Segment, low: int, high: int, sheet: _Sheet, left: int) -> Iterator[str]:
+    width = (high - low) * sheet.cell - 4
+    yield f'<rect {_paint(segment, sheet)} x="{left + 0.5}" y="0.5" width="{width - 1}" height="{_BAR - 1}" rx="6"/>'
+    cuts = "".join(f"M{left + at * sheet.cell - 2} 5V17" for at in range(1, high - low))
+    if cuts:
+        yield f'<path class="{"cut" if segment.owners else "rule"}" d="{cuts}"/>'
+    kind = "small index" if segment.owners else "small muted"
+    for gpu in range(low, high):
+        yield _text(left + (gpu - low) * sheet.cell + 7, 13, f"GPU {gpu}" if gpu == low == 0 else str(gpu), kind)
+    if segment.owners:
+        yield _text(left + width // 2, 32, _short_name(segment, width - 8), "on", ' text-anchor="middle"')
+
+
+def _paint(segment: Segment, sheet: _Sheet) -> str:
+    if len(segment.owners) == 1:
+        return f'fill="{sheet.colours[segment.owners[0].role]}"'
+    return 'class="twice"' if segment.owners else 'class="free"'
+
+
+def _label(owner: Owner) -> tuple[int, list[str]]:
+    """Draw a worker without GPUs: its name, and what it binds."""
+    name, ports = _owner_name(owner), ", ".join(owner.ports)
+    right = 16 + _width(name)
+    wide = right + _width(ports, _MONO) + 10 if ports else right + 4
+    box = f'<rect class="label" x="0.5" y="0.5" width="{wide - 1}" height="19" rx="10"/>'
+    return wide, [box, _text(10, 14, name), _text(right, 13, ports, "small muted")]
+
+
+def _alike(row: Row, sheet: _Sheet) -> _Block:
+    more = "1 node" if len(row.alike) == 1 else f"{len(row.alike)} nodes"
+    text = f"{more} as {_node_name(row)}: {runs(row.alike)}"
+    box = f'<rect class="label" stroke-dasharray="4 3" x="0.5" y="4.5" width="{sheet.width - 1}" height="27" rx="6"/>'
+    return _Block(44, (box, _text(sheet.width // 2, 22, text, "muted", ' text-anchor="middle"')))
+
+
+def _node_name(row: Row) -> str:
+    return f"node {row.node.node}"
+
+
+def _segment_name(segment: Segment) -> str:
+    return " & ".join(map(_owner_name, segment.owners))
+
+
+def _short_name(segment: Segment, width: int) -> str:
+    """Return the name that fits: the colour says the role, too."""
+    name = _segment_name(segment)
+    return name if _width(name) <= width else _cut(" & ".join(owner.number for owner in segment.owners), width)
+
+
+def _owner_name(owner: Owner) -> str:
+    return f"{owner.role} {owner.number}"
+
+
+# What else there is to say
+
+
+def _remarks(seen: View, sheet: _Sheet) -> Iterator[_Block]:
+    texts = [f"{warning.code}: {warning.message}" for warning in seen.warnings]
+    for text in texts + ([seen.broken] if seen.broken else []):
+        lines = wrap(text, int(sheet.width / _SANS))
+        marks = [_text(0, 20 + at * 18, line, "muted") for at, line in enumerate(lines)]
+        yield _Block(18 * len(lines) + 6, tuple(marks))
+
+
+# Text
+
+
+def _text(x: int, y: int, text: str, kind: str = "", more: str = "") -> str:
+    paint = f' class="{kind}"' if kind else ""
+    return f'<text{paint} x="{x}" y="{y}"{more}>{escape(text)}</text>' if text else ""
+
+
+def _width(text: str, letter: float = _SANS) -> int:
+    return round(len(text) * letter)
+
+
+def _cut(text: str, width: int, letter: float = _SANS) -> str:
+    room = int(width / letter)
+    return text if len(text) <= room else text[: max(0, room - 1)] + "…"

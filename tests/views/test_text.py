@@ -1,0 +1,255 @@
+"""The placement as people see it: text to the character, and a picture that is sound."""
+
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dynplan.language import parse, read, resolve
+from dynplan.language.plan_file import outline
+from dynplan.model import Outline, Plan, outline_of
+from dynplan.planner import plan
+from dynplan.views.placement import runs, view
+from dynplan.views.svg import _COLOURS, as_svg
+from dynplan.views.text import as_text
+
+HEAD = """\
+[job]
+name = "demo"
+{job}
+[cluster]
+gpus-per-node = 8
+[roles.frontend]
+command = ["frontend"]
+ports = {{ http = 8000 }}
+"""
+ROLE = """\
+[roles.{name}]
+command = ["{name}"]
+gpus-per-worker = {gpus}
+{more}
+"""
+
+
+def job(text: str) -> Plan:
+    return plan(read(resolve([parse("job.toml", text.encode())])))
+
+
+def two_roles(job_keys: str, decode: str, prefill: str, gpus: tuple[int, int] = (4, 4)) -> Outline:
+    roles = zip(("decode", "prefill"), gpus, (decode, prefill), strict=True)
+    text = HEAD.format(job=job_keys) + "".join(ROLE.format(name=n, gpus=g, more=more) for n, g, more in roles)
+    return outline_of(job(text))
+
+
+def test_two_roles_share_two_nodes() -> None:
+    ports = "ports = { system = 9090, nixl = { base = 5557, count = 4 } }"
+    assert as_text(two_roles("num-nodes = 2", f"num-nodes = 2\n{ports}", f"num-nodes = 2\n{ports}")) == (
+        "demo: 2 nodes of 8 GPUs, 16 of 16 GPUs in use, shared, head node 0\n"
+        "\n"
+        "GPU     0        1        2        3        4        5        6        7\n"
+        "node 0 │decode 0                           │prefill 0                          │\n"
+        "node 1 │decode 1                           │prefill 1                          │\n"
+        "\n"
+        "role      workers  GPUs  nodes  ports\n"
+        "frontend  1        -     0      http 8000\n"
+        "decode    2        4     0-1    system 9090, nixl 5557-5560\n"
+        "prefill   2        4     0-1    system 9091, nixl 5561-5564\n"
+    )
+
+
+def test_ten_thousand_nodes_stay_on_one_screen() -> None:
+    found = two_roles(
+        "num-nodes = 10_000",
+        "num-nodes = 10_000\nworkers-per-node = 4\nports.system = 9090",
+        "num-nodes = 9_000\nports.system = 9090",
+        (1, 4),
+    )
+    assert as_text(found) == (
+        "demo: 10000 nodes of 8 GPUs, 76000 of 80000 GPUs in use, shared, head node 0\n"
+        "\n"
+        "GPU        0       1       2       3       4       5       6       7\n"
+        "node 0    │d0     │d1     │d2     │d3     │p0                             │\n"
+        "node 1    │d4     │d5     │d6     │d7     │p1                             │\n"
+        "  8998 nodes as node 1: 2-8999\n"
+        "node 9000 │d36000 │d36001 │d36002 │d36003 │·                              │\n"
+        "  999 nodes as node 9000: 9001-9999\n"
+        "\n"
+        "role         workers  GPUs  nodes   ports\n"
+        "frontend     1        -     0       http 8000\n"
+        "decode (d)   40000    1     0-9999  0, 4 .. 39996: system 9090\n"
+        "                                    1, 5 .. 39997: system 9091\n"
+        "                                    2, 6 .. 39998: system 9092\n"
+        "                                    3, 7 .. 39999: system 9093\n"
+        "prefill (p)  9000     4     0-8999  system 9094\n"
+    )
+
+
+def test_workers_larger_than_a_node_show_their_ranks_and_warnings_come_last() -> None:
+    text = HEAD.format(job="num-nodes = 3") + ROLE.format(
+        name="decode", gpus=12, more='workers = 1\nports = { a = 40000, b = { base = 70, on = "every-task" } }'
+    )
+    assert as_text(outline_of(job(text))) == (
+        "demo: 3 nodes of 8 GPUs, 12 of 24 GPUs in use, separate, head node 0\n"
+        "\n"
+        "GPU     0        1        2        3        4        5        6        7\n"
+        "node 0 │decode 0.0                                           │·                │\n"
+        "node 1 │decode 0.1                                           │·                │\n"
+        "node 2 │·                                                                      │\n"
+        "\n"
+        "role      workers  GPUs  nodes  ports\n"
+        "frontend  1        -     0      http 8000\n"
+        "decode    1        6+6   0-1    a 40000 on rank 0, b 70 on every rank\n"
+        "\n"
+        "warning[W201]: 1 of 3 nodes runs no role with GPUs\n"
+        "help: 2 nodes hold them all\n"
+        "\n"
+        "warning[W301]: port `a` of role `decode` is 40000, inside the ephemeral range\n"
+        "  32768-60999: an outgoing connection may take it first\n"
+        "help: choose a base below 32768, or set the cluster's `ephemeral-ports`\n"
+    )
+
+
+def test_hosts_are_named_and_a_node_of_many_gpus_takes_several_lines() -> None:
+    text = '[job]\nname = "rack"\nnodes = ["nvl72"]\n[cluster]\ngpus-per-node = 20\n' + ROLE.format(
+        name="decode", gpus=18, more="workers = 1"
+    )
+    assert as_text(outline_of(job(text))) == (
+        "rack: 1 node of 20 GPUs, 18 of 20 GPUs in use\n"
+        "\n"
+        "GPU           0   1   2   3   4   5   6   7   8   9   10  11  12  13  14  15\n"
+        "node 0 nvl72 │d0                                                             │\n"
+        "  GPU 16     │d0     │·      │\n"
+        "\n"
+        "role        workers  GPUs  nodes  ports\n"
+        "decode (d)  1        18    0\n"
+    )
+
+
+def test_a_job_without_gpus_has_no_grid() -> None:
+    text = '[job]\nname = "cpu"\n[roles.etcd]\ncommand = ["etcd"]\nports = { client = 2379, peer = 2380 }\n'
+    assert as_text(outline_of(job(text))) == (
+        "cpu: 1 node\n\nrole  workers  GPUs  nodes  ports\netcd  1        -     0      client 2379, peer 2380\n"
+    )
+
+
+def smallest(**more: Any) -> dict[str, Any]:
+    """Return the least tree that other tools must write."""
+    task = {"rank": 0, "node": 0, "gpus": [0, 1], "ports": {}}
+    tree = {
+        "schema": 1,
+        "job": {"name": "tiny"},
+        "nodes": [{"node": 0, "host": None, "gpus": 2}, {"node": 1, "host": None, "gpus": 2}],
+        "workers": [{"role": "a", "worker": 0, "tasks": [task]}],
+        "warnings": [],
+    }
+    return {**tree, **more}
+
+
+def test_a_plan_without_commands_can_be_shown() -> None:
+    assert as_text(outline(smallest())) == (
+        "tiny: 2 nodes of 2 GPUs, 2 of 4 GPUs in use, separate\n"
+        "\n"
+        "GPU     0        1\n"
+        "node 0 │a 0              │\n"
+        "node 1 │·                │\n"
+        "\n"
+        "role  workers  GPUs  nodes  ports\n"
+        "a     1        2     0\n"
+    )
+
+
+def test_a_gpu_that_is_booked_twice_is_seen_and_said() -> None:
+    tree = smallest()
+    task = {"rank": 0, "node": 0, "gpus": [1, 2], "ports": {}}
+    tree["workers"].append({"role": "b", "worker": 0, "tasks": [task]})
+    assert as_text(outline(tree)) == (
+        "tiny: 2 nodes of 2 GPUs, 3 of 4 GPUs in use, shared\n"
+        "\n"
+        "GPU     0         1\n"
+        "node 0 │a 0      │a 0 & b 0│\n"
+        "node 1 │·                  │\n"
+        "\n"
+        "role  workers  GPUs  nodes  ports\n"
+        "a     1        2     0\n"
+        "b     1        2     0\n"
+        "\n"
+        "this plan breaks its promises: `dynplan check` says where\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ([7], "7"),
+        ([0, 1], "0-1"),
+        ([0, 2, 4], "0, 2, 4"),
+        ([0, 2, 4, 6], "0, 2 .. 6"),
+        ([0, 1, 2, 8, 10, 11], "0-2, 8, 10-11"),
+        ([0, 2, 3, 7, 9, 10, 12, 15, 16], "0, 2-3, 7, ..., 15-16"),
+    ],
+)
+def test_numbers_in_a_row_are_written_short(numbers: list[int], text: str) -> None:
+    assert runs(numbers) == text
+
+
+# The picture
+
+
+def texts_of(picture: str) -> list[str | None]:
+    elements = ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - our own picture
+    return [element.text for element in elements]
+
+
+@given(st.text(min_size=1).filter(str.isprintable))
+def test_a_picture_is_sound_xml_whatever_the_job_is_called(name: str) -> None:
+    tree = smallest(job={"name": name})
+    tree["nodes"][0]["host"] = name
+    texts = texts_of(as_svg(outline(tree)))
+    assert (texts[0], texts[5]) == (name, name)
+
+
+def test_a_picture_shows_every_gpu_worker_and_port() -> None:
+    ports = "ports.system = 9090"
+    picture = as_svg(two_roles("num-nodes = 2", f"num-nodes = 2\n{ports}", f"num-nodes = 2\n{ports}", (4, 3)))
+    texts = texts_of(picture)
+    assert texts[:5] == [
+        "demo",
+        "2 nodes of 8 GPUs, 14 of 16 GPUs in use, shared, head node 0",
+        "decode: 2 workers of 4 GPUs",
+        "prefill: 2 workers of 3 GPUs",
+        "free",
+    ]
+    node = ["GPU 0", "1", "2", "3", "decode 0", "system 9090", "4", "5", "6", "prefill 0", "system 9091", "7"]
+    assert texts[5:] == [
+        *("node 0", "head node", *node, "frontend 0", "http 8000"),
+        *("node 1", *(text.replace("e 0", "e 1").replace("l 0", "l 1") for text in node)),
+    ]
+
+
+def test_a_picture_of_many_nodes_is_small() -> None:
+    found = two_roles("num-nodes = 1_000", "num-nodes = 1_000", "num-nodes = 1_000")
+    assert "998 nodes as node 1: 2-999" in as_svg(found)
+    assert len(as_svg(found)) < 10_000
+
+
+def test_a_picture_needs_nothing_from_elsewhere() -> None:
+    picture = as_svg(outline(smallest()))
+    assert re.findall(r"https?://[^\"]*|@import|url\(|<script|<image|href", picture) == ["http://www.w3.org/2000/svg"]
+
+
+def test_white_text_can_be_read_on_every_colour() -> None:
+    def light(part: str) -> float:
+        share = int(part, 16) / 255
+        return share / 12.92 if share <= 0.03928 else ((share + 0.055) / 1.055) ** 2.4
+
+    for colour in _COLOURS:
+        red, green, blue = (light(colour[at : at + 2]) for at in (1, 3, 5))
+        assert 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05) >= 4.5, colour
+
+
+def test_text_and_picture_show_the_same_rows() -> None:
+    found = two_roles("num-nodes = 40", "num-nodes = 30", "num-nodes = 40")
+    assert [row.node.node for row in view(found).rows] == [0, 1, 30]
