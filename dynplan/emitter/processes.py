@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
-from dynplan.model import Plan, Role, Task, Worker
+from dynplan.model import Plan, Worker, started
 
 
 def running(plan: Plan) -> Plan:
@@ -13,14 +13,10 @@ def running(plan: Plan) -> Plan:
     A process for each GPU sees all of the worker's GPUs on its node, as MPI programs expect. A port of the
     leader stays on rank 0; one that is bound on every node is told to all processes there.
     """
-    per_gpu = {role.name: role for role in plan.job.roles if role.per_gpu}
-    if not per_gpu:
+    if not any(role.per_gpu for role in plan.job.roles):
         return plan
-    workers = (
-        evolve(worker, tasks=tuple(_processes(worker, per_gpu[worker.role]))) if worker.role in per_gpu else worker
-        for worker in plan.workers
-    )
-    return evolve(plan, workers=tuple(workers))
+    roles = {role.name: role for role in plan.job.roles}
+    return evolve(plan, workers=tuple(started(roles[worker.role], [worker])[0] for worker in plan.workers))
 
 
 def local_ranks(worker: Worker) -> Iterator[tuple[int, int]]:
@@ -30,13 +26,3 @@ def local_ranks(worker: Worker) -> Iterator[tuple[int, int]]:
         local = counts.setdefault(task.node, 0)
         yield len(counts) - 1, local
         counts[task.node] += 1
-
-
-def _processes(worker: Worker, role: Role) -> Iterator[Task]:
-    everywhere = {port.name for port in role.ports if port.everywhere}
-    rank = 0
-    for task in worker.tasks:
-        shared = tuple((name, block) for name, block in task.ports if name in everywhere)
-        for local in range(len(task.gpus)):
-            yield evolve(task, rank=rank, ports=shared if local else task.ports)
-            rank += 1

@@ -6,7 +6,7 @@ from dynplan.diagnostics import Findings
 from dynplan.language.expressions import ExprError, evaluate
 from dynplan.language.placeholders import Scope, expression_lookup
 from dynplan.language.templates import refs
-from dynplan.model import Job, Plan, Probe, Role, Task, Worker, texts_of
+from dynplan.model import Job, Plan, Probe, Role, Task, Worker, started, texts_of
 
 
 def texts(job: Job, role: Role) -> Iterable[str]:
@@ -55,7 +55,7 @@ def check_expressions(plan: Plan) -> None:
         wanted = expressions(plan.job, role)
         if not wanted:
             continue
-        workers = [worker for worker in plan.workers if worker.role == role.name]
+        workers = started(role, (worker for worker in plan.workers if worker.role == role.name))
         for expression in wanted:
             try:
                 for worker in workers:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from dynplan.diagnostics import Finding
-from dynplan.emitter.processes import running
 from dynplan.language.task_numbers import check_expressions
 from dynplan.model import Job, Node, Placement, Plan, Ports, Task, Worker
 from dynplan.planner.allocation import allocate
@@ -40,7 +39,7 @@ def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
         workers=_workers(job, homes, slices, ports),
         warnings=(*_placement_warnings(job, wanted, allocation, homes), *warnings),
     )
-    check_expressions(running(found))
+    check_expressions(found)
     return found
 
 
