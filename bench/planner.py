@@ -17,14 +17,14 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-from dynplan.emitter.script import script
+from dynplan.emitter import lower, write
 from dynplan.language.job import read
 from dynplan.model import Job, Plan
 from dynplan.planner.placement import plan
 
 SIZES = (100, 1000, 10_000)
 MIN_JOBS = 2000
-STATIC = Path(__file__).parent.parent / "dynplan" / "emitter" / "static"
+PROGRAM = Path(__file__).parent.parent / "dynplan" / "emitter" / "program"
 
 Tables = dict[str, Any]
 
@@ -69,8 +69,8 @@ def measure(nodes: int) -> dict[str, float]:
     """Plan and compile the shared job of a size; the peak is that of this whole process."""
     found, seconds = timed(read(shared_job(nodes)), 3)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    texts = {path.stem: path.read_text(encoding="utf-8") for path in STATIC.glob("*.sh")}
-    size = len(script(found, "dynplan", texts).encode()) / 1024
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in PROGRAM.glob("*.sh")}
+    size = len(write(lower(found), "dynplan", texts).encode()) / 1024
     return {"workers": len(found.workers), "seconds": seconds, "MiB": peak, "KiB": size}
 
 

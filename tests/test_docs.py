@@ -13,7 +13,7 @@ import pytest
 from attrs import frozen
 
 from dynplan.cli.inputs import job_documents
-from dynplan.emitter.script import script
+from dynplan.emitter import lower, write
 from dynplan.language import parse, read, resolve
 from dynplan.planner import plan
 from tests.wrong import CASES
@@ -55,9 +55,8 @@ def test_toml_in_the_pages_is_a_job_that_compiles_or_says_that_it_is_a_part(fenc
     if fence.info == "toml fragment":
         return
     assert fence.info == "toml"
-    assert script(
-        plan(read(resolve(job_documents(document.name, document, (), "")))), "dynplan", defaultdict(str)
-    ).startswith("#!/bin/bash\n")
+    found = plan(read(resolve(job_documents(document.name, document, (), ""))))
+    assert write(lower(found), "dynplan", defaultdict(str)).startswith("#!/bin/bash\n")
 
 
 @pytest.mark.parametrize("fence", of("text"))

@@ -7,6 +7,7 @@ import pytest
 from dynplan.diagnostics import InputError
 from dynplan.language import parse, read, resolve
 from tests.golden import ROOT
+from tests.launch.lab import PROGRAM
 
 JOB_PAGE = (ROOT / "docs" / "job-file.md").read_text()
 CLUSTER_PAGE = (ROOT / "docs" / "cluster-file.md").read_text()
@@ -64,20 +65,20 @@ def test_the_page_names_what_is_not_built() -> None:
 def test_the_page_on_the_script_names_its_events_and_exit_codes() -> None:
     page = (ROOT / "docs" / "script.md").read_text()
     left = section(page, "## What it leaves")
-    program = "\n".join(path.read_text() for path in sorted((ROOT / "dynplan" / "static").glob("*.sh")))
+    program = "\n".join(path.read_text() for path in sorted(PROGRAM.glob("*.sh")))
     events = set(re.findall(r"\bevent ([a-z]+) ", program)) | set(re.findall(r"dynplan\|([a-z]+)\|", program))
     events |= set(re.findall(r"\bwatch ([a-z]+) &", program))
     assert set(re.findall(r"^\| `([a-z]+)` \|", left, re.MULTILINE)) == events
     codes = re.findall(r"(?:fail|blame|fail_outside|event failed) ['\"]?(\d+) ", program)
     told = re.findall(r"^\| (\d+) \|", page, re.MULTILINE)
     assert set(codes) <= set(told)
-    head = (ROOT / "dynplan" / "static" / "head.sh").read_text()
+    head = (PROGRAM / "head.sh").read_text()
     assert set(re.findall(r"\b(\d+)\b", head)) == set(told)
 
 
 def test_the_page_on_the_script_explains_every_heading() -> None:
     page = (ROOT / "docs" / "script.md").read_text()
-    program = "\n".join(path.read_text() for path in sorted((ROOT / "dynplan" / "static").glob("*.sh")))
+    program = "\n".join(path.read_text() for path in sorted(PROGRAM.glob("*.sh")))
     headings = re.findall(r"^# (?:----|====) (.*) (?:----|====)$", program, re.MULTILINE)
     assert len(headings) > 15
     assert [heading for heading in headings if f"`{heading}`" not in page] == []
@@ -95,8 +96,12 @@ def test_every_test_it_names_exists() -> None:
 
 
 def test_the_page_on_design_names_every_module() -> None:
-    named = set(re.findall(r"`(\w+\.py)`", (ROOT / "docs" / "design.md").read_text()))
-    assert named == {path.name for path in (ROOT / "dynplan").glob("*.py")} - {"__init__.py"}
+    page = (ROOT / "docs" / "design.md").read_text()
+    for package in sorted(path.parent for path in (ROOT / "dynplan").rglob("__init__.py")):
+        row = re.search(rf"^\| `{package.name}/` \|.*$", page, re.MULTILINE)
+        modules = {path.name for path in package.glob("*.py")} - {"__init__.py"}
+        named = set(re.findall(r"`(\w+\.py)`", row[0])) if row else set()
+        assert named == modules, package.name
 
 
 def test_the_index_leads_to_every_page() -> None:

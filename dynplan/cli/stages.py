@@ -9,14 +9,13 @@ import typer
 from dynplan.cli.app import STAMP
 from dynplan.cli.inputs import STDIN, Inputs, job_documents, load
 from dynplan.diagnostics import Document, InputError
-from dynplan.emitter.parts import needed
-from dynplan.emitter.script import script
+from dynplan.emitter import lower, write
 from dynplan.language import read as read_job
 from dynplan.language import resolve
 from dynplan.model import Plan
 from dynplan.planner import plan
 
-_PROGRAM = File(__file__).parents[1] / "emitter" / "static"
+_PROGRAM = File(__file__).parents[1] / "emitter" / "program"
 
 
 def read(name: str, inputs: Inputs) -> Document:
@@ -61,5 +60,5 @@ def check_promises(tree: Mapping[str, Any]) -> None:
 
 def script_of(found: Plan) -> str:
     """Return the script of a plan."""
-    texts = {name: (_PROGRAM / f"{name}.sh").read_text(encoding="utf-8") for name in needed(found)}
-    return script(found, STAMP, texts)
+    lowered = lower(found)
+    return write(lowered, STAMP, {name: (_PROGRAM / f"{name}.sh").read_text("utf-8") for name in lowered.program})

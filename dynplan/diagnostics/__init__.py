@@ -1,8 +1,7 @@
 """What is wrong with the input, and where.
 
-In: findings of any stage, each at a key path of the merged data. Out: text for people, with file, line and
-column (`rendering.render`, which `places` tells where keys stand). Everything below knows this package and
-nothing else of dynplan.
+Findings of any stage come in, each at a key path of the merged data; text for people goes out, with file, line and
+column (`rendering.render`, which `places` tells where keys stand). Everything else of dynplan may know this package.
 """
 
 from dynplan.diagnostics.findings import NOWHERE, Document, Finding, Findings, InputError, Path, Span, nearest

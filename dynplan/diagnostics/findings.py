@@ -6,7 +6,7 @@ The core speaks key paths into the merged data, never lines; `dynplan.diagnostic
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from attrs import define, field, frozen
 
@@ -79,8 +79,7 @@ CODES: dict[str, str] = {
 }
 
 
-@frozen
-class Span:
+class Span(NamedTuple):
     """A stretch of text: lines and columns from 1, columns in characters, the end exclusive."""
 
     line: int

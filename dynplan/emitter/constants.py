@@ -1,77 +1,90 @@
-"""Folding: what the plan knows becomes a constant, what only the run knows stays a placeholder."""
+"""Constants: what the plan knows is filled in when the script is made; what only the run knows stays a placeholder."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeVar
 
-from dynplan.language.placeholders import Scope
-from dynplan.language.task_numbers import expressions, texts, value
+from attrs import field, frozen
+
+from dynplan.emitter.rows import Group
+from dynplan.emitter.tasks import RoleTasks
+from dynplan.language.placeholders import ROLE_LISTS
+from dynplan.language.task_numbers import texts
 from dynplan.language.templates import Part, Ref, fill, for_bash, refs
-from dynplan.model import Block, Phase, Plan, Task, TextFile, Worker, texts_of
+from dynplan.model import Block, Job, Record, Task, TextFile, texts_of
 
 Parts = tuple[Part, ...]
+T = TypeVar("T")
 
 
-class Folding:
-    """The constants that hold for every task which a template is written for."""
+class Others(NamedTuple):
+    """What every template may name: the job, and per role the leader of its first worker and its workers' number."""
 
-    def __init__(self, plan: Plan, scope: Scope, workers: Sequence[Worker] = (), node: int | None = None) -> None:
-        """Hold the facts that are the same for all `workers`, or for a phase on `node`."""
-        self.plan = plan
-        self.scope = scope
-        self.workers = workers
-        self.node = node
-        self.spans_nodes = any(len(worker.tasks) > 1 for worker in workers)
-        self.found: dict[Ref, Parts | None] = {}
+    job: Job
+    leaders: Mapping[str, Task]
+    workers: Mapping[str, int]
+
+
+def named_by_others(job: Job, roles: Iterable[RoleTasks]) -> Others:
+    """Return what every template may name of the roles of a job."""
+    found = {tasks.role.name: tasks.workers for tasks in roles}
+    leaders = {name: workers[0].tasks[0] for name, workers in found.items()}
+    return Others(job, leaders, {name: len(workers) for name, workers in found.items()})
+
+
+@frozen(eq=False, repr=False)
+class Constants(Record):
+    """The constants that hold for every task which a template is written for.
+
+    `tasks` are those of the role that the template stands in; `node` is that of a phase. Both None: for all.
+    """
+
+    others: Others
+    tasks: RoleTasks | None = None
+    node: int | None = None
+    _found: dict[Ref, Parts | None] = field(factory=dict, init=False)
 
     def fill(self, text: str) -> str:
-        """Return a template with its constants filled in, as the script reads it."""
-        return for_bash(self.parts(text))
-
-    def parts(self, text: str) -> Parts:
-        """Return what a template is made of once its constants are filled in."""
-        return fill(text, self._value)
-
-    def _value(self, ref: Ref) -> Parts | None:
-        if ref not in self.found:
-            self.found[ref] = self._parts(ref)
-        return self.found[ref]
+        """Return a template with its constants filled in, in the grammar of the script's program."""
+        return for_bash(fill(text, self._parts))
 
     def _parts(self, ref: Ref) -> Parts | None:
+        if ref not in self._found:
+            self._found[ref] = self._known(ref)
+        return self._found[ref]
+
+    def _known(self, ref: Ref) -> Parts | None:
         if ref.name.startswith("role."):
             return self._of_role(ref.name)
         if ref.name.startswith("file."):
             return self._path(ref.name.removeprefix("file."))
-        part = self._expression(ref) if ref.expression else self._name(ref.name)
+        part = self._expression(ref.expression) if ref.expression else self._fact(ref.name)
         return None if part is None else (part,)
 
-    def _expression(self, ref: Ref) -> Part | None:
-        role, job = self.scope.role, self.plan.job
-        if role is None:
+    def _expression(self, text: str) -> Part | None:
+        if self.tasks is None:
             return None
-        numbers = (
-            value(ref.expression, job, role, worker, task, len(self.workers))
-            for worker in self.workers
-            for task in worker.tasks
-        )
-        same = _same(map(str, numbers))
-        return same if same is not None else Ref(f"expr.{expressions(job, role).index(ref.expression)}")
+        column = f"expr.{self.tasks.computed.index(text)}"
+        same = _agreed(row[column].number for row in _cells(self.tasks.rows))
+        return Ref(column) if same is None else str(same)
 
-    def _name(self, name: str) -> Part | None:
+    def _fact(self, name: str) -> Part | None:
+        job = self.others.job
         if name == "job.name":
             # A `$` before another placeholder would read as a variable of the shell; the run knows the name too.
-            return None if self.plan.job.name.endswith("$") else self.plan.job.name
+            return None if job.name.endswith("$") else job.name
         if self.node is not None and name == "node":
             return str(self.node)
-        if self.scope.role is None:
+        if self.tasks is None:
             return None
         if name.startswith(("port.", "leader.port.")):
-            return self._port(name)
-        if name in ("leader.host", "leader.ip") and not self.spans_nodes:
+            return self._port(name, self.tasks)
+        if name in ("leader.host", "leader.ip") and not self.tasks.several:
             return Ref(name.removeprefix("leader."))
-        return _same(_fact(name, worker, task, len(self.workers)) for worker in self.workers for task in worker.tasks)
+        return _of_all_tasks(name, self.tasks)
 
     def _path(self, name: str) -> Parts:
         """Return the path of a file; one that differs from node to node lies in a folder of the node's name."""
-        file = next(file for file in self.plan.job.files if file.name == name)
+        file = next(file for file in self.others.job.files if file.name == name)
         where = (Ref("job.dir"), "/files/")
         return (*where, Ref("host"), f"/{name}") if differs_by_node(file) else (*where, name)
 
@@ -81,10 +94,10 @@ class Folding:
         The run knows the host and the address of a node by its number: `{host.0}`, `{ip.0}`.
         """
         _, role, fact, *rest = name.split(".")
-        leader = next(worker for worker in self.plan.workers if worker.role == role).tasks[0]
+        leader = self.others.leaders[role]
         match fact:
             case "workers":
-                return (str(sum(worker.role == role for worker in self.plan.workers)),)
+                return (str(self.others.workers[role]),)
             case "host" | "ip":
                 return (Ref(f"{fact}.{leader.node}"),)
             case "port":
@@ -94,65 +107,76 @@ class Folding:
             case _:
                 return None
 
-    def _port(self, name: str) -> Part | None:
+    def _port(self, name: str, tasks: RoleTasks) -> Part | None:
         """Return a port's number where all tasks agree.
 
         A port that only the leader binds has one number for the whole worker, so that a command
         line can be the same on all of its nodes.
         """
-        of_leader = name.startswith("leader.")
         port, _, last = name.removeprefix("leader.").removeprefix("port.").partition(".")
-        role = self.scope.role
-        if not of_leader and role is not None:
-            of_leader = not next(item for item in role.ports if item.name == port).everywhere
-        blocks = (
-            dict((worker.tasks[0] if of_leader else task).ports)[port]
-            for worker in self.workers
-            for task in worker.tasks
-        )
-        same = _same(_number(block, last=bool(last)) for block in blocks)
+        everywhere = next(item.everywhere for item in tasks.role.ports if item.name == port)
+        of_leader = name.startswith("leader.") or not everywhere
+        columns = (f"leader.port.{port}", f"port.{port}") if of_leader else (f"port.{port}",)
+        cells = (next(row[column] for column in columns if column in row) for row in _cells(tasks.rows))
+        same = _agreed(cell.last if last else cell.number for cell in cells)
         if same is not None:
-            return same
+            return str(same)
         plain = f"port.{port}" + (".last" if last else "")
-        return Ref(f"leader.{plain}" if of_leader and self.spans_nodes else plain)
+        return Ref(f"leader.{plain}" if of_leader and tasks.several else plain)
 
 
-def differs_by_node(file: TextFile) -> bool:
-    """Tell whether a file names a fact of the node it is for."""
-    return any(ref.name in ("host", "ip", "node") for ref in refs(file.content))
+class _Cell(NamedTuple):
+    """One column of a row: its number, None where repetitions of the row differ, and how many it stands for."""
+
+    number: int | None
+    width: int
+
+    @property
+    def last(self) -> int | None:
+        """The last number of the block."""
+        return None if self.number is None else self.number + self.width - 1
 
 
-def run_time_facts(plan: Plan) -> list[str]:
-    """Return the lists over workers of other roles that templates name when the job starts, sorted."""
-    found: set[str] = set()
-    for folding, text in _templates(plan):
-        if "{" in text:
-            found.update(part.name for part in folding.parts(text) if isinstance(part, Ref))
-    return sorted(name for name in found if name.startswith("role.") or name == "metrics-urls")
+def _cells(rows: Iterable[Group]) -> Iterator[Mapping[str, _Cell]]:
+    """Yield the rows that are written, by column: as many as the script has lines, not as there are tasks."""
+    for group in rows:
+        moving = {name for name, _ in group.steps} if group.times > 1 else set()
+        for shape, numbers in group.rows:
+            yield {
+                column.name: _Cell(None if column.name in moving else number, column.width)
+                for column, number in zip(shape, numbers, strict=True)
+            }
 
 
-def _templates(plan: Plan) -> Iterator[tuple[Folding, str]]:
-    for role in plan.job.roles:
-        workers = [worker for worker in plan.workers if worker.role == role.name]
-        folding = Folding(plan, Scope(plan.job, role=role), workers)
-        for text in texts(plan.job, role):
-            yield folding, text
-    for phase in plan.job.phases:
-        folding = Folding(plan, Scope(plan.job, phase=phase.name), node=0)
-        for text in _phase_texts(phase):
-            yield folding, text
-    for file in plan.job.files:
-        yield Folding(plan, Scope(plan.job)), file.content
+def _of_all_tasks(name: str, tasks: RoleTasks) -> str | None:
+    """Return a fact of a task where it is the same for all tasks of the role."""
+    rows = _cells(tasks.rows)
+    match name:
+        case "num-workers":
+            return str(len(tasks.workers))
+        case "worker" | "node":
+            found = _agreed(row[name].number for row in rows)
+        case "rank":
+            found = _agreed(row[name].number if name in row else 0 for row in rows)
+        case "num-tasks":
+            found = _agreed(row[name].number if name in row else 1 for row in rows)
+        case "gpu-count":
+            found = _agreed(row["gpus"].width for row in rows)
+        case "gpus":
+            return _agreed(_indices(row["gpus"]) for row in rows)
+        case _:
+            return None
+    return None if found is None else str(found)
 
 
-def _phase_texts(phase: Phase) -> Iterable[str]:
-    launch = phase.launch
-    yield from (*texts_of(launch.command), *phase.setup, *phase.after_command, launch.workdir)
-    yield from (text for _, text in (*launch.env, *launch.srun))
+def _indices(gpus: _Cell) -> str | None:
+    if gpus.number is None:
+        return None if gpus.width else ""
+    return ",".join(str(gpus.number + index) for index in range(gpus.width))
 
 
-def _same(values: Iterable[str | None]) -> str | None:
-    """Return the one value of all, or None where they differ."""
+def _agreed(values: Iterable[T | None]) -> T | None:
+    """Return the one value of all, or None where they differ or one is not known."""
     values = iter(values)
     first = next(values, None)
     return first if all(other == first for other in values) else None
@@ -162,21 +186,24 @@ def _number(block: Block, *, last: bool) -> str:
     return str(block.port + block.count - 1 if last else block.port)
 
 
-def _fact(name: str, worker: Worker, task: Task, num_workers: int) -> str | None:
-    match name:
-        case "worker":
-            return str(worker.worker)
-        case "num-workers":
-            return str(num_workers)
-        case "rank":
-            return str(task.rank)
-        case "num-tasks":
-            return str(len(worker.tasks))
-        case "node":
-            return str(task.node)
-        case "gpus":
-            return ",".join(map(str, task.gpus))
-        case "gpu-count":
-            return str(len(task.gpus))
-        case _:
-            return None
+def differs_by_node(file: TextFile) -> bool:
+    """Tell whether a file names a fact of the node it is for."""
+    return any(ref.name in ("host", "ip", "node") for ref in refs(file.content))
+
+
+def lists_named(texts: Iterable[str]) -> list[str]:
+    """Return the lists over workers of a role that templates name, sorted: they are known when the job runs."""
+    named = {ref.name for text in texts if "{" in text for ref in refs(text)}
+    return sorted(name for name in named if name.startswith("role.") and name.split(".")[2] in ROLE_LISTS)
+
+
+def templates(job: Job) -> Iterator[str]:
+    """Yield every template of a job that may name a list over workers."""
+    for role in job.roles:
+        yield from texts(job, role)
+    for phase in job.phases:
+        launch = phase.launch
+        yield from (*texts_of(launch.command), *phase.setup, *phase.after_command, launch.workdir)
+        yield from (text for _, text in (*launch.env, *launch.srun))
+    for file in job.files:
+        yield file.content

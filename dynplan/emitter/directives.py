@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dynplan.emitter.quote import directive
+from dynplan.emitter.lowered import Option
 from dynplan.model import Plan
 
 _SLACK_S = 30  # beyond the longest stop grace: time for files, events and a last look
@@ -13,12 +13,12 @@ def margin_s(plan: Plan) -> int:
     return max(role.stop.grace_s for role in plan.job.roles) + _SLACK_S
 
 
-def directives(plan: Plan) -> Iterator[str]:
-    """Yield the lines: what the plan says, then the site's and the job's own options."""
+def directives(plan: Plan) -> Iterator[Option]:
+    """Yield the options of sbatch: what the plan says, then the site's and the job's own options."""
     options = _planned(plan) | _defaults(plan) | dict(plan.job.cluster.sbatch) | dict(plan.job.sbatch)
     for name, value in options.items():
         if value is not False:
-            yield directive(name, value)
+            yield name, value
 
 
 def _planned(plan: Plan) -> dict[str, str | int | bool]:

@@ -1,13 +1,13 @@
 """The pieces of the static program: which of them a plan needs, in the order in which they stand.
 
-A piece is a file `static/NAME.sh`. What a plan does not use is left out, so that a reader of its
+A piece is a file `program/NAME.sh`. What a plan does not use is left out, so that a reader of its
 script meets nothing but what runs there.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from dynplan.emitter.constants import run_time_facts
+from dynplan.emitter.constants import lists_named, templates
 from dynplan.emitter.containers import container_paths
 from dynplan.model import Each, Phase, Plan, Probe, Role
 
@@ -92,7 +92,7 @@ def _metrics(plan: Plan) -> bool:
 
 
 def _lists(plan: Plan) -> bool:
-    return any(name.startswith("role.") for name in run_time_facts(plan))
+    return bool(lists_named(templates(plan.job)))
 
 
 def _followers(plan: Plan) -> bool:

@@ -5,6 +5,7 @@ from one repetition to the next each column moves by its own fixed step.
 """
 
 from collections.abc import Iterator, Sequence
+from operator import add
 
 from attrs import frozen
 
@@ -65,8 +66,16 @@ def _repetitions(rows: Sequence[Row], at: int, period: int) -> int:
     if steps is None:
         return 1
     named = dict(_named(rows[at][0], steps))
+    moves: dict[int, Numbers] = {}  # by the identity of a shape, as to hash one takes long: the steps of its columns
     index, last = at, len(rows) - period
-    while index < last and _moves(rows[index], rows[index + period], named):
+    while index < last:
+        (shape, numbers), (later_shape, later) = rows[index], rows[index + period]
+        if shape is not later_shape and shape != later_shape:
+            break
+        if id(shape) not in moves:
+            moves[id(shape)] = tuple(named.get(column.name, 0) for column in shape)
+        if tuple(map(add, numbers, moves[id(shape)])) != later:
+            break
         index += 1
     return (index - at) // period + 1
 
@@ -75,16 +84,6 @@ def _steps(row: Row, later: Row) -> Numbers | None:
     if row[0] != later[0]:
         return None
     return tuple(b - a for a, b in zip(row[1], later[1], strict=True))
-
-
-def _moves(row: Row, later: Row, named: dict[str, int]) -> bool:
-    (shape, numbers), (later_shape, later_numbers) = row, later
-    if shape is not later_shape and shape != later_shape:
-        return False
-    return all(
-        number + named.get(column.name, 0) == moved
-        for column, number, moved in zip(shape, numbers, later_numbers, strict=True)
-    )
 
 
 def _named(shape: Shape, steps: Numbers) -> tuple[tuple[str, int], ...]:

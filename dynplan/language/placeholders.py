@@ -22,6 +22,7 @@ PHASE_FACTS = ("phase.name", "phase.dir")
 # Of another role: facts of its first worker, and lists over all of its workers.
 ROLE_FACTS = ("host", "ip", "hosts", "ips", "workers")
 ROLE_PORT_FACTS = ("port", "url", "urls", "endpoints")
+ROLE_LISTS = ("hosts", "ips", "urls", "endpoints")
 # Of the worker that words in `each` are repeated for: facts of its leader.
 IT_FACTS = ("host", "ip", "node", "worker")
 IT_PORT_FACTS = ("port", "url", "endpoint")

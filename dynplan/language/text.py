@@ -48,7 +48,7 @@ def parse_error(exc: ValueError, document: Document) -> Finding:
     span = _span(document.text, _offset(document.text, place))
     line = document.text.split("\n")[span.line - 1].rstrip(" \t\r")
     if message.startswith(_TWICE):  # said where the second one ends
-        span = evolve(span, column=len(line) - len(line.lstrip()) + 1)
+        span = span._replace(column=len(line) - len(line.lstrip()) + 1)
     message, fix = _plainly(message, line[span.column - 1 :])
     if fix == _QUOTES and document.name.startswith("--"):
         fix = f"{_QUOTES}, and for the shell the whole option: `--set 'job.name=\"demo\"'`"

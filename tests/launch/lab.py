@@ -14,15 +14,14 @@ from typing import Any
 from attrs import frozen
 
 from dynplan.cli.inputs import job_documents, load
-from dynplan.emitter.parts import needed
-from dynplan.emitter.script import script
+from dynplan.emitter import lower, write
 from dynplan.language import parse, read, resolve
 from dynplan.model import Plan
 from dynplan.planner import plan
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-STATIC = ROOT / "dynplan" / "emitter" / "static"
+PROGRAM = ROOT / "dynplan" / "emitter" / "program"
 STUB = HERE / "stub.py"
 CACHED_BASHES = ROOT / ".cache" / "bash"
 JOB_ID = "7"
@@ -40,7 +39,7 @@ NASTY = (
 @cache
 def pieces() -> Mapping[str, str]:
     """The static program's pieces, by name."""
-    return {path.stem: path.read_text(encoding="utf-8") for path in STATIC.glob("*.sh")}
+    return {path.stem: path.read_text(encoding="utf-8") for path in PROGRAM.glob("*.sh")}
 
 
 def plan_of(text: str) -> Plan:
@@ -51,7 +50,7 @@ def plan_of(text: str) -> Plan:
 def compiled(job: str | Plan) -> str:
     """Return the script of a job file's text, or of a plan."""
     found = plan_of(job) if isinstance(job, str) else job
-    return script(found, "dynplan test", {name: pieces()[name] for name in needed(found)})
+    return write(lower(found), "dynplan test", pieces())
 
 
 def compiled_file(path: Path) -> str:

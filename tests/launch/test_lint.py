@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dynplan.emitter.parts import PIECES, needed
-from tests.launch.lab import ROOT, STATIC, compiled, compiled_file, job_text, plan_of
+from dynplan.emitter import lower
+from dynplan.emitter.parts import PIECES
+from tests.launch.lab import PROGRAM, ROOT, compiled, compiled_file, job_text, plan_of
 
 EXAMPLES = sorted(ROOT.glob("examples/*/job.toml"))
 
@@ -66,7 +67,7 @@ def job_with(features: set[str]) -> str:
 def combinations() -> dict[tuple[str, ...], str]:
     """Scripts by the pieces they are made of: with no feature, with each of them alone, with all."""
     jobs = [job_with(choice) for choice in (set(), set(ALL), *({name} for name in ALL))]
-    return {needed(plan_of(job)): compiled(job) for job in jobs}
+    return {lower(plan_of(job)).program: compiled(job) for job in jobs}
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_the_combinations_hold_every_piece_and_leave_out_every_piece_that_can_be
 
 
 def test_every_piece_is_in_the_table_and_every_entry_is_a_file() -> None:
-    assert sorted(name for name, _ in PIECES) == sorted(path.stem for path in STATIC.glob("*.sh"))
+    assert sorted(name for name, _ in PIECES) == sorted(path.stem for path in PROGRAM.glob("*.sh"))
 
 
 def test_shellcheck_finds_nothing_in_any_combination(scripts: list[Path]) -> None:
@@ -113,5 +114,5 @@ def test_no_script_silences_shellcheck(scripts: list[Path]) -> None:
 def test_every_piece_reads_as_it_stands() -> None:
     # A piece uses variables that another one declares or sets, and sets some that another one uses.
     others = "--exclude=SC2154,SC2034,SC2004"
-    assert findings("shellcheck", "--shell=bash", others, *sorted(STATIC.glob("*.sh"))) == ""
-    assert findings("shfmt", "--ln", "bash", "-d", STATIC) == ""
+    assert findings("shellcheck", "--shell=bash", others, *sorted(PROGRAM.glob("*.sh"))) == ""
+    assert findings("shfmt", "--ln", "bash", "-d", PROGRAM) == ""

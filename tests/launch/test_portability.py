@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dynplan.emitter.parts import PIECES
-from tests.launch.lab import STATIC, bash_version, bashes, job_text, run, stub
+from tests.launch.lab import PROGRAM, bash_version, bashes, job_text, run, stub
 
 # What came after 4.4: how it looks, and the version whose CHANGES entry brings it.
 NEWER = {
@@ -36,7 +36,7 @@ NEWER = {
 
 def lines() -> list[tuple[str, str]]:
     found = []
-    for path in sorted(STATIC.glob("*.sh")):
+    for path in sorted(PROGRAM.glob("*.sh")):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if not line.lstrip().startswith("#"):
                 found.append((f"{path.name}:{number}", line))

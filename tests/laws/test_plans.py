@@ -12,16 +12,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dynplan.checker import check
-from dynplan.emitter.script import script
+from dynplan.emitter import lower, write
 from dynplan.language import parse, parse_json
 from dynplan.language.plan_file import from_tree, to_toml, to_tree
 from dynplan.model import Plan
+from tests.launch.lab import PROGRAM
 from tests.laws.jobs import Tables, jobs, outcome, planned
 from tests.laws.profile import EXAMPLES, law
 from tests.laws.whole import whole_jobs
 
 ROOT = Path(__file__).parents[2]
-TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "dynplan" / "static").glob("*.sh")}
+TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in PROGRAM.glob("*.sh")}
 
 ORDERED = {"roles", "phases", "ports", "args"}  # there the order of the keys means something
 
@@ -104,4 +105,4 @@ def test_a_plan_goes_through_toml_and_json_unchanged(tables: Tables) -> None:
 def test_emitting_a_plan_gives_the_bytes_of_compiling_the_job(tables: Tables) -> None:
     plan = plan_of(tables)
     again = from_tree(parse("plan.toml", to_toml(plan).encode()).data)
-    assert script(again, "dynplan", TEXTS) == script(plan, "dynplan", TEXTS)
+    assert write(lower(again), "dynplan", TEXTS) == write(lower(plan), "dynplan", TEXTS)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import dynplan
 from dynplan.diagnostics import InputError
-from dynplan.emitter.script import script
+from dynplan.emitter import lower, write
 from tests.plans import placed, plan_of, ports, told
 
-STATIC = Path(dynplan.__file__).parent / "emitter" / "static"
+PROGRAM = Path(dynplan.__file__).parent / "emitter" / "program"
 
 
 def job(*roles: str, nodes: str = "", gpus: int = 8) -> str:
@@ -28,8 +28,8 @@ def job(*roles: str, nodes: str = "", gpus: int = 8) -> str:
 
 
 def emitted(text: str) -> str:
-    texts = {path.stem: path.read_text(encoding="utf-8") for path in STATIC.glob("*.sh")}
-    return script(plan_of(text), "dynplan", texts)
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in PROGRAM.glob("*.sh")}
+    return write(lower(plan_of(text)), "dynplan", texts)
 
 
 def test_1_a_node_is_not_booked_twice() -> None:

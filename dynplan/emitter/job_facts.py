@@ -1,0 +1,94 @@
+"""What a script says of the whole job: sizes, names, the order in which roles are stopped."""
+
+from collections.abc import Iterator, Sequence
+
+from dynplan.emitter.constants import Constants
+from dynplan.emitter.containers import container_paths, containers
+from dynplan.emitter.lowered import Array, Setting, Settings
+from dynplan.emitter.parts import excuses
+from dynplan.language.templates import Part, Ref, for_bash
+from dynplan.model import Job, Plan, Role, Texts
+
+DEFAULT_GRACE_S = 30  # what a role's `grace` is where the script says nothing
+
+
+def job_arrays(plan: Plan, srun: Texts, constants: Constants) -> Iterator[Array]:
+    """Yield what holds for the whole job and takes a line for each word.
+
+    Args:
+        plan: the plan.
+        srun: further words of srun that most steps have.
+        constants: those that hold for every task.
+    """
+    job = plan.job
+    env = dict((*job.cluster.env, *job.env))
+    yield "paths", tuple(container_paths(plan))
+    yield "srun", srun
+    yield "env", tuple(f"{name}={constants.fill(text)}" for name, text in env.items())
+
+
+def job_settings(plan: Plan, program: Texts) -> Iterator[Settings]:
+    """Yield the sizes and names of a job, line by line; `program` are the parts of the program that it has."""
+    job, gpus = plan.job, plan.nodes[0].gpus
+    yield tuple(_sizes(plan, program))
+    if containers(plan):
+        yield (("hint", " (its image must hold bash; what srun says stands above)"),)
+    if job.cluster.gpu_request == "none" or not any(role.size.gpus for role in job.roles):
+        yield (("all_gpus", ",".join(map(str, range(gpus)))),)
+    yield ("job_name", job.name), ("quoted_name", _json(job.name)), ("output_dir", _directory(job))
+    if job.cluster.interface:
+        yield (("interface", job.cluster.interface),)
+    yield (("roles", tuple(role.name for role in job.roles)),)
+    yield (("phases", tuple(phase.name for phase in job.phases)),)
+    yield (("stop_order", tuple(stop_order(job.roles))),)
+
+
+def _sizes(plan: Plan, program: Texts) -> Iterator[Setting]:
+    roles = plan.job.roles
+    yield "nodes", str(len(plan.nodes))
+    yield "gpus", str(plan.nodes[0].gpus)
+    yield "longest_grace", str(max(role.stop.grace_s for role in roles))
+    for name in ("log", "followers", "paths"):
+        if name in program:
+            yield f"has_{name}", "yes"
+    if excuses(plan):
+        yield "critical", "yes"
+    if any(role.world for role in roles):
+        yield "world", ""
+
+
+def stop_order(roles: Sequence[Role]) -> list[str]:
+    """Return the groups of roles that are stopped together, each one's names in a word, the first one first.
+
+    What depends on a role stops before it: routers and frontends, then workers with GPUs, then
+    the control plane.
+    """
+    followers: dict[str, list[Role]] = {role.name: [] for role in roles}
+    for role in roles:
+        for name in role.after:
+            followers[name].append(role)
+    stages: dict[str, int] = {}
+
+    def stage(role: Role) -> int:
+        if role.name not in stages:
+            least = 2 if role.size.gpus else 1
+            stages[role.name] = max([least, *(stage(other) + 1 for other in followers[role.name])])
+        return stages[role.name]
+
+    last = max(stage(role) for role in roles)
+    groups = (" ".join(role.name for role in roles if stages[role.name] == at) for at in range(1, last + 1))
+    return [group for group in groups if group]
+
+
+def _directory(job: Job) -> str:
+    """Return the output directory as a template."""
+    first, *more = (part.replace("%x", job.name) for part in job.output_dir.split("%j"))
+    parts: list[Part] = [first]
+    for part in more:
+        parts += (Ref("job.id"), part)
+    return for_bash(parts)
+
+
+def _json(text: str) -> str:
+    """Write printable text as JSON does, and TOML too."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

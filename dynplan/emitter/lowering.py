@@ -1,0 +1,245 @@
+"""Lowering: a `Plan` becomes everything that its script says. Nothing behind it computes."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from attrs import evolve
+
+from dynplan.emitter.constants import Constants, differs_by_node, lists_named, named_by_others, templates
+from dynplan.emitter.containers import around_a_task
+from dynplan.emitter.directives import directives
+from dynplan.emitter.job_facts import DEFAULT_GRACE_S, job_arrays, job_settings
+from dynplan.emitter.limits import check_words
+from dynplan.emitter.lowered import Script, Setting, Settings, Step
+from dynplan.emitter.parts import needed, runs_around, starts_apart
+from dynplan.emitter.rows import Column, Group
+from dynplan.emitter.tasks import RoleTasks, role_tasks
+from dynplan.language.templates import for_bash
+from dynplan.model import Each, Launch, Phase, Plan, Probe, Role, TextFile, Texts, Words, Worker
+
+_ITEMS = {"hosts": "{host}", "ips": "{ip}", "urls": "http://{host}:{port.%s}", "endpoints": "{host}:{port.%s}"}
+
+
+def lower(plan: Plan) -> Script:
+    """Return everything that the script of a plan says.
+
+    Raises:
+        InputError: D602 for a word that Linux gives to no program.
+    """
+    job = plan.job
+    check_words(job)
+    by_role = [role_tasks(job, role, workers) for role, workers in _with_workers(plan)]
+    plan = evolve(plan, workers=tuple(chain.from_iterable(tasks.workers for tasks in by_role)))
+    everywhere = Constants(named_by_others(job, by_role))
+    named = lists_named(templates(job))
+    roles = [_role(tasks, evolve(everywhere, tasks=tasks), named) for tasks in by_role]
+    phases = [_phase(phase, plan, everywhere) for phase in job.phases]
+    common = _most_common(step.srun or () for step in (*roles, *phases))
+    program = needed(plan)
+    return Script(
+        directives=tuple(directives(plan)),
+        summary=_summary(plan),
+        nodes=len(plan.nodes),
+        job=tuple(job_settings(plan, program)),
+        arrays=tuple(job_arrays(plan, common, everywhere)),
+        roles=tuple(_as_the_job(step, common) for step in roles),
+        phases=tuple(_as_the_job(step, common) for step in phases),
+        program=program,
+        hosts=tuple(node.host or "*" for node in plan.nodes) if any(node.host for node in plan.nodes) else (),
+        files=tuple(TextFile(file.name, everywhere.fill(file.content)) for file in job.files),
+        files_by_node=frozenset(file.name for file in job.files if differs_by_node(file)),
+    )
+
+
+def _with_workers(plan: Plan) -> Iterator[tuple[Role, Sequence[Worker]]]:
+    """Yield the roles in declaration order, each with its workers."""
+    workers: dict[str, list[Worker]] = {role.name: [] for role in plan.job.roles}
+    for worker in plan.workers:
+        workers[worker.role].append(worker)
+    for role in plan.job.roles:
+        yield role, workers[role.name]
+
+
+def _summary(plan: Plan) -> str:
+    count, gpus = len(plan.nodes), plan.nodes[0].gpus
+    nodes = f"{count} node" + ("s" if count > 1 else "")
+    what = f" of {gpus} GPUs" if gpus else ""
+    return f"{plan.job.name}: {nodes}{what}, {plan.placement.mode}."
+
+
+def _most_common(words: Iterable[Texts]) -> Texts:
+    """Return what is said once for the job: the words that most steps have, if several do."""
+    found, times = Counter(words).most_common(1)[0]
+    return found if times > 1 else ()
+
+
+def _as_the_job(step: Step, common: Texts) -> Step:
+    """Return a step that leaves to the job what it says already."""
+    return evolve(step, srun=None) if step.srun == common else step
+
+
+# Roles
+
+
+def _role(tasks: RoleTasks, constants: Constants, named: Sequence[str]) -> Step:
+    role = tasks.role
+    launch = role.launch
+    lists = (name.split(".", 2) for name in named)
+    items = [(f"role.{name}.{item}", item) for _, name, item in lists if name == role.name]
+    return Step(
+        name=role.name,
+        function=f"role_{role.name}",
+        comment=_described(tasks),
+        settings=tuple(_role_settings(tasks)),
+        after=role.after,
+        rows=tasks.rows,
+        env=_env(launch, constants),
+        workdir=constants.fill(launch.workdir) if launch.workdir else "",
+        command=_filled(launch.command, constants),
+        leader_args=_filled(launch.leader_args, constants),
+        follower_args=_filled(launch.follower_args, constants),
+        srun=_srun(launch, constants),
+        probes=tuple(_probes(tasks, constants)),
+        fail_on_log=role.fail_on_log,
+        metrics=constants.fill(role.metrics) if role.metrics else "",
+        lists=tuple(f"{name}={_item(item, constants)}" for name, item in items),
+        around=(),
+    )
+
+
+def _described(tasks: RoleTasks) -> str:
+    workers, gpus = len(tasks.workers), tasks.role.size.gpus
+    count = f"{workers} worker" + ("s" if workers > 1 else "")
+    return count + (f" of {gpus} GPU" + ("s" if gpus > 1 else "") if gpus else "")
+
+
+def _role_settings(tasks: RoleTasks) -> Iterator[Setting]:
+    """Yield what differs from the program's own defaults: `load` in `program/plan.sh` sets them."""
+    role, workers = tasks.role, len(tasks.workers)
+    unprobed = tuple(port.name for port in role.ports if not port.probed)
+    choices: tuple[tuple[object, Settings], ...] = (
+        (tasks.tasks > 1, (("tasks", str(tasks.tasks)),)),
+        (tasks.tasks > workers, (("workers", str(workers)),)),
+        (role.world, (("world", "yes"),)),
+        (starts_apart(role, workers), (("starter", "start_worlds"),)),
+        (role.task, (("kind", "task"),)),
+        (not role.critical, (("critical", "no"),)),
+        (role.stop.signal != "TERM", (("stop_signal", role.stop.signal),)),
+        (role.stop.grace_s != DEFAULT_GRACE_S, (("grace", str(role.stop.grace_s)),)),
+        (role.restart_max, (("runner", "run_again"), ("restarts", str(role.restart_max)))),
+        (role.restart_max, (("restart_delay", str(role.restart_delay_s)),)),
+        (role.stagger, (("stagger", "yes"),)),
+        (role.alive, (("alive", "yes"),)),
+        (unprobed, (("unprobed", unprobed),)),
+    )
+    for differs, settings in choices:
+        if differs:
+            yield from settings
+
+
+def _item(item: str, constants: Constants) -> str:
+    """Return the template of one worker's item in a list over all workers: `urls.http` for example."""
+    what, _, port = item.partition(".")
+    template = _ITEMS[what]
+    return constants.fill(template % port if port else template)
+
+
+def _probes(tasks: RoleTasks, constants: Constants) -> Iterator[Texts]:
+    role = tasks.role
+    for probe in role.ready:
+        yield _probe("ready", str(probe.timeout_s), probe, tasks, constants)
+    for probe in role.alive:
+        yield _probe("alive", f"{probe.interval_s}x{probe.failures}", probe, tasks, constants)
+
+
+def _probe(event: str, limit: str, probe: Probe, tasks: RoleTasks, constants: Constants) -> Texts:
+    leader = "leader-" if tasks.several and not probe.everywhere else ""
+    port = constants.fill(f"{{port.{probe.port}}}") if probe.port else ""
+    match probe.kind:
+        case "tcp":
+            asked: Texts = (port,)
+        case "http":
+            asked = (port, constants.fill(probe.path), *_http_words(probe, constants))
+        case "log":
+            asked = (for_bash((probe.regex,)),)
+        case "command":
+            asked = tuple(map(constants.fill, probe.command))
+    return (leader + event, limit, probe.kind, *asked)
+
+
+def _http_words(probe: Probe, constants: Constants) -> Iterator[str]:
+    if probe.status != "2xx":
+        yield f"status={probe.status}"
+    if probe.body:
+        yield f"body={for_bash((probe.body,))}"
+    if probe.post:
+        yield f"post={constants.fill(probe.post)}"
+
+
+# Phases
+
+
+def _phase(phase: Phase, plan: Plan, everywhere: Constants) -> Step:
+    """Return a phase, a single task on the first node of the role it runs on, or on the head node."""
+    node = next((worker.tasks[0].node for worker in plan.workers if worker.role == phase.on), plan.head)
+    constants = evolve(everywhere, node=node)
+    launch = phase.launch
+    last = phase is plan.job.phases[-1]
+    around = runs_around(plan, phase)
+    after_command = () if last else phase.after_command
+    commands = (("setup", phase.setup), ("after_command", after_command)) if around else ()
+    return Step(
+        name=phase.name,
+        function=f"phase_{phase.name}",
+        comment="",
+        settings=tuple(_phase_settings(phase, last=last, around=around)),
+        after=(),
+        rows=(Group(1, (), (((Column("node"), Column("worker")), (node, 0)),)),),
+        env=_env(launch, constants),
+        workdir=constants.fill(launch.workdir) if launch.workdir else "",
+        command=_filled(launch.command, constants),
+        leader_args=(),
+        follower_args=(),
+        srun=_srun(launch, constants),
+        probes=(),
+        fail_on_log="",
+        metrics="",
+        lists=(),
+        around=tuple((name, tuple(map(constants.fill, command))) for name, command in commands),
+    )
+
+
+def _phase_settings(phase: Phase, *, last: bool, around: bool) -> Iterator[Setting]:
+    yield "timeout", str(phase.timeout_s)
+    if phase.continue_on_failure:
+        yield "go_on", "yes"
+    if phase.health_check and not last:
+        yield "health_check", "yes"
+    if around:
+        yield "runner", "run_around"
+
+
+# What roles and phases have in common
+
+
+def _env(launch: Launch, constants: Constants) -> Texts:
+    """Return the names to unset, and `NAME=TEMPLATE` to set."""
+    return (*launch.unset, *(f"{name}={constants.fill(text)}" for name, text in dict(launch.env).items()))
+
+
+def _filled(words: Words, constants: Constants) -> Words:
+    """Return a command line with its constants filled in."""
+    return tuple(
+        evolve(word, words=tuple(map(constants.fill, word.words))) if isinstance(word, Each) else constants.fill(word)
+        for word in words
+    )
+
+
+def _srun(launch: Launch, constants: Constants) -> Texts:
+    """Return further words of a step's srun: the site's, the role's, and the container's."""
+    cluster = constants.others.job.cluster
+    options, command = around_a_task(launch.container, cluster.container_runtime)
+    all_options = dict(cluster.srun) | dict(launch.srun) | dict(options)
+    own = (f"--{name}={text}" if text else f"--{name}" for name, text in all_options.items())
+    return tuple(map(constants.fill, (*own, *command)))

@@ -1,0 +1,97 @@
+"""From workers to rows: what each task of a role is told, a column for each number."""
+
+from collections.abc import Iterator, Sequence
+
+from attrs import frozen
+
+from dynplan.emitter.rows import Column, Group, Row, Shape, groups
+from dynplan.language.task_numbers import expressions, value
+from dynplan.model import Job, Record, Role, Task, Worker, started
+
+
+@frozen(eq=False, repr=False)
+class RoleTasks(Record):
+    """The workers of a role with the tasks that Slurm starts for them, and these tasks' rows.
+
+    `rows` are in step order: worker by worker, rank by rank. `computed` are the expressions of the role's
+    templates; the value of the one at index i is the column `expr.i`.
+    """
+
+    role: Role
+    workers: tuple[Worker, ...]
+    computed: tuple[str, ...]
+    rows: tuple[Group, ...]
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks Slurm starts."""
+        return sum(len(worker.tasks) for worker in self.workers)
+
+    @property
+    def several(self) -> bool:
+        """Whether a worker has more than one task."""
+        return any(len(worker.tasks) > 1 for worker in self.workers)
+
+
+def role_tasks(job: Job, role: Role, workers: Sequence[Worker]) -> RoleTasks:
+    """Return the tasks of a role: the one place where the workers of a plan become what Slurm starts.
+
+    Args:
+        job: the job.
+        role: one of its roles.
+        workers: the role's workers, as the plan has them.
+    """
+    running = started(role, workers)
+    computed = expressions(job, role)
+    rows = list(_rows(job, role, running, computed))
+    return RoleTasks(role, running, computed, tuple(groups(rows)))
+
+
+def _rows(job: Job, role: Role, workers: Sequence[Worker], computed: Sequence[str]) -> Iterator[Row]:
+    shapes: dict[tuple[object, ...], Shape] = {}
+    for worker in workers:
+        leader, several = worker.tasks[0], len(worker.tasks) > 1
+        places = _places(worker) if role.per_gpu else ()
+        for at, task in enumerate(worker.tasks):
+            numbers = [task.node, worker.worker]
+            if several:
+                numbers += (task.rank, len(worker.tasks))
+            numbers.append(task.gpus[0] if task.gpus else 0)
+            numbers += [block.port for _, block in task.ports]
+            if several:
+                numbers.append(leader.node)
+                numbers += [block.port for _, block in leader.ports]
+            if role.per_gpu:
+                numbers += places[at]
+            numbers += [value(text, job, role, worker, task, len(workers)) for text in computed]
+            kind = (len(task.gpus), several, *[(name, block.count) for name, block in task.ports])
+            if kind not in shapes:
+                shapes[kind] = _shape(role, task, leader if several else None, len(computed))
+            yield shapes[kind], tuple(numbers)
+
+
+def _shape(role: Role, task: Task, leader: Task | None, computed: int) -> Shape:
+    """Return the columns of a task's row; `leader` is None for a worker of one task."""
+    columns = [Column("node"), Column("worker")]
+    if leader:
+        columns += [Column("rank"), Column("num-tasks")]
+    columns.append(Column("gpus", len(task.gpus)))
+    columns += [Column(f"port.{name}", block.count) for name, block in task.ports]
+    if leader:
+        columns.append(Column("leader"))
+        columns += [Column(f"leader.port.{name}", block.count) for name, block in leader.ports]
+    if role.per_gpu:
+        columns += [Column("node-rank"), Column("local-rank")]
+    columns += [Column(f"expr.{index}") for index in range(computed)]
+    return tuple(columns)
+
+
+def _places(worker: Worker) -> list[tuple[int, int]]:
+    """Return for each task its node's rank within the worker, and its own rank on that node."""
+    counts: dict[int, int] = {}
+    found: list[tuple[int, int]] = []
+    for task in worker.tasks:
+        local = counts.setdefault(task.node, 0)
+        found.append((len(counts) - 1, local))
+        counts[task.node] += 1
+    return found
