@@ -7,6 +7,6 @@ elsewhere, and pure. The commands stand in a file for each group: `artefacts` (c
 """
 
 from dynplan.cli import artefacts, review
-from dynplan.cli.app import app
+from dynplan.cli.program import app
 
 __all__ = ["app", "artefacts", "review"]

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from dynplan.cli.app import AsFormat, ClusterFile, Format, JobFile, Output, PlanFile, Sets, app
 from dynplan.cli.inputs import Inputs, is_plan
+from dynplan.cli.program import AsFormat, ClusterFile, Format, JobFile, Output, PlanFile, Sets, app
 from dynplan.cli.stages import check_promises, planned, read, script_of
 from dynplan.cli.streams import reporting, tell, write
 from dynplan.diagnostics import Finding, InputError

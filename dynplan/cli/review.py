@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from dynplan.cli.app import AsDrawing, ClusterFile, Drawing, JobOrPlan, Output, Sets, app
 from dynplan.cli.inputs import is_plan
+from dynplan.cli.program import AsDrawing, ClusterFile, Drawing, JobOrPlan, Output, Sets, app
 from dynplan.cli.stages import check_promises, planned, read, script_of
 from dynplan.cli.streams import reporting, tell, write
 from dynplan.diagnostics import Finding, InputError

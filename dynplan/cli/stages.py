@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
-from dynplan.cli.app import STAMP
 from dynplan.cli.inputs import STDIN, Inputs, job_documents, load
+from dynplan.cli.program import STAMP
 from dynplan.diagnostics import Document, InputError
 from dynplan.emitter import lower, write
 from dynplan.language import read as read_job
