@@ -24,7 +24,7 @@ from dynplan.script import script
 
 SIZES = (100, 1000, 10_000)
 MIN_JOBS = 2000
-STATIC = Path(__file__).parent.parent / "dynplan" / "static"
+PROGRAM = Path(__file__).parent.parent / "dynplan" / "program"
 
 Tables = dict[str, Any]
 
@@ -69,7 +69,7 @@ def measure(nodes: int) -> dict[str, float]:
     """Plan and compile the shared job of a size; the peak is that of this whole process."""
     found, seconds = timed(read(shared_job(nodes)), 3)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    texts = {path.stem: path.read_text(encoding="utf-8") for path in STATIC.glob("*.sh")}
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in PROGRAM.glob("*.sh")}
     size = len(script(found, "dynplan", texts).encode()) / 1024
     return {"workers": len(found.workers), "seconds": seconds, "MiB": peak, "KiB": size}
 

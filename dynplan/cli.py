@@ -26,7 +26,7 @@ from dynplan.source import resolve
 Inputs = list[Document]  # what a command has read so far: where its findings point
 
 STAMP = f"dynplan {__version__}"
-_STATIC = File(__file__).parent / "static"
+_PROGRAM = File(__file__).parent / "program"
 
 _HELP = """Compile TOML roles into a placement plan and one self-contained sbatch script.
 
@@ -210,7 +210,7 @@ def _check(tree: Mapping[str, Any]) -> None:
 
 
 def _script(found: Plan) -> str:
-    texts = {name: (_STATIC / f"{name}.sh").read_text(encoding="utf-8") for name in needed(found)}
+    texts = {name: (_PROGRAM / f"{name}.sh").read_text(encoding="utf-8") for name in needed(found)}
     return script(found, STAMP, texts)
 
 

@@ -1,6 +1,6 @@
 """The emitter: a plan in, one self-contained sbatch script out.
 
-Python writes data and quotes it; the logic is the pieces of `static/`, which stand in the script
+Python writes data and quotes it; the logic is the parts of `program/`, which stand in the script
 as they are. The script grows with the number of different layouts, not with the number of workers.
 """
 
@@ -15,7 +15,7 @@ from dynplan.expressions import expressions, value
 from dynplan.facts import Scope
 from dynplan.fold import Folding, differs_by_node, run_time_facts
 from dynplan.model import Each, Job, Launch, Pairs, Phase, Plan, Probe, Role, Task, Texts, Words, Worker, texts_of
-from dynplan.pieces import excuses, needed, runs_around, starts_apart
+from dynplan.pieces import FOR_TASKS, excuses, follows, needed, reads_log, runs_around, starts_apart
 from dynplan.processes import local_ranks, running
 from dynplan.quote import word
 from dynplan.rows import Column, Group, Row, Shape, cell, groups
@@ -36,7 +36,7 @@ def script(plan: Plan, stamp: str, texts: Mapping[str, str]) -> str:
     Args:
         plan: the plan.
         stamp: what made the script, `dynplan 0.1.0` for example.
-        texts: the static program, piece by piece: at least those of `dynplan.pieces.needed`.
+        texts: the program, part by part: at least those of `dynplan.pieces.needed`.
 
     Raises:
         InputError: D601 or D602 where the script or a part of it is larger than Slurm or Linux take.
@@ -45,7 +45,7 @@ def script(plan: Plan, stamp: str, texts: Mapping[str, str]) -> str:
     _check_words(plan)
     data = dict(_functions(plan))
     names = needed(plan)
-    _check_task_size(plan, data, (texts[name] for name in names[: names.index("batch")]))
+    _check_task_size(plan, data, (texts[name] for name in names if name in FOR_TASKS))
     parts = ["\n".join(_head(plan, stamp)), *data.values()]
     for name in names:
         # These data are long where there are many, and no task needs them.
@@ -142,8 +142,8 @@ def _job(plan: Plan, srun: Texts) -> Iterator[str]:
     job, gpus = plan.job, plan.nodes[0].gpus
     longest = max(role.stop.grace_s for role in job.roles)
     traits = [f"nodes={len(plan.nodes)} gpus={gpus} longest_grace={longest}"]
-    pieces = needed(plan)
-    traits += [f"has_{name}=yes" for name in ("log", "followers", "paths") if name in pieces]
+    has = {"log": reads_log(plan), "followers": follows(plan), "paths": bool(container_paths(plan))}
+    traits += [f"has_{name}=yes" for name, wanted in has.items() if wanted]
     traits += ["critical=yes"] if excuses(plan) else []
     traits += ["world=''"] if any(role.world for role in job.roles) else []
     yield " ".join(traits)
@@ -228,7 +228,7 @@ def _described(role: Role, workers: Sequence[Worker]) -> str:
 
 
 def _traits(role: Role, workers: Sequence[Worker]) -> Iterator[str]:
-    """Yield the assignments that differ from what `load` in `static/plan.sh` sets."""
+    """Yield the assignments that differ from what `load` in `program/plan.sh` sets."""
     tasks = sum(len(worker.tasks) for worker in workers)
     unprobed = " ".join(port.name for port in role.ports if not port.probed)
     for differs, text in (

@@ -3,7 +3,7 @@
 `{` + a name + `}` is a placeholder, `{= expression }` is a number, `{{` is a literal brace.
 A brace after `$` belongs to the shell, and every other brace is text, so JSON and `${HOME}`
 pass through untouched. What is left for the run to fill is written in a simpler grammar, for
-`static/plan.sh`: see `for_bash`.
+`program/plan.sh`: see `for_bash`.
 """
 
 import re

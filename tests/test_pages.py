@@ -66,20 +66,20 @@ def test_the_page_names_what_is_not_built() -> None:
 def test_the_page_on_the_script_names_its_events_and_exit_codes() -> None:
     page = (ROOT / "docs" / "script.md").read_text()
     left = section(page, "## What it leaves")
-    program = "\n".join(path.read_text() for path in sorted((ROOT / "dynplan" / "static").glob("*.sh")))
+    program = "\n".join(path.read_text() for path in sorted((ROOT / "dynplan" / "program").glob("*.sh")))
     events = set(re.findall(r"\bevent ([a-z]+) ", program)) | set(re.findall(r"dynplan\|([a-z]+)\|", program))
     events |= set(re.findall(r"\bwatch ([a-z]+) &", program))
     assert set(re.findall(r"^\| `([a-z]+)` \|", left, re.MULTILINE)) == events
     codes = re.findall(r"(?:fail|blame|fail_outside|event failed) ['\"]?(\d+) ", program)
     told = re.findall(r"^\| (\d+) \|", page, re.MULTILINE)
     assert set(codes) <= set(told)
-    head = (ROOT / "dynplan" / "static" / "head.sh").read_text()
+    head, _, _ = (ROOT / "dynplan" / "program" / "plan.sh").read_text().partition("\n#\n# What")
     assert set(re.findall(r"\b(\d+)\b", head)) == set(told)
 
 
 def test_the_page_on_the_script_explains_every_heading() -> None:
     page = (ROOT / "docs" / "script.md").read_text()
-    program = "\n".join(path.read_text() for path in sorted((ROOT / "dynplan" / "static").glob("*.sh")))
+    program = "\n".join(path.read_text() for path in sorted((ROOT / "dynplan" / "program").glob("*.sh")))
     headings = re.findall(r"^# (?:----|====) (.*) (?:----|====)$", program, re.MULTILINE)
     assert len(headings) > 15
     assert [heading for heading in headings if f"`{heading}`" not in page] == []

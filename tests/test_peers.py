@@ -15,7 +15,7 @@ from dynplan.errors import InputError
 from dynplan.script import script
 from tests.plans import placed, plan_of, ports, told
 
-STATIC = Path(dynplan.__file__).parent / "static"
+PROGRAM = Path(dynplan.__file__).parent / "program"
 
 
 def job(*roles: str, nodes: str = "", gpus: int = 8) -> str:
@@ -28,7 +28,7 @@ def job(*roles: str, nodes: str = "", gpus: int = 8) -> str:
 
 
 def emitted(text: str) -> str:
-    texts = {path.stem: path.read_text(encoding="utf-8") for path in STATIC.glob("*.sh")}
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in PROGRAM.glob("*.sh")}
     return script(plan_of(text), "dynplan", texts)
 
 

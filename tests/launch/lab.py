@@ -24,7 +24,7 @@ from dynplan.source import resolve
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-STATIC = ROOT / "dynplan" / "static"
+PROGRAM = ROOT / "dynplan" / "program"
 STUB = HERE / "stub.py"
 CACHED_BASHES = ROOT / ".cache" / "bash"
 JOB_ID = "7"
@@ -41,8 +41,8 @@ NASTY = (
 
 @cache
 def pieces() -> Mapping[str, str]:
-    """The static program's pieces, by name."""
-    return {path.stem: path.read_text(encoding="utf-8") for path in STATIC.glob("*.sh")}
+    """The parts of the program, by name."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in PROGRAM.glob("*.sh")}
 
 
 def plan_of(text: str) -> Plan:
