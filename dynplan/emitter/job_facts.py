@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dynplan.emitter.constants import Constants
 from dynplan.emitter.containers import container_paths, containers
 from dynplan.emitter.lowered import Array, Setting, Settings
-from dynplan.emitter.parts import excuses
+from dynplan.emitter.parts import excuses, follows, reads_log
 from dynplan.language.templates import Part, Ref, for_bash
 from dynplan.model import Job, Plan, Role, Texts
 
@@ -27,10 +27,10 @@ def job_arrays(plan: Plan, srun: Texts, constants: Constants) -> Iterator[Array]
     yield "env", tuple(f"{name}={constants.fill(text)}" for name, text in env.items())
 
 
-def job_settings(plan: Plan, program: Texts) -> Iterator[Settings]:
-    """Yield the sizes and names of a job, line by line; `program` are the parts of the program that it has."""
+def job_settings(plan: Plan) -> Iterator[Settings]:
+    """Yield the sizes and names of a job, line by line."""
     job, gpus = plan.job, plan.nodes[0].gpus
-    yield tuple(_sizes(plan, program))
+    yield tuple(_sizes(plan))
     if containers(plan):
         yield (("hint", " (its image must hold bash; what srun says stands above)"),)
     if job.cluster.gpu_request == "none" or not any(role.size.gpus for role in job.roles):
@@ -43,14 +43,17 @@ def job_settings(plan: Plan, program: Texts) -> Iterator[Settings]:
     yield (("stop_order", tuple(stop_order(job.roles))),)
 
 
-def _sizes(plan: Plan, program: Texts) -> Iterator[Setting]:
+def _sizes(plan: Plan) -> Iterator[Setting]:
     roles = plan.job.roles
     yield "nodes", str(len(plan.nodes))
     yield "gpus", str(plan.nodes[0].gpus)
     yield "longest_grace", str(max(role.stop.grace_s for role in roles))
-    for name in ("log", "followers", "paths"):
-        if name in program:
-            yield f"has_{name}", "yes"
+    if reads_log(plan):
+        yield "has_log", "yes"
+    if follows(plan):
+        yield "has_followers", "yes"
+    if container_paths(plan):
+        yield "has_paths", "yes"
     if excuses(plan):
         yield "critical", "yes"
     if any(role.world for role in roles):

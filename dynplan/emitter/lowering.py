@@ -36,16 +36,15 @@ def lower(plan: Plan) -> Script:
     roles = [_role(tasks, evolve(everywhere, tasks=tasks), named) for tasks in by_role]
     phases = [_phase(phase, plan, everywhere) for phase in job.phases]
     common = _most_common(step.srun or () for step in (*roles, *phases))
-    program = needed(plan)
     return Script(
         directives=tuple(directives(plan)),
         summary=_summary(plan),
         nodes=len(plan.nodes),
-        job=tuple(job_settings(plan, program)),
+        job=tuple(job_settings(plan)),
         arrays=tuple(job_arrays(plan, common, everywhere)),
         roles=tuple(_as_the_job(step, common) for step in roles),
         phases=tuple(_as_the_job(step, common) for step in phases),
-        program=program,
+        program=needed(plan),
         hosts=tuple(node.host or "*" for node in plan.nodes) if any(node.host for node in plan.nodes) else (),
         files=tuple(TextFile(file.name, everywhere.fill(file.content)) for file in job.files),
         files_by_node=frozenset(file.name for file in job.files if differs_by_node(file)),

@@ -6,6 +6,7 @@ from itertools import groupby
 from dynplan.diagnostics import Path
 from dynplan.emitter.limits import check_script_size, check_task_size
 from dynplan.emitter.lowered import Script, Setting, Settings, Step
+from dynplan.emitter.parts import FOR_TASKS
 from dynplan.emitter.quote import directive, word
 from dynplan.emitter.rows import Group, cell
 from dynplan.model import Each, Texts, Words
@@ -23,8 +24,7 @@ def write(script: Script, stamp: str, program: Mapping[str, str]) -> str:
         InputError: D601 or D602 where the script or a part of it is larger than Slurm or Linux take.
     """
     data = dict(_functions(script))
-    to_tasks = script.program[: script.program.index("batch")]
-    check_task_size(data, script.nodes, (program[name] for name in to_tasks))
+    check_task_size(data, script.nodes, (program[name] for name in script.program if name in FOR_TASKS))
     # These data are long where there are many, and no task needs them.
     before = {"hosts": list(_given("named_hosts", script.hosts)), "files": [_files(script)]}
     parts = ["\n".join(_head(script, stamp)), *data.values()]

@@ -38,7 +38,7 @@ NASTY = (
 
 @cache
 def pieces() -> Mapping[str, str]:
-    """The static program's pieces, by name."""
+    """The parts of the program, by name."""
     return {path.stem: path.read_text(encoding="utf-8") for path in PROGRAM.glob("*.sh")}
 
 

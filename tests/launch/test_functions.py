@@ -1,4 +1,4 @@
-"""Functions of the static program against the Python that writes what they read, under every bash here."""
+"""Functions of the program against the Python that writes what they read, under every bash here."""
 
 import subprocess
 from collections.abc import Sequence
@@ -89,6 +89,17 @@ RUNS = st.tuples(st.lists(st.integers(-3, 3), min_size=5, max_size=5), st.intege
 )
 
 
+def called(rows: list[Row]) -> list[str]:
+    """What stands in a role's function for its rows."""
+    calls = []
+    for group in groups(rows):
+        calls.append(" ".join([f"times {group.times}", *(f"{name}={step}" for name, step in group.steps)]))
+        for shape, numbers in group.rows:
+            cells = (cell(column, number) for column, number in zip(shape, numbers, strict=True) if column.width)
+            calls.append("task " + " ".join(cells))
+    return calls
+
+
 def expanded(row: Row) -> dict[str, str]:
     shape, numbers = row
     found: dict[str, str] = {"gpus": ""}
@@ -106,16 +117,11 @@ def expanded(row: Row) -> dict[str, str]:
 @settings(max_examples=40)
 @given(st.lists(st.one_of(ROWS, RUNS), min_size=1, max_size=4).map(lambda runs: [row for run in runs for row in run]))
 def test_groups_expand_to_the_rows_they_were_made_of(bash: Path, rows: list[Row]) -> None:
-    calls = []
-    for group in groups(rows):
-        calls.append(" ".join([f"times {group.times}", *(f"{name}={step}" for name, step in group.steps)]))
-        for shape, numbers in group.rows:
-            cells = (cell(column, number) for column, number in zip(shape, numbers, strict=True) if column.width)
-            calls.append("task " + " ".join(cells))
-    body = "\n".join(calls)
+    body = "\n".join(called(rows))
     names = sorted({name for row in rows for name in expanded(row)})
     program = f"""{pieces()["plan"]}
 declare -A fact=() row=()
+node_list=' '
 job() {{ :; }}
 role_r() {{
 {body}
@@ -131,6 +137,50 @@ done
 
 
 @pytest.mark.parametrize("bash", BASHES)
+@settings(max_examples=40)
+@given(st.lists(st.one_of(ROWS, RUNS), min_size=1, max_size=4).map(lambda runs: [row for run in runs for row in run]))
+def test_the_tasks_of_a_node_are_found_without_a_look_at_the_others(bash: Path, rows: list[Row]) -> None:
+    body = "\n".join(called(rows))
+    nodes = sorted({int(expanded(row)["node"]) for row in rows} | {0, 101})
+    program = f"""{pieces()["plan"]}
+declare -A fact=() row=()
+job() {{ :; }}
+role_r() {{
+{body}
+}}
+load r
+for node in {" ".join(map(str, nodes))}; do
+	find_tasks_on "$node"
+	printf '%s\\0' "$node:${{numbers[*]}}"
+done
+"""
+    places = [int(expanded(row)["node"]) for row in rows]
+    expected = [f"{node}:" + " ".join(str(at) for at, place in enumerate(places) if place == node) for node in nodes]
+    assert out(bash, program) == expected
+
+
+@pytest.mark.parametrize("bash", BASHES)
+@settings(max_examples=20)
+@given(st.lists(st.one_of(ROWS, RUNS), min_size=1, max_size=4).map(lambda runs: [row for run in runs for row in run]))
+def test_the_places_of_all_tasks_are_those_of_their_rows(bash: Path, rows: list[Row]) -> None:
+    body = "\n".join(called(rows))
+    program = f"""{pieces()["plan"]}
+hide() {{ :; }}
+{pieces()["steps"]}
+job() {{ :; }}
+role_r() {{
+tasks={len(rows)}
+{body}
+}}
+load r
+place_tasks
+printf '%s\\0' "${{task_nodes[@]}}" "${{task_names[@]}}"
+"""
+    found = [expanded(row) for row in rows]
+    assert out(bash, program) == [row["node"] for row in found] + [f"{row['worker']}.0" for row in found]
+
+
+@pytest.mark.parametrize("bash", BASHES)
 @settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from("ABCDE"), TEXT), max_size=6), WORDS)
 def test_a_process_gets_its_words_and_its_environment_byte_for_byte(
@@ -138,7 +188,7 @@ def test_a_process_gets_its_words_and_its_environment_byte_for_byte(
 ) -> None:
     exports = [f"X_{name}={text}" for name, text in environment]
     show = 'printf "%s\\0" "$@" X_A="${X_A-}" X_B="${X_B-}" X_C="${X_C-}" X_D="${X_D-}" X_E="${X_E-}"'
-    call = " ".join(map(word, [str(len(exports)), *exports, str(bash), "-c", show, "x", *words]))
+    call = " ".join(map(word, [*exports, "--", str(bash), "-c", show, "x", *words]))
     expected = {f"X_{name}": "" for name in "ABCDE"} | {f"X_{name}": text for name, text in environment}
     shown = [f"{name}={text}" for name, text in expected.items()]
     assert out(bash, f"{pieces()['task']}\nX_A=ours\nbecome {call}") == [*words, *shown]
@@ -151,24 +201,33 @@ def test_the_facts_of_ten_thousand_nodes_reach_a_task(bash: Path) -> None:
     program = f"""
 enter() {{
 	unset -v "${{!DYNPLAN_PART@}}"
-	printf '%s\\0' "$1" "${{#fact[@]}}" "${{fact[host.0]}}" "${{fact[ip.9999]}}" "${{fact[odd]}}"
+	get_value host.0
+	printf '%s\\0' "$1" "$value"
+	get_value ip.9999
+	printf '%s\\0' "$value" "${{fact[odd]}}" "${{#fact[@]}}"
 	env | grep -c DYNPLAN | tr '\\n' '\\0'
 }}
 hide() {{ :; }}
-become() {{ "${{@:2}}"; }}
-{pieces()["batch"]}
+become() {{
+	while [[ $1 != -- ]]; do shift; done
+	"${{@:2}}"
+}}
+{pieces()["plan"]}
+{pieces()["steps"]}
+make_lists() {{ :; }}
+job() {{ :; }}
+role_decode() {{ :; }}
 srun() {{
 	while [[ $1 != bash ]]; do shift; done
 	"{bash}" "${{@:2}}"
 }}
 for ((n = 0; n < 10000; n++)); do
-	fact[host.$n]=an-ordinary-host-name-$n fact[ip.$n]=10.20.$((n / 250)).$((n % 250))
+	node_list+=" $n=an-ordinary-host-name-$n=10.20.$((n / 250)).$((n % 250))"
 done
 fact[odd]={word(odd)}
-tasks=1 words=()
-run_step decode all
+run_step decode 1 all
 """
-    expected = ["decode", "20001", "an-ordinary-host-name-0", "10.20.39.249", odd, "0"]
+    expected = ["decode", "an-ordinary-host-name-0", "10.20.39.249", odd, "2", "0"]
     assert out(bash, program) == expected
 
 
@@ -189,6 +248,7 @@ def test_a_slice_is_cut_by_position_in_what_the_step_shows(bash: Path, planned: 
     program = f"""{pieces()["plan"]}
 {pieces()["task"]}
 declare -A fact=() row=([gpus]={word(planned)})
+all_gpus=''
 CUDA_VISIBLE_DEVICES={word(shown)}
 set_environment
 printf '%s\\0' "$visible" "${{exports[0]}}"

@@ -1,5 +1,7 @@
 """shellcheck and shfmt find nothing in any script that can be written, and no script silences them."""
 
+import itertools
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dynplan.emitter import lower
-from dynplan.emitter.parts import PIECES
+from dynplan.emitter.parts import PARTS
 from tests.launch.lab import PROGRAM, ROOT, compiled, compiled_file, job_text, plan_of
 
 EXAMPLES = sorted(ROOT.glob("examples/*/job.toml"))
@@ -44,6 +46,7 @@ PHASES = {
     "ungranted": "",
 }
 ALL = {**FEATURES, **PHASES}
+OPTIONS = ("worlds", "each", "hosts", "files")  # those with a part of the program to themselves
 
 
 def job_with(features: set[str]) -> str:
@@ -65,9 +68,14 @@ def job_with(features: set[str]) -> str:
 
 
 def combinations() -> dict[tuple[str, ...], str]:
-    """Scripts by the pieces they are made of: with no feature, with each of them alone, with all."""
-    jobs = [job_with(choice) for choice in (set(), set(ALL), *({name} for name in ALL))]
-    return {lower(plan_of(job)).program: compiled(job) for job in jobs}
+    """A script for every combination of the parts that are optional, with all other features and without, in turns."""
+    found = {}
+    for size in range(len(OPTIONS) + 1):
+        for index, choice in enumerate(itertools.combinations(OPTIONS, size)):
+            others = set(ALL) - set(OPTIONS) if index % 2 == 0 else set()
+            job = job_with({*choice, *others})
+            found[lower(plan_of(job)).program] = compiled(job)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -87,16 +95,17 @@ def findings(*argv: str | Path) -> str:
     return done.stdout + done.stderr
 
 
-def test_the_combinations_hold_every_piece_and_leave_out_every_piece_that_can_be() -> None:
+def test_the_combinations_hold_every_part_and_leave_out_every_part_that_can_be() -> None:
     made = combinations()
-    for name, _ in PIECES:
-        assert any(name in pieces for pieces in made), name
+    for name, _ in PARTS:
+        assert any(name in parts for parts in made), name
     always = set.intersection(*map(set, made))
-    assert always == {"allocation", "batch", "head", "main", "plan", "preflight", "roles", "task", "watch"}
+    assert len(made) == 2 ** len(OPTIONS)
+    assert always == {"plan", "probes", "task", "preflight", "steps", "events", "records", "end", "main"}
 
 
-def test_every_piece_is_in_the_table_and_every_entry_is_a_file() -> None:
-    assert sorted(name for name, _ in PIECES) == sorted(path.stem for path in PROGRAM.glob("*.sh"))
+def test_every_part_is_in_the_table_and_every_entry_is_a_file() -> None:
+    assert sorted(name for name, _ in PARTS) == sorted(path.stem for path in PROGRAM.glob("*.sh"))
 
 
 def test_shellcheck_finds_nothing_in_any_combination(scripts: list[Path]) -> None:
@@ -111,8 +120,34 @@ def test_no_script_silences_shellcheck(scripts: list[Path]) -> None:
     assert not [path for path in scripts if "shellcheck" in path.read_text()]
 
 
-def test_every_piece_reads_as_it_stands() -> None:
-    # A piece uses variables that another one declares or sets, and sets some that another one uses.
+def test_every_part_reads_as_it_stands() -> None:
+    # A part uses variables that another one declares or sets, and sets some that another one uses.
     others = "--exclude=SC2154,SC2034,SC2004"
     assert findings("shellcheck", "--shell=bash", others, *sorted(PROGRAM.glob("*.sh"))) == ""
     assert findings("shfmt", "--ln", "bash", "-d", PROGRAM) == ""
+
+
+FUNCTION = re.compile(r"((?:^#.*\n)*)^(\w+)\(\) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+FUNCTIONS = [
+    (path.stem, *found) for path in sorted(PROGRAM.glob("*.sh")) for found in FUNCTION.findall(path.read_text())
+]
+
+
+def test_every_function_says_at_its_head_what_it_does() -> None:
+    assert len(FUNCTIONS) > 80
+    assert [name for _, head, name, _ in FUNCTIONS if f"# {name}" not in head] == []
+
+
+def test_no_function_leaves_the_variable_of_a_loop_behind() -> None:
+    # That it is declared, and not a name that another function happens to use.
+    found = []
+    for file, _, name, body in FUNCTIONS:
+        declared = set(re.findall(r"\w+", " ".join(re.findall(r"^\t+local (.*)$", body, re.MULTILINE))))
+        loops = set(re.findall(r"\bfor (\w+)\b", body)) | set(re.findall(r"\bfor \(\((\w+) =", body))
+        found += [f"{file}: {name}: {loop}" for loop in loops - declared - {"REPLY"}]
+    assert found == []
+
+
+def test_no_line_of_the_program_is_a_directive() -> None:
+    lines = [line for path in PROGRAM.glob("*.sh") for line in path.read_text().splitlines()]
+    assert [line for line in lines if line.startswith("#SBATCH")] == []

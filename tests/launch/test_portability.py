@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dynplan.emitter.parts import PIECES
+from dynplan.emitter.parts import FOR_TASKS
 from tests.launch.lab import PROGRAM, bash_version, bashes, job_text, run, stub
 
 # What came after 4.4: how it looks, and the version whose CHANGES entry brings it.
@@ -60,8 +60,7 @@ def test_an_array_that_may_be_empty_is_never_expanded_under_set_u() -> None:
 
 def test_no_function_of_the_tasks_writes_to_a_descriptor_in_a_variable() -> None:
     # `declare -f` of bash 5.1 prints `>&"$x"` as `&> "$x"`: the task would write to a file of that name.
-    names = [name for name, _ in PIECES]
-    tasks = {f"{name}.sh" for name in names[: names.index("batch")]}
+    tasks = {f"{name}.sh" for name in FOR_TASKS}
     found = [place for place, line in lines() if place.split(":")[0] in tasks and re.search(r'>&"?\$', line)]
     assert found == []
 

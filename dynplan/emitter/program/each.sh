@@ -1,30 +1,44 @@
 # ---- in a task: words that stand once for every worker of another role ----
-each() { # ARRAY ROLE TEMPLATE...
-	local -n words_of=$1
-	[[ " ${FUNCNAME[*]} " == *' load wrap '* && " ${FUNCNAME[*]} " != *' repeat_words '* ]] || return 0
-	mapfile -d '' -t words < <(repeat_words "${@:2}")
-	words_of+=("${words[@]}")
+# each ARRAY ROLE TEMPLATE...: adds the templates to an array, once for every worker of a role; only a
+# task needs them
+each() {
+	local -n array=$1
+	if [[ -n ${in_task-} ]]; then
+		mapfile -d '' -t words < <(repeat_words "${@:2}")
+		array+=("${words[@]}")
+	fi
 }
-repeat_words() { # ROLE TEMPLATE...: with {it.NAME} filled, a NUL after each
-	local n name
+
+# repeat_words ROLE TEMPLATE...: prints the templates with {it.NAME} filled, a NUL after each
+repeat_words() {
+	local number name port
 	local -A it
+	in_task=''
 	load "$1"
-	for ((n = 0; n < tasks; n++)); do
-		find_task "$n"
-		((row[rank] == 0)) || continue
+	for ((number = 0; number < tasks; number++)); do
+		find_task "$number"
+		if ((row[rank] != 0)); then
+			continue
+		fi
 		it=()
 		for name in "${!row[@]}"; do
+			port=${name#port.}
 			it[it.$name]=${row[$name]}
-			it[it.url.${name#port.}]=http://${row[host]}:${row[$name]}
-			it[it.endpoint.${name#port.}]=${row[host]}:${row[$name]}
+			it[it.url.$port]=http://${row[host]}:${row[$name]}
+			it[it.endpoint.$port]=${row[host]}:${row[$name]}
 		done
-		fill_it "${@:2}"
+		print_filled "${@:2}"
 	done
 }
-fill_it() { # TEMPLATE...: other placeholders stay for later
-	local name
+
+# print_filled TEMPLATE...: prints them, by the names in `it` alone: other placeholders stay for later
+print_filled() {
+	local name node_list=''
 	local -A row=() fact=()
-	for name in "${!it[@]}"; do row[$name]=${it[$name]}; done
+	local -a hosts=() addresses=()
+	for name in "${!it[@]}"; do
+		row[$name]=${it[$name]}
+	done
 	fill_all "$@"
 	printf '%s\0' "${words[@]}"
 }

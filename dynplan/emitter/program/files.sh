@@ -1,17 +1,23 @@
 # ---- files of the job: one for all nodes, or one for each ----
-file() { # NAME TEMPLATE
+# file NAME TEMPLATE: writes a file of the job
+file() {
 	row=()
 	write_file "$dir/files" "$@"
 }
-file_by_node() { # NAME TEMPLATE
-	local n
-	for n in "${!hosts[@]}"; do
-		row=([node]=$n [host]=${hosts[n]} [ip]=${fact[ip.$n]})
-		write_file "$dir/files/${hosts[n]}" "$@"
+
+# file_by_node NAME TEMPLATE: writes a file that differs from node to node
+file_by_node() {
+	local node
+	for node in "${!hosts[@]}"; do
+		row=([node]=$node [host]=${hosts[node]} [ip]=${addresses[node]})
+		write_file "$dir/files/${hosts[node]}" "$@"
 	done
 }
-write_file() { # FOLDER NAME TEMPLATE
+
+# write_file FOLDER NAME TEMPLATE
+write_file() {
 	fill "$3"
-	{ mkdir -p -- "$1" && printf '%s' "$filled" >"$1/$2"; } || fail "74 cannot write $1/$2"
+	if ! { mkdir -p -- "$1" && printf '%s' "$filled" >"$1/$2"; }; then
+		fail "74 cannot write $1/$2"
+	fi
 }
-files

@@ -1,54 +1,187 @@
-fact=([job.id]=$SLURM_JOB_ID [job.name]=$job_name [brace]='{')
-for n in "${!hosts[@]}"; do fact[host.$n]=${hosts[n]}; done
-fill "$output_dir"
-[[ $filled == /* ]] || filled=$PWD/$filled
-dir=$filled n=0
-while [[ -e $dir/events.log ]]; do dir=$filled.$((++n)); done # of an earlier run
-{ mkdir -p -- "$dir/logs" "$dir/phases" && exec {event_log}>"$dir/events.log"; } || fail "74 cannot write in $dir"
-fact[job.dir]=$dir
-say "results in $dir"
+# ---- 1. allocation and output directory ----
+# take_allocation: sets hosts, if this is the plan's allocation
+take_allocation() {
+	local name
+	# What srun would read; versions differ.
+	unset SLURM_{NTASKS{,_PER_NODE},NPROCS,{CPUS,GPUS,TRES}_PER_TASK,DISTRIBUTION,HOSTFILE,HINT} \
+		SLURM_{{CPU,GPU}_BIND,LABELIO,STD{IN,OUT}MODE,UNBUFFEREDIO}
+	export SLURM_EXPORT_ENV=ALL
+	load :
+	for name in "${roles[@]}" "${phases[@]/#/phase:}"; do
+		parts[$name]=yes
+	done
+	if [[ -z $SLURM_JOB_ID ]]; then
+		fail '64 no Slurm job: submit with sbatch, or run under salloc'
+	fi
+	mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
+	if ((${#hosts[@]} != nodes)); then
+		fail "64 the plan needs $nodes nodes, the job has ${#hosts[@]}: ${hosts[*]}"
+	fi
+	if ((${#named_hosts[@]} > 0)); then
+		choose_hosts
+	fi
+}
+
+# make_directory: sets dir, the output directory, that of an earlier run left alone, and opens events.log
+make_directory() {
+	local number=0 wanted
+	fact[job.id]=$SLURM_JOB_ID
+	fact[job.name]=$job_name
+	fill "$output_dir"
+	wanted=$filled
+	if [[ $wanted != /* ]]; then
+		wanted=$PWD/$wanted
+	fi
+	dir=$wanted
+	while [[ -e $dir/events.log ]]; do
+		number=$((number + 1))
+		dir=$wanted.$number
+	done
+	if ! { mkdir -p -- "$dir/logs" "$dir/phases" && exec {event_log}>"$dir/events.log"; }; then
+		fail "74 cannot write in $dir"
+	fi
+	fact[job.dir]=$dir
+	say "results in $dir"
+}
 
 # ---- 2. preflight ----
-printf -v all_hosts ',%s' "${hosts[@]}"
-start_step :preflight "${all_hosts#,}"
-while runs :preflight && ((SECONDS < 120)); do next_event; done
-set -- "${problems[@]}"
-(($# == 0)) || fail "65 $1; nothing was started"
-[[ $step_status == 0 ]] || fail_outside "preflight: srun's status is '$step_status'"
-
-# ---- 3. files and facts ----
-exec 3>"$dir/plan.toml" 4>"$dir/endpoints.json"
-printf 'schema = 1\njob = { name = %s, id = "%s" }\nnodes = [\n' "$quoted_name" "$SLURM_JOB_ID" >&3
-printf '{"job": {"name": %s, "id": "%s"}, "roles": {\n' "$quoted_name" "$SLURM_JOB_ID" >&4
-for n in "${!hosts[@]}"; do
-	echo "  { node = $n, host = \"${hosts[n]}\", ip = \"${fact[ip.$n]}\", gpus = $gpus }," >&3
-done
-for role in "${roles[@]}"; do
-	load "$role"
-	echo "${comma:+], }\"$role\": [" >&4
-	left[$role]=$tasks comma=''
-	for ((n = 0; n < tasks; n++)); do
-		find_task "$n"
-		key=$role/${row[worker]}.${row[rank]} ports='' counts='' url=''
-		keys+=("$key") state[$key]=expected node_of[$key]=${row[host]} hosts_of[$role]+=,${row[host]}
-		[[ -z $stagger ]] || queue_task
-		if ((row[rank] == 0)); then
-			[[ -z $metrics ]] || add_metrics
-			((${#lists[@]} == 0)) || add_lists
-			printf ']\n\n[[workers]]\nrole = "%s"\nworker = %s\ntasks = [\n' "$role" "${row[worker]}" >&3
-		fi
-		((row["local-rank"])) && continue
-		for name in "${!row[@]}"; do
-			[[ $name == port.!(*.last) ]] || continue
-			ports+=", \"${name#*.}\": ${row[$name]}"
-			counts+=", ${name#*.} = { port = ${row[$name]}, count = $((row[$name.last] - row[$name] + 1)) }"
-		done
-		line="\"rank\": ${row["node-rank"]-${row[rank]}}, \"node\": ${row[node]}, \"gpus\": [${row[gpus]}]"
-		echo "  { ${line//\":/\" =}, ports = {${counts#,} } }," >&3
-		echo "  $comma{\"worker\": ${row[worker]}, $line, \"host\": \"${row[host]}\", \"ip\": \"${row[ip]}\"," \
-			"\"ports\": {${ports#, }}, \"metrics\": \"$url\"}" >&4
-		comma=,
+# check_every_node: a short step on every node; sets addresses
+check_every_node() {
+	local node status
+	local -a found
+	start_step :preflight
+	while runs :preflight && ((SECONDS < 120)); do
+		next_event
 	done
-done
-{ echo ']' >&3 && echo ']}}' >&4 && echo "[${scrape-}]" >"$dir/prometheus.json"; } || fail "74 cannot write in $dir"
-fact["metrics-urls"]=${urls#,}
+	found=("${problems[@]}")
+	if ((${#found[@]} > 0)); then
+		fail "65 ${found[0]}; nothing was started"
+	fi
+	status=${step_statuses[":preflight"]-}
+	if [[ $status != 0 ]]; then
+		fail_outside "preflight: srun's status is '$status'"
+	fi
+	for node in "${!hosts[@]}"; do
+		node_list+=" $node=${hosts[node]}=${addresses[node]-}"
+	done
+	node_list+=' '
+}
+
+# ---- 3. files ----
+# write_files: writes those of the job, as roles may read them. What tells where everything runs is
+# written beside the roles
+write_files() {
+	local role
+	for role in "${roles[@]}"; do
+		load "$role"
+		left[$role]=$tasks
+	done
+	if declare -F files >/dev/null; then
+		make_lists files
+		files
+	fi
+}
+
+# ---- 4. roles ----
+# run_roles: starts them, and waits until all are ready
+run_roles() {
+	start_roles
+	start_records
+	until all_ready; do
+		next_event
+	done
+	await_records
+}
+
+# ---- 5. phases ----
+# run_phases: one after another; the end of the last one is the end of the job
+run_phases() {
+	local name
+	for name in "${phases[@]}"; do
+		run_phase "$name"
+	done
+	if [[ -n $bad_phase ]]; then
+		fail "$bad_phase"
+	fi
+	if ((${#phases[@]} == 0)); then
+		while ((${#step_input[@]} > 0)); do
+			next_event
+		done
+	fi
+}
+
+# run_phase NAME: until it has ended, or its time has; sets bad_phase if it failed
+run_phase() {
+	local part=phase:$1 from=$SECONDS who result most goes_on checks
+	fact[phase.name]=$1
+	fact[phase.dir]=$dir/phases/$1
+	if ! mkdir -p -- "${fact[phase.dir]}"; then
+		fail "74 cannot make ${fact[phase.dir]}"
+	fi
+	load "$part"
+	find_task 0
+	who="phase $1 on ${row[host]}"
+	say "$who: begins"
+	# What an event leads to may load another part.
+	most=$timeout
+	goes_on=$go_on
+	checks=$health_check
+	start_step "$part"
+	while runs "$part" && ((most == 0 || SECONDS - from < most)); do
+		next_event
+	done
+	result=${state["$part/0.0"]-}
+	result=${result#ended:}
+	if ((most > 0 && SECONDS - from >= most)); then
+		result="124 $who: took too long; log ${fact[phase.dir]}.log"
+	fi
+	if [[ $result != *' '* ]]; then
+		fail_outside "$who: srun ended with status ${step_statuses[$part]-}$hint"
+	fi
+	stop "$part"
+	say "$who: ended with status ${result%% *} after $((SECONDS - from)) s"
+	if [[ $result != '0 '* ]]; then
+		bad_phase=${bad_phase:-$result}
+		if [[ -z $goes_on ]]; then
+			fail "$bad_phase"
+		fi
+	fi
+	if [[ -n $checks ]]; then
+		check_health
+	fi
+}
+
+# check_health: every task of every role must be ready again
+check_health() {
+	local key role
+	for key in "${!state[@]}"; do
+		role=${key%/*}
+		if [[ ${state[$key]} == ready && -n ${left[$role]-} ]]; then
+			state[$key]=asked
+			left[$role]=$((${left[$role]} + 1))
+		fi
+	done
+	for role in "${roles[@]}"; do
+		tell "$role" check
+	done
+	until all_ready; do
+		next_event
+	done
+}
+
+# ---- from here on it runs ----
+exec {events}<> <(:) {quiet}<> <(:)
+trap finish EXIT
+trap 'on_signal TERM' TERM
+trap 'on_signal INT' INT
+trap 'on_signal USR1' USR1
+# A step may end before it has read what it is told.
+trap '' PIPE
+tick >&"$events" &
+ticker=$!
+take_allocation
+make_directory
+check_every_node
+write_files
+run_roles
+run_phases

@@ -1,57 +1,297 @@
+# ==== dynplan's program ====
+# Each role is one srun step. Its tasks run the workers and tell this script what happens, a
+# line per event, by srun's stdout; commands come by srun's stdin.
+#
+# Exit codes: 0 all done, else the failed phase's (124: it took too long); 64 the allocation is
+# not the plan's; 65 preflight; 70 a critical process ended; 71 not ready in time; 72 fail-on-log;
+# 73 not alive; 74 output directory; 75 time limit near; 76 node or step lost; 130 INT; 143 TERM.
+#
+# What parts share: `row` holds the plan's facts of one task by their names, `fact` those of the
+# job. `hosts` and `addresses` are the nodes by their numbers in the plan, as far as they are known.
+
 # ---- everywhere: the plan ----
-load() { # PART, a role or phase:NAME: what its function above does not set is as here
-	kind=service tasks=1 workers='' stop_signal=TERM grace=30 runner=run starter=start_step stagger='' first=0
-	after=() env=() command=() workdir='' srun=() lists=() metrics='' unprobed=() fail_on_log='' alive=''
-	probe_at=() probe_size=() probe_words=() rows=() rounds=(1) steps=('') heads=(0) group=0 before=0
+# load PART: calls the functions above for a role, ROLE/WORKER, phase:NAME or :preflight; sets what
+# they assign, and to what stands here what they leave out
+load() {
+	kind=service
+	tasks=1
+	workers=''
+	first=0
+	after=()
+	starter=start_step
+	runner=run
+	restarts=0
+	restart_delay=0
+	stagger=''
+	critical=yes
+	stop_signal=TERM
+	grace=30
+	alive=''
+	unprobed=()
+	fail_on_log=''
+	metrics=''
+	lists=()
+	timeout=0
+	go_on=''
+	health_check=''
+	setup=()
+	after_command=()
+	leader_args=()
+	follower_args=()
+	command=()
+	env=()
+	srun=()
+	workdir=''
+	paths=()
+	world=''
+	hint=''
+	interface=''
+	all_gpus=''
+	has_log=''
+	has_paths=''
+	has_followers=''
+	probe_first=()
+	probe_size=()
+	probe_words=()
+	forget_rows
 	job
 	case $1 in
-	phase:*) kind=phase && "phase_${1#*:}" ;;
-	:*) tasks=$nodes srun=() ;;
-	*) "role_${1%/*}" ;;
+	:*)
+		tasks=$nodes
+		srun=()
+		;;
+	phase:*)
+		kind=phase
+		"phase_${1#phase:}"
+		;;
+	*/*)
+		"role_${1%/*}"
+		only_worker "${1#*/}"
+		;;
+	*)
+		"role_$1"
+		;;
 	esac
-	[[ $1 != */* ]] || only_worker "$1"
 }
-probe() { probe_at+=("${#probe_words[@]}") probe_size+=($#) probe_words+=("$@"); }
-get_probe() { fill_all "${probe_words[@]:probe_at[$1]:probe_size[$1]}"; }
-task() { rows+=("$* "); }
-times() { rounds+=("$1") steps+=(" ${*:2} ") heads+=("${#rows[@]}"); }
 
-# After `times 3 node=1` rows come three times, `node` one higher each time. N never falls.
-find_task() { # N [NODE] -> row, unless it is another node's
-	local name
-	while size=$((${heads[group + 1]-${#rows[@]}} - heads[group])) &&
-		(($1 - before >= rounds[group] * size)); do
-		before=$((before + rounds[group++] * size))
+# probe WHEN LIMIT KIND WORD...: adds a probe to the part
+probe() {
+	probe_first+=("${#probe_words[@]}")
+	probe_size+=("$#")
+	probe_words+=("$@")
+}
+
+# get_probe INDEX: sets words to the WHEN LIMIT KIND WORD... of a probe, filled
+get_probe() {
+	fill_all "${probe_words[@]:probe_first[$1]:probe_size[$1]}"
+}
+
+# task NAME=NUMBER...: adds a row to the group of rows that is the last one
+task() {
+	rows+=("$*")
+}
+
+# times COUNT NAME=STEP...: begins a group. Its rows come COUNT times; from one time to the next each
+# NAME is its STEP higher
+times() {
+	group_times+=("$1")
+	group_steps+=(" ${*:2} ")
+	group_rows+=("${#rows[@]}")
+}
+
+# forget_rows: empties what `task` and `times` fill, and what is kept of it below
+forget_rows() {
+	rows=()
+	group_times=(1)
+	group_steps=('')
+	group_rows=(0)
+	group=0
+	group_first=0
+	cells_begin=()
+	cells_end=()
+	cell_names=()
+	cell_lows=()
+	cell_highs=()
+	cell_steps=()
+}
+
+# find_group TASK: sets group to the one that a task is of, group_first to the number of the first
+# task of it, group_size to the number of its rows
+find_group() {
+	local next
+	if (($1 < group_first)); then
+		group=0
+		group_first=0
+	fi
+	while true; do
+		next=${group_rows[group + 1]-${#rows[@]}}
+		group_size=$((next - group_rows[group]))
+		if (($1 < group_first + group_times[group] * group_size || next == ${#rows[@]})); then
+			return
+		fi
+		group_first=$((group_first + group_times[group] * group_size))
+		group=$((group + 1))
 	done
+}
+
+# get_cell ROW NAME: sets low and step, a number of a row of `group` and how much higher it is each time
+get_cell() {
+	local text=" ${rows[$1]} " steps=${group_steps[group]}
+	low=0
+	step=0
+	if [[ $text == *" $2="* ]]; then
+		low=${text#*" $2="}
+		low=${low%% *}
+	fi
+	if [[ $steps == *" $2="* ]]; then
+		step=${steps#*" $2="}
+		step=${step%% *}
+	fi
+}
+
+# split_row ROW: keeps the cells of a row of `group`: cell_names and so on, from cells_begin[ROW] on
+split_row() {
+	local cell name numbers low step
+	if [[ -n ${cells_begin[$1]-} ]]; then
+		return
+	fi
+	cells_begin[$1]=${#cell_names[@]}
+	for cell in ${rows[$1]}; do
+		name=${cell%%=*}
+		numbers=${cell#*=}
+		get_cell "$1" "$name"
+		cell_names+=("$name")
+		cell_steps+=("$step")
+		case $name in
+		gpus | *port.*)
+			cell_lows+=("${numbers%-*}")
+			cell_highs+=("${numbers#*-}")
+			;;
+		*)
+			cell_lows+=("$numbers")
+			cell_highs+=("$numbers")
+			;;
+		esac
+	done
+	cells_end[$1]=${#cell_names[@]}
+}
+
+# find_task TASK: sets row, by the number of a task in the part that is loaded
+find_task() {
+	local index repetition cell name high number
+	find_group "$1"
+	repetition=$((($1 - group_first) / group_size))
+	index=$((group_rows[group] + ($1 - group_first) % group_size))
+	split_row "$index"
 	row=([rank]=0 ["num-tasks"]=1 ["num-workers"]=${workers:-$tasks} [gpus]='' ["gpu-count"]=0)
-	rest=${rows[heads[group] + ($1 - before) % size]}
-	while [[ -n $rest ]]; do
-		cell=${rest%% *} rest=${rest#* } name=${cell%%=*} low=${cell#*=} step=0
-		[[ ${steps[group]} != *" $name="* ]] || step=${steps[group]#*" $name="}
-		step=$((${step%% *} * (($1 - before) / size)))
-		high=$((${low#*-} + step)) low=$((${low%-*} + step))
-		row[$name]=$low
-		[[ ${row[node]} == "${2-${row[node]}}" ]] || return
-		[[ $name != *port.* ]] || row[$name.last]=$high
-		[[ $name != gpus ]] || for ((row["gpu-count"] = high - low + 1; low < high; )); do row[gpus]+=,$((++low)); done
+	for ((cell = cells_begin[index]; cell < cells_end[index]; cell++)); do
+		name=${cell_names[cell]}
+		number=$((cell_lows[cell] + cell_steps[cell] * repetition))
+		row[$name]=$number
+		case $name in
+		*port.*)
+			row[$name.last]=$((cell_highs[cell] + cell_steps[cell] * repetition))
+			;;
+		gpus)
+			high=$((cell_highs[cell] + cell_steps[cell] * repetition))
+			row["gpu-count"]=$((high - number + 1))
+			while ((number < high)); do
+				number=$((number + 1))
+				row[gpus]+=,$number
+			done
+			;;
+		esac
 	done
-	row[host]=${fact[host.${row[node]}]} row[ip]=${fact[ip.${row[node]}]}
+	find_node "${row[node]}"
+	row[host]=${hosts[${row[node]}]}
+	row[ip]=${addresses[${row[node]}]-}
 }
 
-fill() { # TEMPLATE -> filled; values are not scanned again
+# find_tasks_on NODE: sets numbers, by solving for the repetition in which each row is on a node: however
+# many tasks a part has, this looks at its rows alone
+find_tasks_on() {
+	local start=0 index low step repetition
+	local -a found=()
+	while true; do
+		find_group "$start"
+		for ((index = group_rows[group]; index < group_rows[group] + group_size; index++)); do
+			get_cell "$index" node
+			if ((step == 0 && low == $1)); then
+				for ((repetition = 0; repetition < group_times[group]; repetition++)); do
+					found[group_first + repetition * group_size + index - group_rows[group]]=yes
+				done
+			elif ((step != 0 && ($1 - low) % step == 0)); then
+				repetition=$((($1 - low) / step))
+				if ((repetition >= 0 && repetition < group_times[group])); then
+					found[group_first + repetition * group_size + index - group_rows[group]]=yes
+				fi
+			fi
+		done
+		if ((group == ${#group_rows[@]} - 1)); then
+			break
+		fi
+		start=$((group_first + group_times[group] * group_size))
+		group_first=$start
+		group=$((group + 1))
+	done
+	numbers=("${!found[@]}")
+}
+
+# find_node NODE: sets hosts[NODE] and addresses[NODE]. A task is told of all nodes in one string,
+# node_list, as bash takes 10 ms to read an array of a thousand
+find_node() {
+	local entry
+	if [[ -z ${hosts[$1]-} && $node_list == *" $1="* ]]; then
+		entry=${node_list#*" $1="}
+		entry=${entry%% *}
+		hosts[$1]=${entry%=*}
+		addresses[$1]=${entry##*=}
+	fi
+}
+
+# get_value NAME: sets value to what a placeholder stands for; fails where it stands for nothing
+get_value() {
+	local node
+	if [[ -n ${row[$1]+x} ]]; then
+		value=${row[$1]}
+	elif [[ -n ${fact[$1]+x} ]]; then
+		value=${fact[$1]}
+	elif [[ $1 == host.[0-9]* || $1 == ip.[0-9]* ]]; then
+		node=${1#*.}
+		if [[ $node == *[!0-9]* || ${#node} -gt 9 ]]; then
+			return 1
+		fi
+		find_node "$node"
+		value=${hosts[$node]-}
+		if [[ $1 == ip.* ]]; then
+			value=${addresses[$node]-}
+		fi
+		[[ -n ${hosts[$node]-} ]]
+	else
+		return 1
+	fi
+}
+
+# fill TEMPLATE: sets filled; a value is not looked at again
+fill() {
 	local rest=$1 name
 	filled=''
 	while [[ $rest == *'{'* ]]; do
-		filled+=${rest%%'{'*} rest=${rest#*'{'} name=${rest%%'}'*}
-		if [[ $rest == [a-z]*'}'* && -n ${row[$name]+x}${fact[$name]+x} ]]; then
-			filled+=${row[$name]-${fact[$name]}} rest=${rest#*'}'}
+		filled+=${rest%%'{'*}
+		rest=${rest#*'{'}
+		name=${rest%%'}'*}
+		if [[ $rest == [a-z]*'}'* ]] && get_value "$name"; then
+			filled+=$value
+			rest=${rest#*'}'}
 		else
 			filled+='{'
 		fi
 	done
 	filled+=$rest
 }
-fill_all() { # TEMPLATE... -> words
+
+# fill_all TEMPLATE...: sets words
+fill_all() {
 	local template
 	words=()
 	for template; do

@@ -1,31 +1,136 @@
 # ---- in the preflight, on every node ----
+# preflight: looks at this node, and tells what is wrong with it
 preflight() {
-	row=([rank]=$SLURM_PROCID) taken=' ' file=${fact[job.dir]}/logs/.$SLURM_PROCID
-	job
-	find_address
-	mapfile -d , -t shown < <(printf %s "${CUDA_VISIBLE_DEVICES:-$all_gpus}")
-	((${#shown[@]} >= gpus)) || problem "the plan needs $gpus GPUs, the step shows '$CUDA_VISIBLE_DEVICES'"
-	{ echo >"$file" && rm -- "$file"; } || problem "cannot write in ${file%/*}"
-	[[ -z $has_paths ]] || check_paths
-	for name in tcp tcp6; do # who listens
-		while read -r _ port _ state _; do
-			[[ $state != 0A ]] || taken+="$((16#${port##*:})) "
-		done <"/proc/net/$name"
-	done
-	for part in "${roles[@]}"; do
-		load "$part"
-		for ((n = 0; n < tasks; n++)); do
-			find_task "$n" "$SLURM_PROCID" || continue
-			for name in "${!row[@]}"; do
-				[[ $name == port.!(*.last) && " ${unprobed[*]} " != *" ${name#*.} "* ]] || continue
-				for ((port = row[$name]; port <= row[$name.last]; port++)); do
-					[[ $taken != *" $port "* ]] || problem "port $port (${name#*.} of role $part) is taken"
-				done
-			done
+	local rest file=${fact[job.dir]}/logs/.$SLURM_PROCID name count=0
+	row=([rank]=$SLURM_PROCID)
+	load :preflight
+	if [[ -n $interface ]]; then
+		find_address_on "$interface"
+	else
+		find_address
+	fi
+	rest=${CUDA_VISIBLE_DEVICES:-$all_gpus}
+	if [[ -n $rest ]]; then
+		rest=${rest//[!,]/}
+		count=$((${#rest} + 1))
+	fi
+	if ((count < gpus)); then
+		problem "the plan needs $gpus GPUs, the step shows '$CUDA_VISIBLE_DEVICES'"
+	fi
+	if ! { echo >"$file" && rm -- "$file"; }; then
+		problem "cannot write in ${file%/*}"
+	fi
+	if [[ -n $has_paths ]]; then
+		for name in "${paths[@]}"; do
+			if [[ ! -e $name ]]; then
+				problem "$name is missing (an image or a mount)"
+			fi
 		done
+	fi
+	list_taken_ports
+	for name in "${roles[@]}"; do
+		check_ports "$name"
 	done
 } 2>/dev/null
-problem() { # TEXT
-	row[rank]=$SLURM_PROCID
+
+# problem TEXT: ends the job before anything starts
+problem() {
 	event problem "preflight: $SLURMD_NODENAME: $1"
+}
+
+# find_address: tells the address that this node's name stands for
+find_address() {
+	local address=''
+	read -r address _ < <(getent ahostsv4 "$SLURMD_NODENAME")
+	if [[ -z $address ]]; then
+		problem 'the host name has no address'
+	fi
+	event node "$address"
+}
+
+# find_address_on INTERFACE: tells this node's address there. The kernel's tables hold the networks of an
+# interface and, without their interfaces, the node's own addresses; both in the byte order of the machine
+find_address_on() {
+	local name network mask first second last='' address=''
+	local -a networks=()
+	while read -r name network _ _ _ _ _ mask _; do
+		if [[ $name == "$1" && $mask != 00000000 ]]; then
+			networks+=("$network/$mask")
+		fi
+	done </proc/net/route
+	# `|-- 10.0.0.7`, and below it `/32 host LOCAL` where the address is one of this node.
+	while read -r first second network _; do
+		if [[ $first == '|--' ]]; then
+			last=$second
+		elif [[ "$second $network" == 'host LOCAL' ]] && is_in "$last" "${networks[@]}"; then
+			address=$last
+		fi
+	done </proc/net/fib_trie
+	if [[ -z $address ]]; then
+		problem "no IPv4 address on interface $1"
+	fi
+	event node "$address"
+}
+
+# is_in A.B.C.D NETWORK/MASK...: tells whether an address is in one of the networks
+is_in() {
+	local rest=$1. number=0 shift_by network
+	for shift_by in 0 8 16 24; do
+		number=$((number | ${rest%%.*} << shift_by))
+		rest=${rest#*.}
+	done
+	for network in "${@:2}"; do
+		if (((number & 16#${network#*/}) == 16#${network%/*})); then
+			return 0
+		fi
+	done
+	return 1
+}
+
+# list_taken_ports: sets taken, the ports on which somebody listens
+list_taken_ports() {
+	local file line port
+	local -a lines
+	taken=' '
+	for file in /proc/net/tcp /proc/net/tcp6; do
+		lines=()
+		mapfile -t lines <"$file"
+		for line in "${lines[@]}"; do
+			# `0: ADDRESS:PORT ADDRESS:PORT STATE`; 0A is LISTEN.
+			if [[ $line == *' 0A '* ]]; then
+				port=${line#*:*:}
+				port=${port%% *}
+				taken+="$((16#$port)) "
+			fi
+		done
+	done
+}
+
+# check_ports ROLE: tells which ports of the role's tasks on this node are taken
+check_ports() {
+	local number cell index name
+	part=$1
+	load "$1"
+	find_tasks_on "$SLURM_PROCID"
+	for number in "${numbers[@]}"; do
+		find_group "$number"
+		index=$((group_rows[group] + (number - group_first) % group_size))
+		split_row "$index"
+		for ((cell = cells_begin[index]; cell < cells_end[index]; cell++)); do
+			name=${cell_names[cell]#port.}
+			if [[ ${cell_names[cell]} == port.* && " ${unprobed[*]} " != *" $name "* ]]; then
+				check_block "$1" "$name" "$cell" "$(((number - group_first) / group_size))"
+			fi
+		done
+	done
+}
+
+# check_block ROLE NAME CELL TIME: the same for the ports in a cell
+check_block() {
+	local step=$((cell_steps[$3] * $4)) port
+	for ((port = cell_lows[$3] + step; port <= cell_highs[$3] + step; port++)); do
+		if [[ $taken == *" $port "* ]]; then
+			problem "port $port ($2 of role $1) is taken"
+		fi
+	done
 }

@@ -1,138 +1,372 @@
 # ---- in a task: the wrapper ----
-enter() { # PART
+# enter PART: all that a task of a step does
+enter() {
 	unset -v "${!DYNPLAN_PART@}"
 	part=$1
-	if [[ $1 == :* ]]; then preflight; else wrap; fi
+	if [[ $part == :preflight ]]; then
+		preflight
+	else
+		wrap
+	fi
 }
-# By parameters alone: no name of the user's meets one of ours.
-hide() { # lower-case names -> own
-	while read -r; do
+
+# hide: sets the lower-case variables of the submitter aside in own, as such names are the program's.
+# This runs before there are any of ours, and works without one
+hide() {
+	set --
+	for REPLY in "${!a@}" "${!b@}" "${!c@}" "${!d@}" "${!e@}" "${!f@}" "${!g@}" "${!h@}" "${!i@}" \
+		"${!j@}" "${!k@}" "${!l@}" "${!m@}" "${!n@}" "${!o@}" "${!p@}" "${!q@}" "${!r@}" \
+		"${!s@}" "${!t@}" "${!u@}" "${!v@}" "${!w@}" "${!x@}" "${!y@}" "${!z@}"; do
 		set -- "$@" "$REPLY=${!REPLY}"
 		unset -v "$REPLY"
-	done < <(compgen -e -X '![[:lower:]]*')
+	done
 	own=("$@")
 }
-become() { # COUNT NAME=VALUE|NAME... WORD...
-	while (($1 > 0)); do
-		unset -v "${2%%=*}"
-		[[ $2 != *=* ]] || export "${2?}"
-		set -- "$(($1 - 1))" "${@:3}"
+
+# become [NAME=VALUE|NAME]... -- WORD...: makes this process a program, with these variables set or unset.
+# By parameters alone, as any name may be the user's; one that is an array of ours must go first
+become() {
+	while [[ $1 != -- ]]; do
+		unset -v "${1%%=*}"
+		if [[ $1 == *=* ]]; then
+			export "${1?}"
+		fi
+		shift
 	done
 	shift
 	exec -- "$@"
 }
-set_environment() { # -> visible, exports
-	n=0 shown=${CUDA_VISIBLE_DEVICES:-$all_gpus},
-	while [[ -n $shown ]]; do # by position in the step's list
-		[[ ",${row[gpus]}," != *",$((n++)),"* ]] || visible+=${visible:+,}${shown%%,*}
-		shown=${shown#*,}
-	done
-	exports=("${own[@]}" "CUDA_VISIBLE_DEVICES=$visible")
-	for name in "${!row[@]}" "${!fact[@]}"; do
-		case $name in brace | expr.* | host.* | ip.* | role.* | metrics-urls) continue ;; esac
-		filled=DYNPLAN_${name//[.-]/_}
-		exports+=("${filled^^}=${row[$name]-${fact[$name]}}")
-	done
-	fill_all "${env[@]}"
-	exports+=("${words[@]}")
-}
 
-listen() { # SECONDS, or until a command comes
-	said=''
-	if read -r -t "$1" said; then
-		said=$heard$said heard=''
-		"hear_${said% *}"
-	elif (($? > 128)); then
-		heard+=$said
-	else
-		[[ -c /dev/stdin ]] || stopping=yes # nobody is there
-		released=yes
-		exec 0<> <(:)
-	fi
-}
-hear_stop() { stopping=yes released=yes; }
-on_signal() { # Slurm's
-	[[ -n $stopping ]] || event signal ''
-	hear_stop
-}
-
-run() { # WORD... -> status, how
-	fill_all "$@"
-	echo "dynplan: ${who#role }, GPUs [$visible]: ${words[*]}" >>"$log"
-	[[ -z $log_in ]] || while read -r -u "$log_in" _; do :; done
-	set -m
-	(
-		[[ -z $log_in ]] || exec {log_in}<&-
-		fill "$workdir"
-		cd -- "${filled:-.}" || exit 126
-		become "${#exports[@]}" "${exports[@]}" "${words[@]}"
-	) </dev/null >>"$log" 2>&1 &
-	child=$!
-	set +m
-	event started "$child"
-	watch ready &
-	while [[ -z $stopping ]] && lives "$child"; do listen 0.2; done
-	[[ -z $stopping ]] || end_worker
-	wait "$child" 2>/dev/null
-	status=$?
-	# A signal for both may have met it first; `watch` may know more.
-	[[ -n $stopping ]] || listen "$((status == 143 ? 2 : 0)).3"
-	wait
-	how="exit status $status"
-	((status <= 128)) || how="killed by SIG$(kill -l "$status") (status $status)"
-}
-end_worker() { # its group, then what has left that
-	limit=$((SECONDS + grace))
-	for set in group strays; do
-		"$set" "$stop_signal" || continue
-		while ((SECONDS < limit)) && "$set" 0; do listen 0.2; done
-		"$set" KILL
-	done
-} 2>/dev/null
-group() { kill -s "$1" -- "-$child"; }
-strays() { # known by the environment
-	found=1
-	for path in /proc/[0-9]*/environ; do
-		text=''
-		read -r -N 9999999 text <"$path"
-		[[ $text == *"DYNPLAN_TASK=${row[task]}"* ]] || continue
-		path=${path#/proc/} found=0
-		kill -s "$1" "${path%/environ}"
-	done
-	return "$found"
-}
-
+# wrap: runs a worker, or a phase, and tells what happens to it
 wrap() {
 	status=0
-	trap on_signal TERM INT HUP
+	stopping=''
+	released=''
+	half_line=''
+	log_in=''
+	unfinished=''
+	mark=''
+	trap on_slurm_signal TERM INT HUP
+	# The kernel dates an entry of /proc when somebody first looks at it: see `list_strays`.
+	: /proc/[0-9]*
 	load "$part"
+	part=${part%/*}
 	find_task "$((first + SLURM_PROCID))"
-	if [[ $kind == phase ]]; then
-		who="phase ${part#*:} on ${row[host]}" log=${fact[phase.dir]}.log
-	else
-		who="role $part worker ${row[worker]} rank ${row[rank]} on ${row[host]}" row[role]=$part
-		log=${fact[job.dir]}/logs/$part-${row[worker]}
-		((row["num-tasks"] == 1)) || add_rank
-		log+=.log
-	fi
-	row[task]=${fact[job.id]}/$part/${row[worker]}.${row[rank]}/$$/
+	name_worker
 	set_environment
-	if ! : >>"$log"; then
+	if ! { : >>"$log"; } 2>/dev/null; then
 		event failed "74 $who: cannot write $log (is it mounted in its container?)"
 		return
-	fi 2>/dev/null
-	[[ -z $has_log ]] || exec {log_in}<"$log"
-	[[ -z $stagger ]] || await_turn
-	[[ -n $stopping ]] || "$runner" "${command[@]}"
+	fi
+	if [[ -n $has_log ]]; then
+		exec {log_in}<"$log"
+	fi
+	if [[ -n $stagger ]]; then
+		await_turn
+	fi
+	ended=yes
+	if [[ -z $stopping ]]; then
+		"$runner" "${command[@]}"
+	fi
 	if [[ -n $stopping ]]; then
 		event stopped "$status"
 	elif [[ $kind == phase ]]; then
 		event exit "$status $who: $how; log $log"
 	else
-		if [[ $kind == task && $status == 0 ]]; then event ready ''; else blame 70 "$how"; fi
+		if [[ $kind == task && $status == 0 ]]; then
+			event ready ''
+		else
+			blame 70 "$how"
+		fi
 		event exit "$status"
 	fi
 	end_worker
-	# srun breaks off if told to tell a task that is gone.
-	[[ $kind == phase ]] || until [[ -n $released ]]; do listen 1; done
+	# srun breaks off when it is told to tell something to a task that is gone.
+	if [[ $kind != phase ]]; then
+		while [[ -z $released ]]; do
+			listen 1
+		done
+	fi
+}
+
+# name_worker: sets who and log; adds to row what has to do with the name
+name_worker() {
+	if [[ $kind == phase ]]; then
+		who="phase ${part#*:} on ${row[host]}"
+		log=${fact[phase.dir]}.log
+	else
+		who="role $part worker ${row[worker]} rank ${row[rank]} on ${row[host]}"
+		log=${fact[job.dir]}/logs/$part-${row[worker]}
+		row[role]=$part
+		if ((row["num-tasks"] > 1)); then
+			log+=.${row[rank]}
+			join_leader
+		fi
+		log+=.log
+	fi
+	row[task]=${fact[job.id]}/$part/${row[worker]}.${row[rank]}/$$/
+}
+
+# join_leader: makes the difference between rank 0 of a worker of several tasks and the others
+join_leader() {
+	local leader=${row[leader]} index
+	find_node "$leader"
+	row[leader.host]=${hosts[leader]}
+	row[leader.ip]=${addresses[leader]}
+	if ((row[rank] == 0)); then
+		command+=("${leader_args[@]}")
+		# Probes that only the leader is asked.
+		for index in "${probe_first[@]}"; do
+			probe_words[index]=${probe_words[index]#leader-}
+		done
+	else
+		command+=("${follower_args[@]}")
+	fi
+}
+
+# set_environment: sets visible, the worker's part of the GPUs that the step shows, and exports
+set_environment() {
+	local rest=${CUDA_VISIBLE_DEVICES:-$all_gpus}, place=0 name
+	visible=''
+	# By position, so that numbers and UUIDs both work.
+	while [[ -n $rest ]]; do
+		if [[ ",${row[gpus]}," == *",$place,"* ]]; then
+			visible+=${visible:+,}${rest%%,*}
+		fi
+		rest=${rest#*,}
+		place=$((place + 1))
+	done
+	exports=("${own[@]}" "CUDA_VISIBLE_DEVICES=$visible")
+	for name in "${!row[@]}"; do
+		if [[ $name != expr.* ]]; then
+			add_export "$name" "${row[$name]}"
+		fi
+	done
+	for name in "${!fact[@]}"; do
+		if [[ $name != brace && $name != role.* && $name != metrics-urls && -z ${row[$name]+x} ]]; then
+			add_export "$name" "${fact[$name]}"
+		fi
+	done
+	fill_all "${env[@]}"
+	exports+=("${words[@]}")
+}
+
+# add_export NAME VALUE: adds a fact to exports: `port.http` as DYNPLAN_PORT_HTTP
+add_export() {
+	local name=${1//[.-]/_}
+	exports+=("DYNPLAN_${name^^}=$2")
+}
+
+# listen SECONDS: so long, or until a command of the batch script comes, which is obeyed
+listen() {
+	local line result
+	read -r -t "$1" line
+	result=$?
+	if ((result == 0)); then
+		line=$half_line$line
+		half_line=''
+		obey "$line"
+	elif ((result > 128)); then
+		half_line+=$line
+	else
+		# The end of the input: the batch script is gone. A device is no input at all.
+		if [[ ! -c /dev/stdin ]]; then
+			stopping=yes
+		fi
+		released=yes
+		exec 0<> <(:)
+	fi
+}
+
+# obey COMMAND: one that comes to every task of the step
+obey() {
+	case $1 in
+	stop)
+		stopping=yes
+		released=yes
+		;;
+	stop_leader)
+		if ((row[rank] == 0)); then
+			stopping=yes
+		fi
+		;;
+	check)
+		watch healthy &
+		;;
+	"go $SLURM_PROCID")
+		my_turn=yes
+		;;
+	esac
+}
+
+# on_slurm_signal: somebody, mostly Slurm, wants this step to end
+on_slurm_signal() {
+	if [[ -z $stopping ]]; then
+		event signal ''
+	fi
+	stopping=yes
+	released=yes
+}
+
+# await_turn: until the worker before this one on its node is ready
+await_turn() {
+	my_turn=''
+	if ((SLURM_LOCALID > 0)); then
+		event queued ''
+		while [[ -z $my_turn && -z $stopping ]]; do
+			listen 1
+		done
+	fi
+}
+
+# run WORD...: starts the worker and waits for its end; sets status, and how in words
+run() {
+	fill_all "$@"
+	echo "dynplan: ${who#role }, GPUs [$visible]: ${words[*]}" >>"$log"
+	if [[ -n $log_in ]]; then
+		# Our own line is not the worker's.
+		while read -r -u "$log_in" _; do
+			:
+		done
+	fi
+	if [[ -z $mark ]]; then
+		exec {mark}<"/proc/$$/limits"
+	fi
+	ended=''
+	announced=''
+	set -m
+	start_worker </dev/null >>"$log" 2>&1 &
+	child=$!
+	set +m
+	event started "$child"
+	if is_watched; then
+		watch ready &
+	elif [[ -z $stopping ]]; then
+		listen 0.1
+		if lives "$child"; then
+			announce ready
+		fi
+	fi
+	while [[ -z $stopping ]] && lives "$child"; do
+		listen 0.2
+	done
+	if [[ -n $stopping ]]; then
+		end_worker
+	fi
+	wait "$child" 2>/dev/null
+	status=$?
+	how="exit status $status"
+	if ((status > 128)); then
+		how="killed by SIG$(kill -l "$status") (status $status)"
+	fi
+	if [[ -z $stopping ]]; then
+		# What has ended it may be the end of the job, of which we hear next.
+		if ((status == 143)); then
+			listen 2.3
+		else
+			listen 0.3
+		fi
+	fi
+	# `watch` may know more.
+	wait
+}
+
+# start_worker: becomes the program in words
+start_worker() {
+	if [[ -n $log_in ]]; then
+		exec {log_in}<&-
+	fi
+	exec {mark}<&-
+	fill "$workdir"
+	cd -- "${filled:-.}" || exit 126
+	become "${exports[@]}" -- "${words[@]}"
+}
+
+# run_again WORD...: as `run`, and again in its place as often as the role allows
+run_again() {
+	local from
+	run "$@"
+	while [[ -z $stopping ]] && ((restarts > 0)) && [[ $kind == service || $status != 0 ]]; do
+		restarts=$((restarts - 1))
+		event restart "$who: $how; restarting it; log $log"
+		end_worker
+		from=$SECONDS
+		while [[ -z $stopping ]] && ((SECONDS - from < restart_delay)); do
+			listen 0.2
+		done
+		if [[ -z $stopping ]]; then
+			run "$@"
+		fi
+	done
+}
+
+# run_around WORD...: as `run`, with a phase's setup before it and its after-command behind it
+run_around() {
+	local first_status first_how
+	if ((${#setup[@]} > 0)); then
+		run "${setup[@]}"
+		if [[ -n $stopping || $status != 0 ]]; then
+			return
+		fi
+	fi
+	run "$@"
+	if ((${#after_command[@]} == 0)) || [[ -n $stopping ]]; then
+		return
+	fi
+	if [[ -z $go_on && $status != 0 ]]; then
+		return
+	fi
+	first_status=$status
+	first_how=$how
+	end_worker
+	run "${after_command[@]}"
+	if ((first_status != 0)); then
+		status=$first_status
+		how=$first_how
+	fi
+}
+
+# end_worker: the worker's process group gets its signal, its grace and KILL, and then what has left
+# the group
+end_worker() {
+	local limit=$((SECONDS + grace))
+	if [[ -n $ended ]]; then
+		return
+	fi
+	ended=yes
+	if kill -s "$stop_signal" -- "-$child"; then
+		while ((SECONDS < limit)) && kill -0 -- "-$child"; do
+			listen 0.2
+		done
+		kill -KILL -- "-$child"
+	fi
+	list_strays
+	if ((${#strays[@]} > 0)); then
+		kill -s "$stop_signal" -- "${strays[@]}"
+		while ((SECONDS < limit && ${#strays[@]} > 0)); do
+			listen 0.2
+			list_strays
+		done
+		kill -KILL -- "${strays[@]}"
+	fi
+} 2>/dev/null
+
+# list_strays: sets strays, the processes that have DYNPLAN_TASK of this task in their environment.
+# An entry of /proc is never older than its process: what is older than `mark` has been there before
+# the worker, and on a node of a thousand processes these are nearly all. `mark` is open, so the kernel
+# keeps its date
+list_strays() {
+	local entry LC_ALL=C
+	local -a variables
+	strays=()
+	for entry in /proc/[0-9]*; do
+		if [[ $entry -ot /proc/$$/limits ]]; then
+			continue
+		fi
+		variables=()
+		mapfile -d '' -t variables <"$entry/environ"
+		if [[ " ${variables[*]}" == *" DYNPLAN_TASK=${row[task]}"* ]]; then
+			strays+=("${entry#/proc/}")
+		fi
+	done
 }

@@ -1,1 +1,0 @@
-ask_tcp() { : <>"/dev/tcp/${row[ip]}/$1"; } # PORT

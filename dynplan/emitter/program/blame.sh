@@ -1,1 +1,0 @@
-blame() { event failed "$1 $who: $2; log $log"; } # CODE TEXT

@@ -1,0 +1,54 @@
+# ---- the end ----
+# finish: the trap of EXIT: says how the job ended, and stops everything in order
+finish() {
+	local status=$? IFS=$' \t\n' marker=/dev/null parts_at_once
+	trap - EXIT
+	if (($$ != BASHPID)); then
+		# A child that a signal met.
+		exit
+	fi
+	if [[ -z $closing && $status != 0 ]]; then
+		cause='the launcher itself stopped; see above'
+		code=70
+	fi
+	closing=yes
+	if [[ -n $cause ]]; then
+		if [[ -n $dir ]]; then
+			marker=$dir/failure-marker.txt
+		fi
+		print_cause | tee -- "$marker"
+	fi
+	for parts_at_once in "${phases[*]/#/phase:} :preflight" "${stop_order[@]}"; do
+		stop "$parts_at_once"
+	done
+	end_records
+	kill -KILL "$ticker" 2>/dev/null
+	if [[ -z $cause ]]; then
+		say "dynplan: done; results in $dir"
+		echo 'done' >"$dir/success-marker.txt"
+	fi
+	exit "$code"
+}
+
+# print_cause: prints why the job failed, and the end of the log that tells more
+print_cause() {
+	say "dynplan: FAILED: $cause"
+	if [[ -s $cause_log ]]; then
+		echo "---- last lines of $cause_log"
+		tail -n 20 -- "$cause_log"
+	fi
+}
+
+# end_records: gives the records of a job that ends early 10 s to be complete
+end_records() {
+	local limit=$((SECONDS + 10))
+	if [[ -z $records ]]; then
+		return
+	fi
+	while ((SECONDS < limit)) && kill -0 "$records" 2>/dev/null; do
+		next_event
+	done
+	if kill -KILL "$records" 2>/dev/null; then
+		rm -rf -- "$dir/.records"
+	fi
+}

@@ -1,0 +1,181 @@
+# ---- records ----
+# start_records: writes what tells where everything runs, in a process beside the job
+start_records() {
+	(
+		write_records
+		code=$?
+		# To be noticed at once.
+		echo >&"$events"
+		exit "$code"
+	) &
+	records=$!
+}
+
+# write_records: writes plan.toml, endpoints.json and prometheus.json to .records, and then puts them
+# where they belong, whole
+write_records() {
+	local folder=$dir/.records
+	# A job that is told to end waits for its records.
+	trap '' TERM INT USR1
+	mkdir -p -- "$folder" || return
+	write_plan 3>"$folder/plan.toml" 4>"$folder/endpoints.json" 5>"$folder/prometheus.json" || return
+	mv -- "$folder"/* "$dir" || return
+	rmdir -- "$folder"
+}
+
+# write_plan: writes plan.toml to 3, endpoints.json to 4 and prometheus.json to 5
+write_plan() {
+	local node role number comma='' metrics_comma='' port_names
+	local -A names_of
+	printf 'schema = 1\njob = { name = %s, id = "%s" }\nnodes = [\n' "$quoted_name" "$SLURM_JOB_ID" >&3
+	printf '{"job": {"name": %s, "id": "%s"}, "roles": {\n' "$quoted_name" "$SLURM_JOB_ID" >&4
+	printf '[' >&5
+	for node in "${!hosts[@]}"; do
+		echo "  { node = $node, host = \"${hosts[node]}\", ip = \"${addresses[node]}\", gpus = $gpus }," >&3
+	done
+	for role in "${roles[@]}"; do
+		load "$role"
+		echo "${comma:+], }\"$role\": [" >&4
+		comma=''
+		names_of=()
+		for ((number = 0; number < tasks; number++)); do
+			find_task "$number"
+			write_task || return
+		done
+	done
+	echo ']' >&3 && echo ']}}' >&4 && echo ']' >&5
+}
+
+# write_task: writes what is in row, and for the first task of a worker what is the worker's
+write_task() {
+	local url='' ports='' counts='' line name port last
+	if ((row[rank] == 0)); then
+		if [[ -n $metrics ]]; then
+			fill "$metrics"
+			url=$filled
+			write_metrics
+		fi
+		printf ']\n\n[[workers]]\nrole = "%s"\nworker = %s\ntasks = [\n' "$role" "${row[worker]}" >&3
+	fi
+	# A task for each GPU: what the plan says of their node is said once.
+	if ((row["local-rank"] > 0)); then
+		return
+	fi
+	list_port_names
+	for name in $port_names; do
+		port=${row[port.$name]}
+		last=${row[port.$name.last]}
+		ports+=", \"$name\": $port"
+		counts+=", $name = { port = $port, count = $((last - port + 1)) }"
+	done
+	line="\"rank\": ${row["node-rank"]-${row[rank]}}, \"node\": ${row[node]}, \"gpus\": [${row[gpus]}]"
+	echo "  { ${line//\":/\" =}, ports = {${counts#,} } }," >&3
+	echo "  $comma{\"worker\": ${row[worker]}, $line, \"host\": \"${row[host]}\", \"ip\": \"${row[ip]}\"," \
+		"\"ports\": {${ports#, }}, \"metrics\": \"$url\"}" >&4 || return
+	comma=,
+}
+
+# list_port_names: sets port_names, in the order in which bash keeps them. To go through all of row for
+# each task would take most of the time: names_of keeps the answers, by the row of the plan
+list_port_names() {
+	local name index=$((group_rows[group] + (number - group_first) % group_size))
+	port_names=${names_of[$index]-}
+	if [[ -z $port_names ]]; then
+		for name in "${!row[@]}"; do
+			if [[ $name == port.* && $name != *.last ]]; then
+				port_names+=" ${name#port.}"
+			fi
+		done
+		port_names+=' '
+		names_of[$index]=$port_names
+	fi
+}
+
+# write_metrics: writes the place of a worker's metrics, in url
+write_metrics() {
+	local place=${url#*://}
+	printf '%s' "$metrics_comma{\"targets\": [\"${place%%/*}\"], \"labels\": {\"role\": \"$role\", " \
+		"\"worker\": \"${row[worker]}\", \"__metrics_path__\": \"/${place#*/}\"}}" >&5
+	metrics_comma=$',\n '
+}
+
+# await_records: until the records are there, while events go on
+await_records() {
+	while kill -0 "$records" 2>/dev/null; do
+		next_event
+	done
+	if ! wait "$records"; then
+		fail "74 cannot write in $dir"
+	fi
+}
+
+# make_lists FUNCTION|PART: sets those facts over many workers that the text of a part, or function, names:
+# {role.ROLE.KIND.PORT} and {metrics-urls}
+make_lists() {
+	local text name
+	case $1 in
+	:*) return ;;
+	phase:*) text=$(declare -f job "phase_${1#phase:}") ;;
+	files) text=$(declare -f files) ;;
+	*) text=$(declare -f job "role_${1%/*}") ;;
+	esac
+	if [[ $text == *'{metrics-urls}'* && -z ${fact["metrics-urls"]+x} ]]; then
+		list_metrics
+	fi
+	while [[ $text == *'{role.'* ]]; do
+		text=${text#*'{role.'}
+		name=role.${text%%'}'*}
+		if [[ -z ${fact[$name]+x} ]]; then
+			list_workers "$name"
+		fi
+	done
+}
+
+# list_workers NAME: sets a fact role.ROLE.KIND.PORT: an item for each worker
+list_workers() {
+	local role=${1#role.} item template='' number joined
+	local -a found=()
+	role=${role%%.*}
+	if [[ -z ${left[$role]-} ]]; then
+		return
+	fi
+	load "$role"
+	for item in "${lists[@]}"; do
+		if [[ ${item%%=*} == "$1" ]]; then
+			template=${item#*=}
+		fi
+	done
+	if [[ -z $template ]]; then
+		return
+	fi
+	for ((number = 0; number < tasks; number++)); do
+		find_task "$number"
+		if ((row[rank] == 0)); then
+			fill "$template"
+			found+=("$filled")
+		fi
+	done
+	join "${found[@]}"
+	fact[$1]=$joined
+}
+
+# list_metrics: sets the fact metrics-urls: where the workers of all roles have metrics, each once
+list_metrics() {
+	local role number urls=''
+	local -A seen=()
+	for role in "${roles[@]}"; do
+		load "$role"
+		if [[ -z $metrics ]]; then
+			continue
+		fi
+		for ((number = 0; number < tasks; number++)); do
+			find_task "$number"
+			fill "$metrics"
+			if ((row[rank] == 0)) && [[ -z ${seen[$filled]-} ]]; then
+				seen[$filled]=yes
+				urls+=,$filled
+			fi
+		done
+	done
+	fact["metrics-urls"]=${urls#,}
+}

@@ -1,1 +1,0 @@
-on_restart() { say "$detail"; }

@@ -1,0 +1,268 @@
+# ---- the batch script ----
+hide
+program=$(declare -f)
+# What is known of the tasks. A task is KEY, ROLE/WORKER.RANK, and `expected` where state has no entry.
+declare -A fact=([brace]='{') row=() state=() parts=() step_input=() step_statuses=()
+declare -A left=() begun=() leaders=() leaders_ended=() last_on=() next_task=()
+hosts=()
+addresses=()
+named_hosts=()
+problems=()
+node_list=''
+closing=''
+cause=''
+cause_log=''
+code=0
+report_at=5
+bad_phase=''
+records=''
+ticker=''
+dir=''
+
+# say TEXT: prints a line of the job's output
+say() {
+	printf '[%(%H:%M:%S)T] %s\n' -1 "$*"
+}
+
+# fail 'CODE TEXT[; log FILE]': ends the job; the first cause counts
+fail() {
+	if [[ -n $closing ]]; then
+		return
+	fi
+	closing=yes
+	code=${1%% *}
+	if ! is_number "$code"; then
+		code=70
+	fi
+	cause=${1#* }
+	cause_log=${1##*; log }
+	exit
+}
+
+# fail_outside TEXT: the same for what we did not do, if our own TERM is not on its way
+fail_outside() {
+	if [[ -z $closing ]]; then
+		read -r -t 2 -u "$quiet" _
+	fi
+	fail "76 $1"
+}
+
+# is_number TEXT: tells whether a task's word is safe as a number
+is_number() {
+	[[ $1 == 0 || ($1 == [1-9]* && $1 != *[!0-9]* && ${#1} -lt 9) ]]
+}
+
+# ---- steps ----
+# place_tasks: sets task_nodes and task_names, the nodes of the tasks of the part that is loaded and what
+# each is called in it, WORKER.RANK
+place_tasks() {
+	local number=$first last=$((first + tasks)) end at repetition index low step worker rank
+	local -a node_low node_step worker_low worker_step rank_low
+	task_nodes=()
+	task_names=()
+	while ((number < last)); do
+		find_group "$number"
+		for ((index = 0; index < group_size; index++)); do
+			at=$((group_rows[group] + index))
+			get_cell "$at" node
+			node_low[index]=$low
+			node_step[index]=$step
+			get_cell "$at" worker
+			worker_low[index]=$low
+			worker_step[index]=$step
+			get_cell "$at" rank
+			rank_low[index]=$low
+		done
+		end=$((group_first + group_times[group] * group_size))
+		for (( ; number < end && number < last; number++)); do
+			index=$(((number - group_first) % group_size))
+			repetition=$(((number - group_first) / group_size))
+			worker=$((worker_low[index] + worker_step[index] * repetition))
+			rank=${rank_low[index]}
+			task_nodes+=("$((node_low[index] + node_step[index] * repetition))")
+			task_names+=("$worker.$rank")
+		done
+	done
+}
+
+# join WORD...: sets joined, the words with commas between them
+join() {
+	local IFS=,
+	joined="$*"
+}
+
+# list_hosts: sets joined, the host of each task of the part that is loaded
+list_hosts() {
+	local node
+	local -a names=()
+	place_tasks
+	for node in "${task_nodes[@]}"; do
+		names+=("${hosts[node]}")
+	done
+	join "${names[@]}"
+}
+
+# start_step PART: starts the srun of a role, ROLE/WORKER, phase:NAME or :preflight
+start_step() {
+	local input joined
+	load "$1"
+	if [[ $1 == :preflight ]]; then
+		join "${hosts[@]}"
+	else
+		list_hosts
+	fi
+	count_leaders "$1"
+	parts[$1]=yes
+	# No child of ours: scancel would have srun kill its tasks at once.
+	exec {input}> >(
+		set -m
+		run_step "$1" "$tasks" "$joined" <&0 >&"$events" &
+	)
+	step_input[$1]=$input
+}
+
+# run_step PART TASKS NODELIST: becomes the srun of a step. In a process of its own
+run_step() {
+	make_lists "$1"
+	load "$1"
+	row=()
+	fill_all "${srun[@]}"
+	export_program "$1"
+	(become "${own[@]}" -- srun --quiet --overlap --overcommit --distribution=arbitrary \
+		--cpu-bind=none --kill-on-bad-exit=1 --wait=0 \
+		"--job-name=${1#*:}" "--ntasks=$2" "--nodelist=$3" "${words[@]}" \
+		bash -c "source <(for REPLY in \${!DYNPLAN_PART@}; do printf %s \"\${!REPLY}\"; done) && enter $1")
+	echo "dynplan|end|$1||||$?"
+}
+
+# export_program PART: puts the functions and the facts for the tasks into the environment, in variables
+# DYNPLAN_PART10 and so on, as Linux takes up to 128 KiB in each (execve(2), MAX_ARG_STRLEN)
+export_program() {
+	local text number=10 LC_ALL=C
+	if [[ $1 == :preflight ]]; then
+		node_list=''
+	fi
+	text=$program$'\nhide\nin_task=yes hosts=() addresses=()\n'$(declare -p fact row node_list)
+	while [[ -n $text ]]; do
+		export "DYNPLAN_PART$number=${text:0:100000}"
+		text=${text:100000}
+		number=$((number + 1))
+	done
+}
+
+# start_roles: starts the roles for which everything before them is ready
+start_roles() {
+	local role other waits
+	for role in "${roles[@]}"; do
+		if [[ -n ${begun[$role]-} ]]; then
+			continue
+		fi
+		load "$role"
+		waits=''
+		for other in "${after[@]}"; do
+			if ((${left[$other]} > 0)); then
+				waits=yes
+			fi
+		done
+		if [[ -z $waits ]]; then
+			say "role $role: starting $tasks tasks"
+			begun[$role]=$SECONDS
+			if [[ -n $stagger ]]; then
+				queue_tasks "$role"
+			fi
+			"$starter" "$role"
+		fi
+	done
+}
+
+# queue_tasks ROLE: sets next_task of each task to the number of the one after it on its node
+queue_tasks() {
+	local number key place
+	place_tasks
+	for number in "${!task_nodes[@]}"; do
+		key=$1/${task_names[number]}
+		place=$1/${task_nodes[number]}
+		if [[ -n ${last_on[$place]-} ]]; then
+			next_task[${last_on[$place]}]=$number
+		fi
+		last_on[$place]=$key
+	done
+}
+
+# all_ready: tells whether all tasks of all roles are
+all_ready() {
+	local role
+	for role in "${roles[@]}"; do
+		if ((${left[$role]} > 0)); then
+			return 1
+		fi
+	done
+}
+
+# steps_of PARTS: sets steps, those of the parts in a line of names that run
+steps_of() {
+	local part
+	steps=()
+	for part in "${!step_input[@]}"; do
+		if [[ " $1 " == *" ${part%/*} "* ]]; then
+			steps+=("$part")
+		fi
+	done
+}
+
+# runs PARTS: tells whether a step of them does
+runs() {
+	local steps
+	steps_of "$1"
+	((${#steps[@]} > 0))
+}
+
+# tell PARTS COMMAND: tells every task of their steps
+tell() {
+	local steps part
+	steps_of "$1"
+	for part in "${steps[@]}"; do
+		echo "$2" >&"${step_input[$part]}"
+	done
+} 2>/dev/null
+
+# stop PARTS: ends their tasks, leaders first. The tasks count their grace themselves
+stop() {
+	local limit=$((SECONDS + longest_grace + 5))
+	if [[ -n $has_followers ]]; then
+		tell "$1" stop_leader
+		while leaders_run "$1" && ((SECONDS < limit)); do
+			next_event
+		done
+		limit=$((SECONDS + longest_grace + 5))
+	fi
+	tell "$1" stop
+	while runs "$1" && ((SECONDS < limit)); do
+		next_event
+	done
+}
+
+# count_leaders PART: counts in leaders the workers of the step of a role
+count_leaders() {
+	local role=${1%/*} count=${workers:-$tasks}
+	if [[ -z ${left[$role]-} ]]; then
+		return
+	fi
+	if [[ $1 == */* ]]; then
+		count=1
+	fi
+	leaders[$role]=$((${leaders[$role]-0} + count))
+}
+
+# leaders_run PARTS: tells whether rank 0 of one of their workers has not ended
+leaders_run() {
+	local steps part role
+	steps_of "$1"
+	for part in "${steps[@]}"; do
+		role=${part%/*}
+		if [[ -n ${leaders[$role]-} ]] && ((${leaders_ended[$role]-0} < ${leaders[$role]})); then
+			return 0
+		fi
+	done
+	return 1
+}

@@ -1,1 +1,0 @@
-hear_check() { watch healthy & }
