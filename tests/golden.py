@@ -1,6 +1,8 @@
 """What is made from the examples, made anew: `make golden` writes it, test_examples.py compares.
 
 examples/NAME/job.toml  ->  examples/NAME/plan.toml, docs/images/NAME.svg
+                            examples/NAME/job.sbatch for a few, for the others job.data.sh: what differs, without
+                            the program, which is the same in all of them and would drown the diff
 tests/wrong/NAME.txt    ->  fences ```text NAME in Markdown: the message of the section's code
 dynplan itself          ->  fences ```console that begin with `$ dynplan`: what it prints
 """
@@ -15,11 +17,13 @@ from tests.wrong import FOLDER
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(path.parent for path in ROOT.glob("examples/*/job.toml"))
+WHOLE = {"minimal", "dynamo-shared"}  # examples whose scripts are kept with the program
 COMMANDS = {
     "plan.toml": ["plan"],
-    "job.sbatch": ["compile"],
+    "script": ["compile"],
     "placement.svg": ["show", "--format", "svg"],
 }
+PROGRAM = {path.stem: path.read_text().rstrip("\n") for path in ROOT.glob("dynplan/emitter/program/*.sh")}
 PAGES = [ROOT / "README.md", ROOT / "docs" / "diagnostics.md"]
 
 _PART = re.compile(
@@ -32,13 +36,27 @@ _PART = re.compile(
 
 def place(example: Path, artefact: str) -> Path:
     """Return where an artefact of an example is kept."""
-    return ROOT / "docs" / "images" / f"{example.name}.svg" if artefact == "placement.svg" else example / artefact
+    match artefact:
+        case "placement.svg":
+            return ROOT / "docs" / "images" / f"{example.name}.svg"
+        case "script":
+            return example / ("job.sbatch" if example.name in WHOLE else "job.data.sh")
+        case _:
+            return example / artefact
 
 
 def make(example: Path, artefact: str, output: Path) -> None:
     """Write one artefact of an example to `output`."""
     status = app([*COMMANDS[artefact], str(example / "job.toml"), "-o", str(output)], standalone_mode=False)
     assert not status, f"{example}: exit code {status}"
+    if artefact == "script" and example.name not in WHOLE:
+        output.write_text(_without_program(output.read_text()))
+
+
+def _without_program(script: str) -> str:
+    for name, text in PROGRAM.items():
+        script = script.replace(text, f"# ... program/{name}.sh")
+    return script
 
 
 def with_outputs(page: str) -> str:

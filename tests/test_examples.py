@@ -10,6 +10,8 @@ from tests.golden import COMMANDS, EXAMPLES, PAGES, ROOT, make, place, with_outp
 def test_there_are_examples_and_each_has_its_artefacts_and_no_others() -> None:
     assert EXAMPLES
     assert {path.stem for path in ROOT.glob("docs/images/*.svg")} == {example.name for example in EXAMPLES}
+    scripts = {place(example, "script") for example in EXAMPLES}
+    assert {*ROOT.glob("examples/*/job.sbatch"), *ROOT.glob("examples/*/job.data.sh")} == scripts
 
 
 @pytest.mark.parametrize("artefact", COMMANDS)
