@@ -31,10 +31,8 @@ laws: .venv/installed ## the planner's laws, at least 20,000 examples each
 mutants: .venv/installed ## mutation testing of the planner and the ledger, about an hour
 	tools/mutants.sh
 
-bench: .venv/installed ## what things cost: start-up, planning, launching
-	.venv/bin/python -m bench.startup
-	.venv/bin/python -m bench.planner
-	.venv/bin/python -m bench.launch
+bench: .venv/installed ## what things cost, all in one table, as root with Slurm; about four minutes
+	@.venv/bin/python -m bench
 
 golden: .venv/installed ## write anew what stands beside the examples; read the diff
 	.venv/bin/python -m tests.golden

@@ -1,29 +1,34 @@
 """What starting workers costs, on a throwaway Slurm of 32 nodes that share this machine.
 
-    python -m bench.launch [WORKERS...]        # as root; 64 and 256 workers unless given
+    python -m bench.launch [WORKERS]   # as root; 256 unless given
 
-For each number of workers one cluster runs three jobs, one after another: the script that dynplan writes,
-with one srun step per role; a loop that starts one srun per worker; and a script whose workers become
-ready at one moment, for the time from there to the start of its phase. Prints Markdown.
+By turns: the script that dynplan writes, with one srun step for the role, and a loop with one srun for each
+worker. Then once a script whose workers become ready at one moment, for the time from there to its phase.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from statistics import median
 
 from attrs import frozen
 
-from dynplan.cli import app
-from tests.testbed import Cluster, eventually, obstacle
+from bench import costs
+from bench.costs import DYNPLAN, ROOT, Group, Row, show
+from tests import testbed
+from tests.testbed import Cluster, eventually
 
 NODES = 32
-WORKERS = (64, 256)
-LIMIT_S = 300
+WORKERS = 256
+ROUNDS = 3
+LIMIT_S = 120
 ANSWER = Path(__file__).with_name("answer.py")
 
 # A worker says when it runs, and stays.
@@ -44,8 +49,6 @@ num-nodes = %(nodes)d
 workers-per-node = %(per)d
 gpus-per-worker = 1
 command = '''%(worker)s'''
-[phases.stay]
-command = "sleep 3600"
 """
 READY = """
 [roles.engines]
@@ -66,41 +69,67 @@ LOOP = """#!/bin/bash
 
 export SLURM_EXPORT_ENV=ALL
 mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
+echo "$EPOCHREALTIME" >sruns
 for ((i = 0; i < %(nodes)d * %(per)d; i++)); do
   srun --quiet --overlap --overcommit --cpu-bind=none --mpi=none --nodes=1 --ntasks=1 \\
     --nodelist="${hosts[i / %(per)d]}" bash -c '%(worker)s' </dev/null &
 done
 wait
 """
+# Of dynplan's few: says when each begins.
+SRUN = f"""#!/bin/bash
+echo "$EPOCHREALTIME" >>sruns
+exec -a srun {shutil.which("srun")} "$@"
+"""
 
 
 @frozen
 class Cost:
-    """What it took until the last worker ran: from the job's start, in the job's first node, at the controller."""
+    """What it took until the last worker ran: from the first srun, from the last one before a worker, and of what."""
 
     seconds: float
+    step_s: float
+    cpu_s: float
     megabytes: float
     requests: int
 
 
-def main() -> None:
-    """Measure, and print the tables."""
-    if reason := obstacle():
-        raise SystemExit(f"not measured: {reason}")
-    numbers = [int(word) for word in sys.argv[1:]] or WORKERS
-    lags: list[tuple[int, float]] = []
-    with Cluster.up(nodes=NODES, gpus=32) as cluster:
-        print("| workers | started by | job start to last worker running | memory on the first node | requests |")
-        print("|--:|---|--:|--:|--:|")
-        for workers in numbers:
-            for way, text in (("one srun per role", compiled(RUN, workers)), ("one srun per worker", looped(workers))):
-                cost = launch(cluster, text, workers)
-                figures = f"{cost.seconds:.2f} s | {cost.megabytes:.0f} MB | {cost.requests} |"
-                print(f"| {workers} | {way} | {figures}", flush=True)
-            lags.append((workers, lag(cluster, workers)))
-    print("\n| workers | last one ready to phase starts |\n|--:|--:|")
-    for workers, seconds in lags:
-        print(f"| {workers} | {seconds:.2f} s |")
+def rows(workers: int = WORKERS) -> Iterator[Row]:
+    """Measure."""
+    what = f"{workers} workers on {NODES} nodes, all on this machine"
+    if reason := testbed.obstacle() or costs.obstacle():
+        yield Row(what, f"not measured: {reason}")
+        return
+    with ExitStack() as stack:
+        group = stack.enter_context(Group.new())
+        with group.inside():
+            cluster = stack.enter_context(Cluster.up(nodes=NODES, gpus=32))
+        pairs = [
+            (launch(cluster, group, compiled(RUN, workers), workers), launch(cluster, group, looped(workers), workers))
+            for _ in range(ROUNDS)
+        ]
+        yield from compared(what, pairs)
+        yield Row(
+            "the same: from the last worker's answer to the first line of the phase", f"{lag(cluster, workers):.2f} s"
+        )
+
+
+def compared(what: str, pairs: Sequence[tuple[Cost, Cost]]) -> Iterator[Row]:
+    """Compare one srun for the role with one for each worker."""
+
+    def row(name: str, unit: str, digits: int, goal: str, values: Sequence[tuple[float, float]]) -> Row:
+        ours, theirs = (f"{median(column):.{digits}f}" for column in zip(*values, strict=True))
+        ratio = median(our / their for our, their in values)
+        return Row(f"{what}: {name}", f"{ratio:.2f} x ({ours} against {theirs}{unit})", goal)
+
+    times = [(ours.seconds, theirs.seconds) for ours, theirs in pairs]
+    yield row("first srun to last worker, against one srun for each", " s", 2, "not slower", times)
+    what = "the same"
+    yield row("from the role's srun, without the preflight", " s", 2, "", [(a.step_s, b.seconds) for a, b in pairs])
+    yield row("CPU of all nodes and the controller", " s", 2, "", [(a.cpu_s, b.cpu_s) for a, b in pairs])
+    memory = [(a.megabytes, b.megabytes) for a, b in pairs]
+    yield row("memory of script and sruns on the first node", " MB", 0, "", memory)
+    yield row("requests to the controller", "", 0, "", [(a.requests, b.requests) for a, b in pairs])
 
 
 def words(workers: int) -> dict[str, object]:
@@ -110,12 +139,12 @@ def words(workers: int) -> dict[str, object]:
 
 
 def compiled(job: str, workers: int) -> str:
-    """The script that dynplan writes."""
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "job.toml", Path(folder) / "job.sbatch"
-        source.write_text(HEAD + job % words(workers))
-        assert not app(["compile", str(source), "--output", str(target)], standalone_mode=False)
-        return target.read_text()
+    """The script that dynplan writes, with our srun before Slurm's."""
+    text = HEAD + job % words(workers)
+    done = subprocess.run(
+        [*DYNPLAN, "compile", "-"], cwd=ROOT, input=text, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return done.stdout.replace("\n\n", "\nPATH=$PWD/bin:$PATH\n\n", 1)  # right after the directives
 
 
 def looped(workers: int) -> str:
@@ -127,37 +156,44 @@ def looped(workers: int) -> str:
 def running(cluster: Cluster, script: str) -> Iterator[Path]:
     """Submit a script, and cancel it; gives the directory it runs in."""
     with tempfile.TemporaryDirectory() as name:
-        begun = script.replace("\n\n", '\necho "$EPOCHREALTIME" >begin\n\n', 1)  # right after the directives
+        folder = Path(name)
+        (folder / "bin").mkdir()
+        (folder / "bin" / "srun").write_text(SRUN)
+        (folder / "bin" / "srun").chmod(0o755)
         cluster.run(["sdiag", "--reset"])
-        job = cluster.submit(begun, cwd=Path(name), args=["--output=job.out"])
+        job = cluster.submit(script, cwd=folder, args=["--output=job.out"])
         try:
-            yield Path(name)
+            yield folder
         except TimeoutError:
-            raise SystemExit((Path(name) / "job.out").read_text()) from None
+            raise SystemExit((folder / "job.out").read_text()) from None
         finally:
             cluster.run(["scancel", str(job)])
             cluster.wait(job, timeout_s=LIMIT_S)
 
 
-def launch(cluster: Cluster, script: str, workers: int) -> Cost:
+def launch(cluster: Cluster, group: Group, script: str, workers: int) -> Cost:
     """Run a script until all its workers do."""
+    before = group.settled_s()
     with running(cluster, script) as folder:
-        last = last_time(folder / "started", workers)
-        return Cost(last - last_time(folder / "begin", 1), megabytes(cluster), requests(cluster))
+        started = times(folder / "started", workers)
+        cpu_s = group.cpu_s() - before
+        sruns = times(folder / "sruns", 1)
+        step = max(srun for srun in sruns if srun < min(started))
+        return Cost(max(started) - min(sruns), max(started) - step, cpu_s, megabytes(cluster), requests(cluster))
 
 
 def lag(cluster: Cluster, workers: int) -> float:
     """Seconds from the moment that the last worker answers to the first line of the phase."""
     with running(cluster, compiled(READY, workers)) as folder:
-        last_time(folder / "started", workers)
+        times(folder / "started", workers)
         (folder / "go").touch()
-        return last_time(folder / "phase", 1) - last_time(folder / "listening", NODES)
+        return max(times(folder / "phase", 1)) - max(times(folder / "listening", NODES))
 
 
-def last_time(path: Path, count: int) -> float:
-    """Wait for `count` lines, each a time, and return the last one."""
+def times(path: Path, count: int) -> list[float]:
+    """Wait for `count` lines, each a time, and return all."""
     eventually(lambda: path.exists() and path.read_text().count("\n") >= count, LIMIT_S)
-    return max(map(float, path.read_text().split()))
+    return [float(line) for line in path.read_text().split()]
 
 
 def megabytes(cluster: Cluster) -> float:
@@ -180,4 +216,4 @@ def requests(cluster: Cluster) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    show(rows(*map(int, sys.argv[1:])))

@@ -1,32 +1,67 @@
-"""What planning costs: time and memory by the number of nodes, and the search for the fewest nodes.
+"""What compiling costs, by the number of nodes, and what the search for the fewest nodes does.
 
-    python -m bench.planner
+    python -m bench.planner            # the rows
+    python -m bench.planner NODES      # one size, as JSON
 
-Prints two tables of Markdown. Times are CPU time of the process; every size runs in a process of its own, so that
-its peak is its own. The shared job has four roles on all nodes, 40,000 workers on 10,000 nodes of 8 GPUs, with two
-ports each.
+Four roles share all nodes of 8 GPUs, 40,000 workers on 10,000 nodes, with two ports each.
 """
+
+from __future__ import annotations
 
 import json
 import random
-import resource
-import subprocess
+import re
 import sys
-from math import log
+import tempfile
+from collections.abc import Iterator
+from math import log10
 from pathlib import Path
 from time import process_time
 from typing import Any
 
-from dynplan.emitter import lower, write
-from dynplan.language.job import read
-from dynplan.model import Job, Plan
-from dynplan.planner.placement import plan
+import tomli_w
+
+from bench.costs import DYNPLAN, Row, Spent, show, spent
 
 SIZES = (100, 1000, 10_000)
-MIN_JOBS = 2000
-PROGRAM = Path(__file__).parent.parent / "dynplan" / "emitter" / "program"
+CPU_S = 4  # of runs of a size, two at least: the small ones differ more from run to run
+MIN_JOBS = 1000
 
 Tables = dict[str, Any]
+
+
+def rows() -> Iterator[Row]:
+    """Measure."""
+    least, *found = (measure(nodes) for nodes in (1, *SIZES))
+    for nodes, cost, goal in zip(SIZES, found, ("", "", "1.2 s"), strict=True):
+        what = f"compile of {nodes:,} nodes, {cost['workers']:,} workers, 4 roles with two ports each, CPU"
+        yield Row(what, f"{cost['seconds']:.2f} s", goal)
+    yield Row(f"the same, {SIZES[-1]:,} nodes: peak memory of the process", f"{found[-1]['MiB']:.0f} MiB", "60 MiB")
+    yield Row(f"the same, {SIZES[-1]:,} nodes: the script", f"{found[-1]['KiB']:.1f} KiB", "64 KiB")
+    for at in (1, 2):
+        before, after = (cost["seconds"] - least["seconds"] for cost in found[at - 1 : at + 1])
+        exponent = log10(after / max(before, 0.001)) / log10(SIZES[at] / SIZES[at - 1])
+        what = f"the same, growth from {SIZES[at - 1]:,} to {SIZES[at]:,} nodes of what comes on top of one node's"
+        yield Row(what, f"N^{exponent:.2f}", "N^1.0")
+    yield from fewest()
+
+
+def measure(nodes: int) -> dict[str, float]:
+    """Compile the shared job of a size, as a process of its own; of several runs the least."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "job.toml", Path(folder) / "job.sbatch"
+        source.write_text(tomli_w.dumps(shared_job(nodes)))
+        runs: list[Spent] = []
+        while len(runs) < 2 or sum(run.cpu_s for run in runs) < CPU_S:
+            runs.append(spent([*DYNPLAN, "compile", str(source), "--output", str(target)]))
+        script = target.read_text()
+    return {
+        # A role's function stands below a line that says how many workers it has.
+        "workers": sum(map(int, re.findall(r"^# (\d+) workers?\b", script, re.MULTILINE))),
+        "seconds": min(run.cpu_s for run in runs),
+        "MiB": max(run.peak_mib for run in runs),
+        "KiB": len(script.encode()) / 1024,
+    }
 
 
 def shared_job(nodes: int) -> Tables:
@@ -43,6 +78,28 @@ def shared_job(nodes: int) -> Tables:
     return {"job": {"num-nodes": nodes}, "cluster": {"gpus-per-node": 8}, "roles": roles}
 
 
+def fewest() -> Iterator[Row]:
+    """Plan jobs of a random sample that is the same every time, in this process, from file to file."""
+    from dynplan.cli import app  # here: the other figures are to be those of a small process
+
+    chance = random.Random(1)  # noqa: S311 - a sample, not a secret
+    timings, proven = [], 0
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "job.toml", Path(folder) / "plan.json"
+        for _ in range(MIN_JOBS):
+            source.write_text(tomli_w.dumps(min_job(chance)))
+            start = process_time()
+            assert not app(["plan", str(source), "--format=json", "--output", str(target)], standalone_mode=False)
+            timings.append(1000 * (process_time() - start))
+            plan = json.loads(target.read_text())
+            proven += plan["placement"]["lower-bound"] == len(plan["nodes"])
+    timings.sort()
+    what = f'`dynplan plan` of {MIN_JOBS:,} jobs with `num-nodes = "min"`, warm, CPU'
+    figures = (timings[len(timings) // 2], timings[len(timings) * 99 // 100], timings[-1])
+    yield Row(f"{what}: median, 99 %, worst", ", ".join(f"{figure:.1f}" for figure in figures) + " ms")
+    yield Row("the same: number of nodes proven the least", f"{100 * proven / MIN_JOBS:.1f} %")
+
+
 def min_job(chance: random.Random) -> Tables:
     """Return a job as people write them: up to four roles and 300 GPUs, workers of 1 to 16 GPUs."""
     roles: Tables = {}
@@ -55,67 +112,8 @@ def min_job(chance: random.Random) -> Tables:
     return {"job": {"num-nodes": "min"}, "cluster": {"gpus-per-node": 8}, "roles": roles}
 
 
-def timed(job: Job, runs: int = 1) -> tuple[Plan, float]:
-    """Return the plan of a job, and the CPU seconds it took, the least of several runs."""
-    seconds = []
-    for _ in range(runs):
-        start = process_time()
-        found = plan(job)
-        seconds.append(process_time() - start)
-    return found, min(seconds)
-
-
-def measure(nodes: int) -> dict[str, float]:
-    """Plan and compile the shared job of a size; the peak is that of this whole process."""
-    found, seconds = timed(read(shared_job(nodes)), 3)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    texts = {path.stem: path.read_text(encoding="utf-8") for path in PROGRAM.glob("*.sh")}
-    size = len(write(lower(found), "dynplan", texts).encode()) / 1024
-    return {"workers": len(found.workers), "seconds": seconds, "MiB": peak, "KiB": size}
-
-
-def by_nodes() -> None:
-    """Print the table of sizes."""
-    print("| nodes | workers | plan, CPU s | peak, MiB | script, KiB | growth |")
-    print("|---|---|---|---|---|---|")
-    before: dict[str, float] = {}
-    for nodes in SIZES:
-        done = subprocess.run(
-            [sys.executable, "-m", "bench.planner", str(nodes)], capture_output=True, check=True, text=True
-        )
-        found: dict[str, float] = json.loads(done.stdout)
-        growth = f"N^{log(found['seconds'] / before['seconds'], 10):.2f}" if before else ""
-        print(
-            f"| {nodes:,} | {found['workers']:,} | {found['seconds']:.3f} | {found['MiB']:.0f}"
-            f" | {found['KiB']:.1f} | {growth} |"
-        )
-        before = found
-
-
-def fewest() -> None:
-    """Print the table of searches, over a random sample that is the same every time."""
-    chance = random.Random(1)  # noqa: S311 - a sample, not a secret
-    timings, proven = [], 0
-    for _ in range(MIN_JOBS):
-        found, seconds = timed(read(min_job(chance)))
-        timings.append(1000 * seconds)
-        proven += found.placement.lower == len(found.nodes)
-    timings.sort()
-    print('| jobs with `num-nodes = "min"` | proven minimal | median, CPU ms | 99 %, CPU ms | worst, CPU ms |')
-    print("|---|---|---|---|---|")
-    middle, most = timings[len(timings) // 2], timings[len(timings) * 99 // 100]
-    print(f"| {MIN_JOBS:,} | {100 * proven / MIN_JOBS:.1f} % | {middle:.2f} | {most:.2f} | {timings[-1]:.2f} |")
-
-
-def main() -> None:
-    """Print the tables; with a number of nodes, one measurement as JSON."""
+if __name__ == "__main__":
     if len(sys.argv) > 1:
         print(json.dumps(measure(int(sys.argv[1]))))
-        return
-    by_nodes()
-    print()
-    fewest()
-
-
-if __name__ == "__main__":
-    main()
+    else:
+        show(rows())
