@@ -1,6 +1,6 @@
 """What is left on each node while roles are placed, and the first nodes with room for a role."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 from attrs import define
@@ -43,11 +43,14 @@ class Remaining:
             node for node, (used, closed) in enumerate(zip(self.used, self.closed, strict=True)) if used and not closed
         ]
 
-    def take(self, node: int, gpus: int, *, close: bool) -> None:
-        """Book GPUs on a node."""
-        self.free[node] -= gpus
-        self.used[node] = True
-        self.closed[node] = self.closed[node] or close
+    def take(self, nodes: Collection[int], gpus: int, *, close: bool) -> None:
+        """Take so many GPUs on each of the nodes; `close` leaves them to the role."""
+        for node in nodes:
+            self.free[node] -= gpus
+            self.used[node] = True
+        if close:
+            for node in nodes:
+                self.closed[node] = True
 
 
 def stand_on(demand: Demand, nodes: Sequence[int], remaining: Remaining) -> Homes:
@@ -58,21 +61,21 @@ def stand_on(demand: Demand, nodes: Sequence[int], remaining: Remaining) -> Home
         for home in homes:
             book(home, demand, remaining)
         return homes
-    for node in nodes:
-        remaining.take(node, demand.block, close=demand.role.size.dedicated)
-    return [(node,) for node in nodes for _ in range(demand.per)]
+    remaining.take(nodes, demand.block, close=demand.role.size.dedicated)
+    return [home for node in nodes for home in [(node,)] * demand.per]
 
 
 def book(home: tuple[int, ...], demand: Demand, remaining: Remaining) -> None:
     """Book a worker's slices on its nodes."""
     for node, gpus in zip(home, demand.slices, strict=True):
-        remaining.take(node, gpus, close=demand.role.size.dedicated)
+        remaining.take((node,), gpus, close=demand.role.size.dedicated)
 
 
 def first_fit(demand: Demand, fresh: list[int], shared: list[int], remaining: Remaining) -> Homes:
     """Place a role on the first unused nodes with room, then on the first used ones."""
     if demand.form == "nodes":
-        fitting = (node for node in (*fresh, *shared) if remaining.free[node] >= demand.block)
+        free, block = remaining.free, demand.block
+        fitting = (node for node in (*fresh, *shared) if free[node] >= block)
         nodes = list(islice(fitting, demand.nodes))
         if len(nodes) < demand.nodes:
             raise NoRoomError(demand.role.name)
@@ -111,5 +114,5 @@ class _Spots:
             raise NoRoomError(demand.role.name)
         node = self.nodes[at]
         self.mine.add(node)
-        remaining.take(node, gpus, close=demand.role.size.dedicated)
+        remaining.take((node,), gpus, close=demand.role.size.dedicated)
         return node

@@ -94,12 +94,14 @@ def _refuse_together(role: Role, nodes: list[int], findings: Findings) -> None:
 
 def _check_dedicated(roles: Sequence[Role], homes: dict[str, Homes], findings: Findings) -> None:
     """No role stands on a node that is another role's alone."""
+    if not any(role.size.dedicated for role in roles):
+        return
     on_node: dict[int, list[str]] = {}
     for role in roles:
         for node in dict.fromkeys(node for home in homes[role.name] for node in home):
             on_node.setdefault(node, []).append(role.name)
     told: set[tuple[str, str]] = set()
-    for role in roles if any(role.size.dedicated for role in roles) else ():
+    for role in roles:
         for node in (node for home in homes[role.name] for node in home if role.size.dedicated):
             for other in on_node[node]:
                 if other == role.name or (role.name, other) in told:
