@@ -37,6 +37,11 @@ class Demand(Record):
     apart: bool = False
 
     @property
+    def takes_nodes(self) -> bool:
+        """Whether the role is placed on nodes by its size, not beside others or on every node."""
+        return self.form in ("nodes", "loose", "wide")
+
+    @property
     def block(self) -> int:
         """GPUs the role takes on each of its nodes, for the forms `nodes` and `every`."""
         return self.per * self.slices[0] if self.slices else 0
@@ -70,6 +75,37 @@ def demands(job: Job, nodes: Sequence[int]) -> tuple[Demand, ...]:
         _check_numbers(demand, findings)
     findings.raise_if_errors()
     return found
+
+
+def gpus_on_every_node(wanted: Sequence[Demand]) -> int:
+    """Return the GPUs of each node that the roles on every node take together."""
+    return sum(demand.block for demand in wanted if demand.form == "every")
+
+
+def separate_nodes(wanted: Sequence[Demand]) -> int:
+    """Return how many nodes give every role that takes nodes its own."""
+    taking = [demand for demand in wanted if demand.takes_nodes]
+    named = {host for demand in taking for host in demand.role.size.hosts}
+    return len(named) + sum(demand.nodes for demand in taking if not demand.role.size.hosts)
+
+
+def dedicated_nodes(wanted: Sequence[Demand]) -> int:
+    """Return how many nodes dedicated roles take, beside those that are named."""
+    dedicated = [demand for demand in wanted if demand.role.size.dedicated and not demand.role.size.hosts]
+    return sum(demand.nodes for demand in dedicated if demand.form != "none")
+
+
+def nodes_with_open_ones(wanted: Sequence[Demand]) -> int:
+    """Return how many nodes leave roles without GPUs as many as they need beside the dedicated ones."""
+    sizes = [demand.role.size for demand in wanted]
+    closed = {host for size in sizes if size.dedicated for host in size.hosts}
+    followers = [demand for demand in wanted if demand.form == "none" and _needs_open_node(demand)]
+    return dedicated_nodes(wanted) + len(closed) + max((demand.nodes or 1 for demand in followers), default=0)
+
+
+def _needs_open_node(demand: Demand) -> bool:
+    size = demand.role.size
+    return not (size.hosts or size.per_node or size.place not in ("", "head"))
 
 
 def slices_of(gpus: int, capacity: int) -> tuple[int, ...]:

@@ -59,7 +59,7 @@ def place(demands: Sequence[Demand], free: Sequence[int], hosts: Sequence[str | 
     named = frozenset(index[host] for demand in demands if demand.form == "none" for host in demand.role.size.hosts)
     remaining = Remaining(list(free), [False] * len(free), [False] * len(free), named)
     homes: dict[str, Homes] = {}
-    placed = [demand for demand in demands if demand.form in ("nodes", "loose", "wide")]
+    placed = [demand for demand in demands if demand.takes_nodes]
     for demand in placed:
         if demand.role.size.hosts:
             homes[demand.role.name] = stand_on(demand, [index[host] for host in demand.role.size.hosts], remaining)

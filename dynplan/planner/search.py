@@ -22,7 +22,7 @@ def fewest(demands: Sequence[Demand], capacity: int) -> tuple[int, int]:
 
 def _floats(demand: Demand) -> bool:
     size = demand.role.size
-    return demand.form in ("nodes", "loose", "wide") and not size.dedicated and not size.hosts
+    return demand.takes_nodes and not size.dedicated and not size.hosts
 
 
 @frozen(eq=False, repr=False)
