@@ -79,8 +79,9 @@ def _check_counts(job: Job, wanted: Sequence[Demand], count: int, findings: Find
         return
     for demand in wanted:
         role, on_every = demand.role, demand.form == "every" or demand.role.size.per_node
-        if on_every and demand.per * count > MOST_TASKS:
-            message = f"role `{role.name}` comes to {demand.per * count} tasks, and a role has at most {MOST_TASKS}"
+        tasks = demand.workers_per_node * count
+        if on_every and tasks > MOST_TASKS:
+            message = f"role `{role.name}` comes to {tasks} tasks, and a role has at most {MOST_TASKS}"
             path = ("roles", role.name, "workers-per-node")
             tries = ladder(path, [MOST_TASKS // count])
             refuse(findings, "D212", message, path, tries, otherwise="ask for fewer workers on a node")

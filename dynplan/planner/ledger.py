@@ -115,7 +115,7 @@ def agreeing(port: Port, tasks: int) -> list[tuple[int, ...]]:
 
 
 @define(eq=False, repr=False)
-class Book:
+class Ledgers:
     """The ledgers of nodes, by the index of the node.
 
     Attributes:

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from dynplan.diagnostics import Finding, Findings
 from dynplan.model import AUTO_PORT, HIGHEST_PORT, Cluster, Port, Record, Role
-from dynplan.planner.ledger import Book, agreeing, bounds, reserved, spans_of
+from dynplan.planner.ledger import Ledgers, agreeing, bounds, reserved, spans_of
 from dynplan.planner.refusals import Ladder, ladder, refuse
 from dynplan.planner.remaining import Homes
 
@@ -46,17 +46,17 @@ def refusals(roles: Sequence[Role], homes: Sequence[Homes], count: int, cluster:
     findings = Findings()
     nothing = reserved(cluster)
     job_wide = any(port.job_wide for role in roles for port in role.ports)
-    book = Book([nothing] * count, anywhere=nothing if job_wide else None)
+    ledgers = Ledgers([nothing] * count, anywhere=nothing if job_wide else None)
     numbers: _Numbers = {}
-    told: set[tuple[str, ...]] = set()
+    refused: set[tuple[str, ...]] = set()
     for bound in _in_ledger_order(roles, homes):
-        number = book.enter(bound.nodes, bound.port, cluster)
+        number = ledgers.enter(bound.nodes, bound.port, cluster)
         if number:
             for rank in bound.ranks:
                 numbers[bound.at, bound.worker, rank, bound.slot] = number
-        elif bound.path not in told:  # the other workers' would say the same
-            told.add(bound.path)
-            _refuse(bound, _Holders(roles, homes, cluster, numbers), book, findings)
+        elif bound.path not in refused:  # the other workers' would say the same
+            refused.add(bound.path)
+            _refuse(bound, _Holders(roles, homes, cluster, numbers), ledgers, findings)
     return findings.found
 
 
@@ -116,14 +116,14 @@ class _Holders(Record):
                     yield _Held(first, last, f"port `{port.name}` of `{self.roles[at].name}`", node)
 
 
-def _refuse(bound: _Bound, holders: _Holders, book: Book, findings: Findings) -> None:
+def _refuse(bound: _Bound, holders: _Holders, ledgers: Ledgers, findings: Findings) -> None:
     if bound.port.fixed:
-        _refuse_fixed(bound, holders, book, findings)
+        _refuse_fixed(bound, holders, ledgers, findings)
     else:
         _refuse_full(bound, holders, findings)
 
 
-def _refuse_fixed(bound: _Bound, holders: _Holders, book: Book, findings: Findings) -> None:
+def _refuse_fixed(bound: _Bound, holders: _Holders, ledgers: Ledgers, findings: Findings) -> None:
     """A fixed port is taken: name the first of its numbers that is, and who has it."""
     port, base = bound.port, bound.port.base
     held = next(entry for span in spans_of(port, base) for entry in holders.against(bound, *span))
@@ -132,7 +132,7 @@ def _refuse_fixed(bound: _Bound, holders: _Holders, book: Book, findings: Findin
     taken = max(held.first, base)
     which = "" if taken == base else f" takes {taken} too, which"
     message = f"port {base} of role `{bound.role.name}` (`{port.name}`, fixed){which} is {who} on node {held.node}"
-    others = _free_numbers(bound, book)
+    others = _free_numbers(bound, ledgers)
     tries = (
         ladder((*bound.path, "base"), others),
         ladder((*bound.path, "fixed"), others),
@@ -142,14 +142,14 @@ def _refuse_fixed(bound: _Bound, holders: _Holders, book: Book, findings: Findin
     refuse(findings, "D303", message, bound.path, *tries, besides=besides, otherwise="let one of them move")
 
 
-def _free_numbers(bound: _Bound, book: Book) -> list[int]:
+def _free_numbers(bound: _Bound, ledgers: Ledgers) -> list[int]:
     """Return a few numbers that are free now for a port that wants a fixed one."""
     found: list[int] = []
     for _ in range(3):
-        number = book.find(bound.nodes, bound.port, found[-1] + 1 if found else bound.port.base, bound.port.high)
+        number = ledgers.find(bound.nodes, bound.port, found[-1] + 1 if found else bound.port.base, bound.port.high)
         found += [number] if number else []
     return list(dict.fromkeys(found)) or [
-        book.find(bound.nodes, bound.port, max(bound.port.low, 1024), bound.port.high)
+        ledgers.find(bound.nodes, bound.port, max(bound.port.low, 1024), bound.port.high)
     ]
 
 

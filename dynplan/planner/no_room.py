@@ -64,7 +64,7 @@ def _fewer(demand: Demand, count: int) -> list[Ladder]:
     size, at = role.size, ("roles", role.name)
     nodes = range(min(count, demand.nodes - 1) // span * span, 0, -span) if size.num_nodes else ()
     free = size.workers and not size.num_nodes and not size.hosts
-    per = demand.per or max(1, -(-demand.workers // max(1, demand.nodes)))
+    per = demand.workers_per_node or max(1, -(-demand.workers // max(1, demand.nodes)))
     most = min(count * per // span, demand.workers - 1)
     return [
         ladder((*at, "num-nodes"), () if size.workers else list(nodes)[:8]),
@@ -78,14 +78,14 @@ def _message(
 ) -> str:
     taking = [demand for demand in wanted if demand.takes_nodes]
     every = [demand for demand in wanted if demand.form == "every"]
-    total = sum(demand.gpus for demand in wanted) + len(gpus) * sum(demand.block for demand in every)
+    total = sum(demand.gpus for demand in wanted) + len(gpus) * sum(demand.gpus_on_node for demand in every)
     low = f"{min(gpus)} to " if min(gpus) < max(gpus) else ""
     nodes = f"{counted(len(gpus), 'node')} of {low}{counted(max(gpus), 'GPU')}"
     needs = _listed([f"`{demand.role.name}` {_needs(demand)}" for demand in (*taking, *every)])
     if not proven:
         return f"no arrangement of the roles on {nodes} was found within the search budget ({needs})"
     together = f"together they need {total} of {sum(gpus)} GPUs"
-    left = _without_room(failing, others, [have - sum(demand.block for demand in every) for have in gpus])
+    left = _without_room(failing, others, [have - sum(demand.gpus_on_node for demand in every) for have in gpus])
     if left is None:
         return f"the roles do not fit on {nodes}: {together} ({needs})"
     node, free = left
@@ -108,10 +108,12 @@ def _without_room(failing: Demand, others: Sequence[Demand], free: Sequence[int]
     if not homes:
         return None
     for demand in others:
-        for home in homes[demand.role.name][:: demand.per or 1]:
+        for home in homes[demand.role.name][:: demand.workers_per_node or 1]:
             for rank, node in enumerate(home):
-                left[node] = 0 if demand.role.size.dedicated else left[node] - (demand.block or demand.slices[rank])
-    least = failing.block or failing.slices[-1]
+                left[node] = (
+                    0 if demand.role.size.dedicated else left[node] - (demand.gpus_on_node or demand.slices[rank])
+                )
+    least = failing.gpus_on_node or failing.slices[-1]
     return next(((node, room) for node, room in enumerate(left) if room < least), None)
 
 
@@ -129,11 +131,11 @@ def _enough(job: Job, wanted: Sequence[Demand], count: int) -> list[int]:
 
 def _needs(demand: Demand) -> str:
     if demand.form == "every":
-        return f"{counted(demand.block, 'GPU')} on every node"
+        return f"{counted(demand.gpus_on_node, 'GPU')} on every node"
     if demand.form == "nodes":
         own = " of its own" if demand.role.size.dedicated else ""
         nodes = f"each of {demand.nodes} nodes" if demand.nodes > 1 else "one node"
-        return f"{counted(demand.block, 'GPU')} on {nodes}{own}"
+        return f"{counted(demand.gpus_on_node, 'GPU')} on {nodes}{own}"
     times = f"{demand.workers} times " if demand.workers > 1 else ""
     return f"{times}{counted(sum(demand.slices), 'GPU')}"
 
@@ -171,7 +173,10 @@ def _on_hosts(demand: Demand) -> dict[str, int]:
     """Return the GPUs that a role takes on each of the hosts it names."""
     span = len(demand.slices)
     wide = demand.form == "wide"
-    return {host: demand.slices[at % span] if wide else demand.block for at, host in enumerate(demand.role.size.hosts)}
+    return {
+        host: demand.slices[at % span] if wide else demand.gpus_on_node
+        for at, host in enumerate(demand.role.size.hosts)
+    }
 
 
 def _refuse_host(
@@ -193,11 +198,11 @@ def _refuse_host(
     moved = [[open_hosts[0] if other == host else other for other in size.hosts]] if open_hosts else []
     tries = [
         ladder((*path, "workers-per-node"), [room // size.gpus] if 0 < size.gpus <= room else []),
-        ladder((*path, "gpus-per-worker"), smaller(size.gpus, room // max(1, demand.per) * span)),
+        ladder((*path, "gpus-per-worker"), smaller(size.gpus, room // max(1, demand.workers_per_node) * span)),
         ladder((*path, "nodes"), moved),
     ]
     for other in before:
-        most = (room + _on_hosts(other)[host] - gpus) // max(1, other.per) * len(other.slices)
+        most = (room + _on_hosts(other)[host] - gpus) // max(1, other.workers_per_node) * len(other.slices)
         at = ("roles", other.role.name, "gpus-per-worker")
         tries.append(ladder(at, smaller(other.role.size.gpus, most or other.role.size.gpus // 2)))
     refuse(findings, "D207", message, (*path, "nodes"), *tries, besides="name another host")

@@ -66,14 +66,14 @@ def place(demands: Sequence[Demand], free: Sequence[int], hosts: Sequence[str | 
             if min(remaining.free) < 0:
                 raise NoRoomError(demand.role.name)
     floating = [demand for demand in placed if not demand.role.size.hosts]
-    # Room for a role on named hosts is not searched for: what the user named stands.
+    # Room for a role on named hosts is not arrangement for: what the user named stands.
     after_hosts = Remaining(list(remaining.free), list(remaining.used), list(remaining.closed), named)
     try:
         homes |= _in_order(floating, remaining)
     except NoRoomError:
-        from dynplan.planner.search import searched  # 13 ms, and most jobs need no search
+        from dynplan.planner.search import arrangement  # 13 ms, and most jobs need no search
 
-        homes |= searched(floating, after_hosts)
+        homes |= arrangement(floating, after_hosts)
     return homes
 
 

@@ -11,7 +11,7 @@ from dynplan.planner.demand import Demand, demands
 from dynplan.planner.nodes import Allocation
 from dynplan.planner.ports import assign
 from dynplan.planner.remaining import Homes
-from dynplan.planner.services import follow
+from dynplan.planner.services import place_services
 from dynplan.planner.slices import Slice, slice_nodes
 
 
@@ -29,7 +29,7 @@ def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
     """
     wanted = demands(job, gpus or (job.cluster.gpus_per_node,))
     allocation = allocate(job, wanted, gpus)
-    homes = follow(wanted, allocation)
+    homes = place_services(wanted, allocation)
     slices = slice_nodes(wanted, homes, allocation.gpus, job.cluster.groups)
     ports, warnings = assign(job.roles, homes, allocation.nodes, job.cluster)
     found = Plan(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from dynplan.diagnostics import Finding, InputError
 from dynplan.model import Block, Cluster, Port, Ports, Role
-from dynplan.planner.ledger import Book, Ledger, agreeing, reserved
+from dynplan.planner.ledger import Ledger, Ledgers, agreeing, reserved
 from dynplan.planner.remaining import Homes
 
 
@@ -37,13 +37,13 @@ def assign(
     """
     nothing = reserved(cluster)
     job_wide = any(port.job_wide for role in roles for port in role.ports)
-    book = Book([nothing] * count, anywhere=nothing if job_wide else None)
+    ledgers = Ledgers([nothing] * count, anywhere=nothing if job_wide else None)
     try:
         for role, role_homes in zip(roles, homes, strict=True):
             if fixed := [port for port in role.ports if port.fixed]:
-                _bind(role, role_homes, fixed, book, cluster)
+                _bind(role, role_homes, fixed, ledgers, cluster)
         found = [
-            _bind(role, role_homes, [port for port in role.ports if not port.fixed], book, cluster)
+            _bind(role, role_homes, [port for port in role.ports if not port.fixed], ledgers, cluster)
             for role, role_homes in zip(roles, homes, strict=True)
         ]
     except _NoNumberError:
@@ -53,18 +53,18 @@ def assign(
     return found, _ephemeral(roles, found, cluster)
 
 
-def _bind(role: Role, homes: Homes, ports: Sequence[Port], book: Book, cluster: Cluster) -> list[Ports]:
+def _bind(role: Role, homes: Homes, ports: Sequence[Port], ledgers: Ledgers, cluster: Cluster) -> list[Ports]:
     """Bind some ports of every worker of a role, and return all that its tasks have with these."""
     follows = not any(port.job_wide for port in ports)  # what a worker gets, from the ledgers of its nodes alone
     steps: dict[tuple[Ledger, ...], tuple[list[Ledger], list[Ports]]] = {}
     shared: dict[Ports, Ports] = {}
-    nodes = book.nodes
+    nodes = ledgers.nodes
     found: list[Ports] = []
     for home in homes:
         before = tuple(map(nodes.__getitem__, home))
         step = steps.get(before)
         if step is None:
-            step = _step(role, ports, before, book, cluster)
+            step = _step(role, ports, before, ledgers, cluster)
             step = step[0], [shared.setdefault(of_task, of_task) for of_task in step[1]]
             if follows:
                 steps[before] = step
@@ -76,13 +76,13 @@ def _bind(role: Role, homes: Homes, ports: Sequence[Port], book: Book, cluster: 
 
 
 def _step(
-    role: Role, ports: Sequence[Port], before: tuple[Ledger, ...], book: Book, cluster: Cluster
+    role: Role, ports: Sequence[Port], before: tuple[Ledger, ...], ledgers: Ledgers, cluster: Cluster
 ) -> tuple[list[Ledger], list[Ports]]:
     """Bind some ports of a worker: what its nodes' ledgers, in the order of its tasks, become, and what each task has.
 
-    Of the book only what holds in the whole job is read and changed.
+    Of all `ledgers` only what holds in the whole job is read and changed.
     """
-    own = Book(list(before), book.job_wide, book.anywhere)
+    own = Ledgers(list(before), ledgers.job_wide, ledgers.anywhere)
     blocks: list[dict[str, Block]] = [{} for _ in before]
     for port in ports:
         for ranks in agreeing(port, len(before)):
@@ -92,7 +92,7 @@ def _step(
             block = Block(number, port.count)
             for rank in ranks:
                 blocks[rank][port.name] = block
-    book.job_wide, book.anywhere = own.job_wide, own.anywhere
+    ledgers.job_wide, ledgers.anywhere = own.job_wide, own.anywhere
     return own.nodes, [_in_order(role, rank, of_task) for rank, of_task in enumerate(blocks)]
 
 
