@@ -88,7 +88,7 @@ def _nodes_of_slices(demands: Sequence[Demand], remaining: Remaining) -> dict[tu
         if not remaining.closed[node]:
             classes.setdefault((free, not remaining.used[node]), []).append(node)
     keys = sorted(classes, key=lambda key: classes[key][0])
-    bins = [BinClass(free, len(classes[free, empty]), None, empty) for free, empty in keys]
+    bins = [BinClass(free, len(classes[free, empty]), must_use=empty) for free, empty in keys]
     kinds = _owned_kinds(demands)
     found = arrange(bins, [owned.kind for owned in kinds])
     if found is None or isinstance(found, Unknown):

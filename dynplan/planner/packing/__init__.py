@@ -27,7 +27,7 @@ from dynplan.planner.packing.spreading import spread
 
 BUDGET = 100_000
 
-__all__ = ["BUDGET", "BinClass", "Kind", "Packing", "Pattern", "Run", "Unknown", "arrange", "fits", "pack"]
+__all__ = ["BUDGET", "BinClass", "Kind", "Packing", "Pattern", "Run", "Unknown", "arrange", "pack"]
 
 
 def pack(capacity: int, kinds: Sequence[Kind], budget: int = BUDGET) -> Packing:
@@ -59,24 +59,6 @@ def pack(capacity: int, kinds: Sequence[Kind], budget: int = BUDGET) -> Packing:
         bins = max(bins + 1, search.bound(need))
         lower = bins if proven else lower
     return Packing(runs(best), lower)
-
-
-def fits(capacity: int, kinds: Sequence[Kind], bins: int, budget: int = BUDGET) -> Packing | Unknown | None:
-    """Pack the items into at most so many bins.
-
-    Args:
-        capacity: What one bin holds, in the unit of the items' sizes.
-        kinds: The items.
-        bins: The most bins to use.
-        budget: Steps (pivots and patterns looked at).
-
-    Returns:
-        A packing, not always a minimal one; None when there is none; or that the budget ran out.
-    """
-    search = search_of([BinClass(capacity, bins)], kinds)
-    need = tuple(kind.count for kind in kinds)
-    found = search.fill(need, (bins,), budget)
-    return Packing(runs(found), search.bound(need)) if isinstance(found, list) else found
 
 
 def arrange(

@@ -33,14 +33,11 @@ class BinClass:
     Attributes:
         free: What one bin holds, in the unit of the items' sizes.
         count: How many such bins there are.
-        limits: The most items of each kind in one of these bins, on top of the kind's own limit;
-            0 forbids the kind here, None leaves it alone.
         must_use: Leave none of these bins empty, as far as there are items for it.
     """
 
     free: int
     count: int
-    limits: tuple[int | None, ...] | None = None
     must_use: bool = False
 
 
@@ -90,14 +87,13 @@ class Problem:
 
 def problem_of(classes: Sequence[BinClass], kinds: Sequence[Kind]) -> Problem:
     """Return what may go into a bin of each class."""
-    caps = tuple(tuple(_cap(bins, kinds, kind) for kind in range(len(kinds))) for bins in classes)
+    caps = tuple(tuple(_cap(bins, kind) for kind in kinds) for bins in classes)
     return Problem(tuple(kind.size for kind in kinds), tuple(bins.free for bins in classes), caps)
 
 
-def _cap(bins: BinClass, kinds: Sequence[Kind], kind: int) -> int:
-    here = kinds[kind]
-    limits = (here.limit, bins.limits[kind] if bins.limits else None)
-    return min([here.count, bins.free // here.size, *(limit for limit in limits if limit is not None)])
+def _cap(bins: BinClass, kind: Kind) -> int:
+    most = min(kind.count, bins.free // kind.size)
+    return most if kind.limit is None else min(most, kind.limit)
 
 
 def dot(one: Sequence[int], other: Sequence[int]) -> int:
