@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 copy=.cache/mutants
 
 mkdir -p "$copy"
-git ls-files -z dynplan tests examples docs README.md LICENSE pyproject.toml | tar --null -T - -c | tar -x -C "$copy"
+git ls-files -z dynplan tests tools examples docs README.md LICENSE pyproject.toml | tar --null -T - -c | tar -x -C "$copy"
 cd "$copy"
 if [[ ! -e .venv/installed ]]; then
 	"$OLDPWD/.venv/bin/python" -m venv --clear .venv

@@ -1,10 +1,10 @@
 """The values of `{= ... }`: integers that are computed from where a task stands."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dynplan.diagnostics import Findings
-from dynplan.language.expressions import ExprError, evaluate
-from dynplan.language.placeholders import Scope, expression_lookup
+from dynplan.language.expressions import ExprError, evaluate, names
+from dynplan.language.placeholders import TASK_NUMBERS, Scope, expression_lookup
 from dynplan.language.templates import refs
 from dynplan.model import Job, Plan, Probe, Role, Task, Worker, started, texts_of
 
@@ -37,7 +37,12 @@ def value(expression: str, job: Job, role: Role, worker: Worker, task: Task, num
     Raises:
         ExprError: it has no value there.
     """
-    numbers = {
+    return evaluate(expression, expression_lookup(Scope(job, role=role), _numbers(worker, task, num_workers)))
+
+
+def _numbers(worker: Worker, task: Task, num_workers: int) -> dict[str, int]:
+    """Return the numbers of a task by their names, `TASK_NUMBERS`."""
+    return {
         "rank": task.rank,
         "num-tasks": len(worker.tasks),
         "gpu-count": len(task.gpus),
@@ -45,7 +50,6 @@ def value(expression: str, job: Job, role: Role, worker: Worker, task: Task, num
         "num-workers": num_workers,
         "node": task.node,
     }
-    return evaluate(expression, expression_lookup(Scope(job, role=role), numbers))
 
 
 def check_expressions(plan: Plan) -> None:
@@ -58,10 +62,27 @@ def check_expressions(plan: Plan) -> None:
         workers = started(role, (worker for worker in plan.workers if worker.role == role.name))
         for expression in wanted:
             try:
-                for worker in workers:
-                    for task in worker.tasks:
-                        value(expression, plan.job, role, worker, task, len(workers))
+                _check(expression, plan.job, role, workers)
             except ExprError as error:
                 message = f"`{{={expression}}}` of role `{role.name}`: {error}"
                 findings.error("D112", message, ("roles", role.name), help=error.fix)
     findings.raise_if_errors()
+
+
+def _check(expression: str, job: Job, role: Role, workers: Sequence[Worker]) -> None:
+    """Compute an expression for every task, once where the numbers in it are the same.
+
+    Raises:
+        ExprError: it has no value for one of them.
+    """
+    used = [name for name in names(expression) if name in TASK_NUMBERS]
+    numbers: dict[str, int] = {}
+    lookup = expression_lookup(Scope(job, role=role), numbers)
+    seen: set[tuple[int, ...]] = set()
+    for worker in workers:
+        for task in worker.tasks:
+            numbers |= _numbers(worker, task, len(workers))
+            key = tuple([numbers[name] for name in used])
+            if key not in seen:
+                seen.add(key)
+                evaluate(expression, lookup)

@@ -18,7 +18,7 @@ from dynplan.planner.placement import plan
 from dynplan.planner.refusals import Change, Ladder, Refusal
 
 _MOST_PLANS = 60  # for one report, where plans are small; a plan of 10,000 nodes takes half a second
-_MOST_TOLD = 2
+_MOST_SUGGESTED = 2
 
 
 def plan_tables(tables: Tables) -> Plan:
@@ -52,14 +52,14 @@ class _Advice:
         found = list(self._single(refusal)) or list(self._double(refusal))
         if not found:
             return refusal
-        told = dict.fromkeys(" and ".join(map(_told, changes)) for changes in found)
+        told = dict.fromkeys(" and ".join(map(_spelled, changes)) for changes in found)
         return evolve(refusal, help=", or ".join((*told, refusal.besides) if refusal.besides else told))
 
     def _single(self, refusal: Refusal) -> Iterator[tuple[Change, ...]]:
         """Yield of each ladder the first change that works."""
         found: list[Change] = []
         for rungs in self._written(refusal.ladders):
-            for change in rungs if len(found) < _MOST_TOLD else ():
+            for change in rungs if len(found) < _MOST_SUGGESTED else ():
                 if change in found:
                     break
                 if self._remaining((change,), refusal) == ():
@@ -125,7 +125,7 @@ def _kind(finding: Finding) -> tuple[str, Path]:
     return finding.code, finding.path
 
 
-def _told(change: Change) -> str:
+def _spelled(change: Change) -> str:
     return f"set `{'.'.join(map(str, change.path))} = {_toml(change.value)}`"
 
 

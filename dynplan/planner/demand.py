@@ -9,8 +9,8 @@ from dynplan.diagnostics import Findings, Path
 from dynplan.model import Job, Record, Role
 from dynplan.planner.refusals import Ladder, counted, fewer, ladder, refuse, smaller
 
-# `nodes`: `per` workers on each of `nodes` distinct nodes. `loose`: workers of at most a node, anywhere.
-# `wide`: workers larger than a node. `every`: `per` workers on every node. `none`: no GPUs.
+# `nodes`: `workers_per_node` of them on each of `nodes` distinct nodes. `loose`: workers of at most a node, anywhere.
+# `wide`: workers larger than a node. `every`: so many on every node. `none`: no GPUs.
 Form = Literal["nodes", "loose", "wide", "every", "none"]
 
 MOST_NODES = 65_536  # of a job; a Slurm host list names no more either (MAX_RANGE in hostlist.c)
@@ -23,7 +23,7 @@ class Demand(Record):
 
     Attributes:
         slices: the GPUs of one worker, one entry per node it spans, the larger ones first.
-        per: workers on each of its nodes, for the forms `nodes` and `every`.
+        workers_per_node: workers on each of its nodes, for the forms `nodes` and `every`.
         nodes: how many nodes the role takes where it has them for itself.
         apart: no two of its workers share a node, for the form `wide`.
     """
@@ -31,15 +31,20 @@ class Demand(Record):
     role: Role
     form: Form
     workers: int
-    per: int
+    workers_per_node: int
     nodes: int
     slices: tuple[int, ...]
     apart: bool = False
 
     @property
-    def block(self) -> int:
+    def takes_nodes(self) -> bool:
+        """Whether the role is placed on nodes by its size, not beside others or on every node."""
+        return self.form in ("nodes", "loose", "wide")
+
+    @property
+    def gpus_on_node(self) -> int:
         """GPUs the role takes on each of its nodes, for the forms `nodes` and `every`."""
-        return self.per * self.slices[0] if self.slices else 0
+        return self.workers_per_node * self.slices[0] if self.slices else 0
 
     @property
     def gpus(self) -> int:
@@ -62,7 +67,7 @@ def demands(job: Job, nodes: Sequence[int]) -> tuple[Demand, ...]:
     findings = Findings()
     by_name = {role.name: _every(role, min(nodes), findings) for role in job.roles if _on_every_node(role)}
     every = [demand for demand in by_name.values() if demand.slices]
-    taken = sum(demand.block for demand in every)
+    taken = sum(demand.gpus_on_node for demand in every)
     if taken > min(nodes) and not findings.found:
         _refuse_every(every, taken, min(nodes), findings)
     found = tuple(by_name.get(role.name) or _demand(role, max(nodes), every, findings) for role in job.roles)
@@ -70,6 +75,37 @@ def demands(job: Job, nodes: Sequence[int]) -> tuple[Demand, ...]:
         _check_numbers(demand, findings)
     findings.raise_if_errors()
     return found
+
+
+def gpus_on_every_node(wanted: Sequence[Demand]) -> int:
+    """Return the GPUs of each node that the roles on every node take together."""
+    return sum(demand.gpus_on_node for demand in wanted if demand.form == "every")
+
+
+def separate_nodes(wanted: Sequence[Demand]) -> int:
+    """Return how many nodes give every role that takes nodes its own."""
+    taking = [demand for demand in wanted if demand.takes_nodes]
+    named = {host for demand in taking for host in demand.role.size.hosts}
+    return len(named) + sum(demand.nodes for demand in taking if not demand.role.size.hosts)
+
+
+def dedicated_nodes(wanted: Sequence[Demand]) -> int:
+    """Return how many nodes dedicated roles take, beside those that are named."""
+    dedicated = [demand for demand in wanted if demand.role.size.dedicated and not demand.role.size.hosts]
+    return sum(demand.nodes for demand in dedicated if demand.form != "none")
+
+
+def nodes_with_open_ones(wanted: Sequence[Demand]) -> int:
+    """Return how many nodes leave roles without GPUs as many as they need beside the dedicated ones."""
+    sizes = [demand.role.size for demand in wanted]
+    closed = {host for size in sizes if size.dedicated for host in size.hosts}
+    followers = [demand for demand in wanted if demand.form == "none" and _needs_open_node(demand)]
+    return dedicated_nodes(wanted) + len(closed) + max((demand.nodes or 1 for demand in followers), default=0)
+
+
+def _needs_open_node(demand: Demand) -> bool:
+    size = demand.role.size
+    return not (size.hosts or size.per_node or size.place not in ("", "head"))
 
 
 def slices_of(gpus: int, capacity: int) -> tuple[int, ...]:
@@ -96,7 +132,7 @@ def _every(role: Role, capacity: int, findings: Findings) -> Demand:
 
 def _demand(role: Role, capacity: int, every: Sequence[Demand], findings: Findings) -> Demand:
     """Return one role's demand, on nodes of so many GPUs that other roles take some of on every node."""
-    gpus, room = role.size.gpus, max(0, capacity - sum(demand.block for demand in every))
+    gpus, room = role.size.gpus, max(0, capacity - sum(demand.gpus_on_node for demand in every))
     if gpus == 0:
         return _without_gpus(role, findings)
     if capacity == 0:
@@ -230,7 +266,7 @@ def _refuse_no_gpus(role: Role, findings: Findings) -> None:
 
 def _refuse_no_room(role: Role, every: Sequence[Demand], capacity: int, findings: Findings) -> None:
     gpus = role.size.gpus
-    room = max(0, capacity - sum(demand.block for demand in every))
+    room = max(0, capacity - sum(demand.gpus_on_node for demand in every))
     message = (
         f"role `{role.name}` needs {counted(gpus, 'GPU')} per worker,"
         f" but of a node's {capacity} the roles on every node leave {room}"
@@ -238,15 +274,17 @@ def _refuse_no_room(role: Role, every: Sequence[Demand], capacity: int, findings
     least = -(-gpus // -(-gpus // capacity))  # on one node
     tries = [_smaller_workers(role, room)]
     for demand in every:
-        tries += _less_on_every_node(demand, room + demand.block - least)
+        tries += _less_on_every_node(demand, room + demand.gpus_on_node - least)
     otherwise = "give the roles on every node fewer or smaller workers"
     refuse(findings, "D210", message, _at(role, "gpus-per-worker"), *tries, otherwise=otherwise)
 
 
 def _refuse_every(every: Sequence[Demand], taken: int, capacity: int, findings: Findings) -> None:
-    needs = ", ".join(f"`{demand.role.name}` {demand.block}" for demand in every)
+    needs = ", ".join(f"`{demand.role.name}` {demand.gpus_on_node}" for demand in every)
     message = f"the roles on every node need {counted(taken, 'GPU')} there ({needs}), but a node has {capacity}"
-    tries = [rungs for demand in every[::-1] for rungs in _less_on_every_node(demand, capacity - taken + demand.block)]
+    tries = [
+        rungs for demand in every[::-1] for rungs in _less_on_every_node(demand, capacity - taken + demand.gpus_on_node)
+    ]
     otherwise = "give one of them nodes of its own"
     refuse(findings, "D209", message, _at(every[-1].role, "per-node"), *tries, otherwise=otherwise)
 
@@ -255,8 +293,8 @@ def _less_on_every_node(demand: Demand, most: int) -> list[Ladder]:
     """Suggest that a role on every node takes no more than so many GPUs of each."""
     fits = max(0, most) // demand.slices[0]
     return [
-        ladder(_at(demand.role, "workers-per-node"), fewer(fits) if fits < demand.per else []),
-        _smaller_workers(demand.role, max(0, most) // demand.per),
+        ladder(_at(demand.role, "workers-per-node"), fewer(fits) if fits < demand.workers_per_node else []),
+        _smaller_workers(demand.role, max(0, most) // demand.workers_per_node),
         ladder(_at(demand.role, "per-node"), [False]),
     ]
 

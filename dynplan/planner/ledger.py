@@ -1,17 +1,16 @@
 """A node's ledger of ports: which numbers are taken, and the first free block at or above a base.
 
 A ledger is a value, and knows what is taken but not by whom: neighbours melt into one span, so that
-the ledger of a node with thousands of ports is still a few numbers long. Ten thousand nodes that hold
-the same roles walk through the same ledgers, and each step is computed once (`Book`).
+the ledger of a node with thousands of ports is still a few numbers long.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from attrs import define, field
+from attrs import define
 
-from dynplan.model import HIGHEST_PORT, Port
+from dynplan.model import AUTO_PORT, HIGHEST_PORT, Cluster, Port
 
 Span = tuple[int, int]  # ports, both ends included
 Ledger = tuple[Span, ...]  # sorted, disjoint, with a gap between any two
@@ -89,9 +88,35 @@ def _last(span: Span) -> int:
     return span[1]
 
 
+def reserved(cluster: Cluster) -> Ledger:
+    """Return the ledger of a node on which nothing is placed yet."""
+    return add((), ((item.first, item.last) for item in cluster.reserved))
+
+
+def bounds(port: Port, cluster: Cluster) -> Span:
+    """Return the lowest and the highest number that a port which is not fixed may have."""
+    if port.base == AUTO_PORT:
+        return max(cluster.port_range.first, port.low), min(cluster.port_range.last, port.high)
+    return max(port.base, port.low), port.high
+
+
+def agreeing(port: Port, tasks: int) -> list[tuple[int, ...]]:
+    """Return the ranks that bind a port, those that must agree on its number together.
+
+    Args:
+        port: of a role.
+        tasks: the number of tasks of one worker of that role.
+    """
+    if not port.everywhere:
+        return [(0,)]
+    if port.same:
+        return [tuple(range(tasks))]
+    return [(rank,) for rank in range(tasks)]
+
+
 @define(eq=False, repr=False)
-class Book:
-    """The ledgers of all nodes.
+class Ledgers:
+    """The ledgers of nodes, by the index of the node.
 
     Attributes:
         nodes: one ledger per node.
@@ -103,35 +128,37 @@ class Book:
     nodes: list[Ledger]
     job_wide: Ledger = ()
     anywhere: Ledger | None = None
-    _found: dict[tuple[tuple[Ledger, ...], Port, int, int], int] = field(factory=dict)
-    _added: dict[tuple[Ledger, Port, int], Ledger] = field(factory=dict)
 
     def against(self, nodes: Iterable[int], port: Port) -> tuple[Ledger, ...]:
         """Return the ledgers that a port must be free in."""
         elsewhere = self.anywhere if port.job_wide and self.anywhere is not None else self.job_wide
-        ledgers = tuple(dict.fromkeys(self.nodes[node] for node in nodes))
+        ledgers = tuple(dict.fromkeys([self.nodes[node] for node in nodes]))
         return (*ledgers, elsewhere) if elsewhere else ledgers
 
-    def find(self, nodes: tuple[int, ...], port: Port, base: int, highest: int) -> int:
+    def find(self, nodes: Iterable[int], port: Port, base: int, highest: int) -> int:
         """Return the first number at or above `base` that is free on all of the nodes, 0 if there is none."""
-        ledgers = self.against(nodes, port)
-        key = (ledgers, port, base, highest)
-        if key not in self._found:
-            self._found[key] = first_free(ledgers, port, base, highest)
-        return self._found[key]
+        return first_free(self.against(nodes, port), port, base, highest)
 
-    def is_free(self, nodes: tuple[int, ...], port: Port, number: int) -> bool:
+    def is_free(self, nodes: Iterable[int], port: Port, number: int) -> bool:
         """Tell whether a port may have exactly this number."""
         return _in_the_way(self.against(nodes, port), port, number) is None
 
-    def take(self, nodes: tuple[int, ...], port: Port, number: int) -> None:
+    def take(self, nodes: Iterable[int], port: Port, number: int) -> None:
         """Enter a port into the ledgers of its nodes."""
+        spans = spans_of(port, number)
         for node in nodes:
-            key = (self.nodes[node], port, number)
-            if key not in self._added:
-                self._added[key] = add(key[0], spans_of(port, number))
-            self.nodes[node] = self._added[key]
+            self.nodes[node] = add(self.nodes[node], spans)
         if self.anywhere is not None:
-            self.anywhere = add(self.anywhere, spans_of(port, number))
+            self.anywhere = add(self.anywhere, spans)
         if port.job_wide:
-            self.job_wide = add(self.job_wide, spans_of(port, number))
+            self.job_wide = add(self.job_wide, spans)
+
+    def enter(self, nodes: Sequence[int], port: Port, cluster: Cluster) -> int:
+        """Find a port's number on its nodes, take it and return it; 0 where there is none."""
+        if port.fixed:
+            number = port.base if self.is_free(nodes, port, port.base) else 0
+        else:
+            number = self.find(nodes, port, *bounds(port, cluster))
+        if number:
+            self.take(nodes, port, number)
+        return number

@@ -59,21 +59,21 @@ def place(demands: Sequence[Demand], free: Sequence[int], hosts: Sequence[str | 
     named = frozenset(index[host] for demand in demands if demand.form == "none" for host in demand.role.size.hosts)
     remaining = Remaining(list(free), [False] * len(free), [False] * len(free), named)
     homes: dict[str, Homes] = {}
-    placed = [demand for demand in demands if demand.form in ("nodes", "loose", "wide")]
+    placed = [demand for demand in demands if demand.takes_nodes]
     for demand in placed:
         if demand.role.size.hosts:
             homes[demand.role.name] = stand_on(demand, [index[host] for host in demand.role.size.hosts], remaining)
             if min(remaining.free) < 0:
                 raise NoRoomError(demand.role.name)
     floating = [demand for demand in placed if not demand.role.size.hosts]
-    # Room for a role on named hosts is not searched for: what the user named stands.
+    # Room for a role on named hosts is not arrangement for: what the user named stands.
     after_hosts = Remaining(list(remaining.free), list(remaining.used), list(remaining.closed), named)
     try:
         homes |= _in_order(floating, remaining)
     except NoRoomError:
-        from dynplan.planner.search import searched  # 13 ms, and most jobs need no search
+        from dynplan.planner.search import arrangement  # 13 ms, and most jobs need no search
 
-        homes |= searched(floating, after_hosts)
+        homes |= arrangement(floating, after_hosts)
     return homes
 
 

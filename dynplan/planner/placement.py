@@ -1,17 +1,18 @@
 """The planner: a job in, a plan out. Four stages: demands, nodes, slices, ports."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain, count, islice, repeat
 
 from dynplan.diagnostics import Finding
 from dynplan.language.task_numbers import check_expressions
-from dynplan.model import Job, Node, Placement, Plan, Ports, Task, Worker
+from dynplan.model import Job, Node, Placement, Plan, Ports, Role, Task, Worker
 from dynplan.planner.allocation import allocate
 from dynplan.planner.demand import Demand, demands
 from dynplan.planner.nodes import Allocation
 from dynplan.planner.ports import assign
 from dynplan.planner.remaining import Homes
-from dynplan.planner.services import follow
-from dynplan.planner.slices import Groups, Slice, cut
+from dynplan.planner.services import place_services
+from dynplan.planner.slices import Slice, slice_nodes
 
 
 def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
@@ -28,57 +29,30 @@ def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
     """
     wanted = demands(job, gpus or (job.cluster.gpus_per_node,))
     allocation = allocate(job, wanted, gpus)
-    homes = follow(wanted, allocation)
-    slices = _slices(wanted, homes, allocation.gpus, job.cluster.groups)
+    homes = place_services(wanted, allocation)
+    slices = slice_nodes(wanted, homes, allocation.gpus, job.cluster.groups)
     ports, warnings = assign(job.roles, homes, allocation.nodes, job.cluster)
     found = Plan(
         job=job,
         placement=Placement(allocation.mode, allocation.lower),
         head=allocation.head,
         nodes=tuple(map(Node, range(allocation.nodes), allocation.hosts, allocation.gpus)),
-        workers=_workers(job, homes, slices, ports),
+        workers=tuple(_workers(job.roles, homes, slices, ports)),
         warnings=(*_placement_warnings(job, wanted, allocation, homes), *warnings),
     )
     check_expressions(found)
     return found
 
 
-def _slices(
-    wanted: Sequence[Demand], homes: Sequence[Homes], gpus: Sequence[int], groups: Groups
-) -> list[list[list[Slice]]]:
-    """Return per role, per worker, per rank the GPUs; equal nodes are cut once."""
-    on_node: list[list[tuple[int, int, int]]] = [[] for _ in gpus]
-    sizes: list[list[int]] = [[] for _ in gpus]
-    out: list[list[list[Slice]]] = []
-    for at, (demand, role_homes) in enumerate(zip(wanted, homes, strict=True)):
-        out.append([[()] * len(home) for home in role_homes])
-        if not demand.role.size.gpus:
-            continue
-        for worker, home in enumerate(role_homes):
-            for rank, node in enumerate(home):
-                on_node[node].append((at, worker, rank))
-                sizes[node].append(demand.slices[rank])
-    for node, places in enumerate(on_node):
-        pieces = cut(tuple(sizes[node]), gpus[node], groups)
-        for (at, worker, rank), piece in zip(places, pieces, strict=True):
-            out[at][worker][rank] = piece
-    return out
-
-
 def _workers(
-    job: Job, homes: Sequence[Homes], slices: list[list[list[Slice]]], ports: list[list[list[Ports]]]
-) -> tuple[Worker, ...]:
-    return tuple(
-        Worker(
-            role.name,
-            worker,
-            tuple(
-                Task(rank, node, slices[at][worker][rank], ports[at][worker][rank]) for rank, node in enumerate(home)
-            ),
-        )
-        for at, role in enumerate(job.roles)
-        for worker, home in enumerate(homes[at])
-    )
+    roles: Sequence[Role], homes: Sequence[Homes], slices: Sequence[list[Slice]], ports: Sequence[list[Ports]]
+) -> Iterator[Worker]:
+    """Yield the workers of every role with their tasks, which slices and ports list one behind another."""
+    for role, role_homes, of_slices, of_ports in zip(roles, homes, slices, ports, strict=True):
+        sizes = [len(home) for home in role_homes]
+        ranks = chain.from_iterable(map(range, sizes))
+        tasks = map(Task, ranks, chain.from_iterable(role_homes), of_slices, of_ports)
+        yield from map(Worker, repeat(role.name), count(), map(tuple, map(islice, repeat(tasks), sizes)))
 
 
 def _placement_warnings(

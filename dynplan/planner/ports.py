@@ -1,50 +1,25 @@
 """The fourth stage of placement: which ports each task binds.
 
 One ledger per node holds everything. Fixed ports enter first; then role by role, worker by
-worker, the first free block at or above its base.
+worker, the first free block at or above its base. What a worker gets follows from the ledgers of its nodes:
+ten thousand nodes that hold the same roles walk through the same ledgers, and each step is computed once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from attrs import evolve, frozen
-
-from dynplan.diagnostics import Finding, Findings
-from dynplan.model import AUTO_PORT, HIGHEST_PORT, Block, Cluster, Port, Ports, Record, Role
-from dynplan.planner.ledger import Book, Ledger, add, spans_of
-from dynplan.planner.refusals import Ladder, ladder, refuse
+from dynplan.diagnostics import Finding, InputError
+from dynplan.model import Block, Cluster, Port, Ports, Role
+from dynplan.planner.ledger import Ledger, Ledgers, agreeing, reserved
 from dynplan.planner.remaining import Homes
 
-_MOST_HOLDERS = 3
 
-
-@frozen(eq=False, repr=False)
-class Bound(Record):
-    """One port of one worker: the tasks that bind it together, by rank, and their nodes.
-
-    `at` is the index of the role, `slot` that of the port in its role.
-    """
-
-    at: int
-    slot: int
-    role: Role
-    worker: int
-    port: Port
-    ranks: tuple[int, ...]
-    nodes: tuple[int, ...]
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """The key path of the port."""
-        return ("roles", self.role.name, "ports", self.port.name)
-
-
-Numbers = dict[tuple[int, int, int, int], int]
-"""The number of every port: by role, worker, rank and slot."""
+class _NoNumberError(Exception):
+    """A port cannot be placed."""
 
 
 def assign(
     roles: Sequence[Role], homes: Sequence[Homes], count: int, cluster: Cluster
-) -> tuple[list[list[list[Ports]]], tuple[Finding, ...]]:
+) -> tuple[list[list[Ports]], tuple[Finding, ...]]:
     """Give every task its ports.
 
     Args:
@@ -54,247 +29,101 @@ def assign(
         cluster: the ranges that are reserved, ephemeral, and for `"auto"`.
 
     Returns:
-        Per role, per worker, per rank the ports of that task, in declaration order; and warnings.
+        Per role the ports of each task, worker by worker and rank by rank, in declaration order; equal ones
+        are one object. And warnings.
 
     Raises:
         InputError: D301 or D303, for every port that cannot be placed, naming who holds what.
     """
-    findings = Findings()
-    reserved = _reserved(cluster)
+    nothing = reserved(cluster)
     job_wide = any(port.job_wide for role in roles for port in role.ports)
-    book = Book([reserved] * count, anywhere=reserved if job_wide else None)
-    numbers: Numbers = {}
-    told: set[tuple[str, ...]] = set()
-    for bound in _in_ledger_order(roles, homes):
-        number = _number(bound, cluster, book)
-        if number:
-            book.take(bound.nodes, bound.port, number)
-            for rank in bound.ranks:
-                numbers[bound.at, bound.worker, rank, bound.slot] = number
-        elif bound.path not in told:  # the other workers' would say the same
-            told.add(bound.path)
-            _refuse(bound, _Holders(roles, homes, cluster, numbers), book, findings)
-    findings.raise_if_errors()
-    return _collect(roles, homes, numbers), _ephemeral(roles, numbers, cluster)
+    ledgers = Ledgers([nothing] * count, anywhere=nothing if job_wide else None)
+    try:
+        for role, role_homes in zip(roles, homes, strict=True):
+            if fixed := [port for port in role.ports if port.fixed]:
+                _bind(role, role_homes, fixed, ledgers, cluster)
+        found = [
+            _bind(role, role_homes, [port for port in role.ports if not port.fixed], ledgers, cluster)
+            for role, role_homes in zip(roles, homes, strict=True)
+        ]
+    except _NoNumberError:
+        from dynplan.planner.no_port import refusals  # most jobs have room for their ports
+
+        raise InputError(refusals(roles, homes, count, cluster)) from None
+    return found, _ephemeral(roles, found, cluster)
 
 
-def _reserved(cluster: Cluster) -> Ledger:
-    return add((), ((item.first, item.last) for item in cluster.reserved))
-
-
-def _in_ledger_order(roles: Sequence[Role], homes: Sequence[Homes]) -> Iterator[Bound]:
-    """Yield every port of every worker, fixed ones first."""
-    for fixed in (True, False):
-        for at, (role, role_homes) in enumerate(zip(roles, homes, strict=True)):
-            slots = [(slot, port) for slot, port in enumerate(role.ports) if port.fixed == fixed]
-            for worker, home in enumerate(role_homes if slots else []):
-                for slot, port in slots:
-                    for ranks in _together(port, len(home)):
-                        nodes = tuple(dict.fromkeys(home[rank] for rank in ranks))
-                        yield Bound(at, slot, role, worker, port, ranks, nodes)
-
-
-def _together(port: Port, tasks: int) -> list[tuple[int, ...]]:
-    """Say which tasks of a worker must agree on a number, by rank."""
-    if not port.everywhere:
-        return [(0,)]
-    if port.same:
-        return [tuple(range(tasks))]
-    return [(rank,) for rank in range(tasks)]
-
-
-def _number(bound: Bound, cluster: Cluster, book: Book) -> int:
-    """Find a number for a port, 0 where there is none."""
-    port = bound.port
-    if port.fixed:
-        return port.base if book.is_free(bound.nodes, port, port.base) else 0
-    return book.find(bound.nodes, port, *_bounds(port, cluster))
-
-
-def _bounds(port: Port, cluster: Cluster) -> tuple[int, int]:
-    if port.base == AUTO_PORT:
-        return max(cluster.port_range.first, port.low), min(cluster.port_range.last, port.high)
-    return max(port.base, port.low), port.high
-
-
-# What is refused
-
-
-@frozen(eq=False, repr=False)
-class _Held(Record):
-    """Ports `first` to `last` of a node, and who has them."""
-
-    first: int
-    last: int
-    holder: str
-    node: int
-
-    @property
-    def numbers(self) -> str:
-        """The ports, as a message names them."""
-        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
-
-
-@frozen(eq=False, repr=False)
-class _Holders(Record):
-    """Who holds what, worked out when somebody asks: only errors do."""
-
-    roles: Sequence[Role]
-    homes: Sequence[Homes]
-    cluster: Cluster
-    numbers: Numbers
-
-    def against(self, bound: Bound, low: int, high: int) -> list[_Held]:
-        """Return what lies between two numbers and in the way of a port, by number; one holder's neighbours as one."""
-        reserved = [_Held(item.first, item.last, "`reserved-ports`", bound.nodes[0]) for item in self.cluster.reserved]
-        held = [entry for entry in (*reserved, *self._taken(bound)) if entry.first <= high and entry.last >= low]
-        merged: list[_Held] = []
-        for entry in sorted(held, key=lambda entry: (entry.first, entry.last)):
-            last = merged[-1] if merged else None
-            if last and last.holder == entry.holder and entry.first <= last.last + 1:
-                merged[-1] = evolve(last, last=max(last.last, entry.last))
-            else:
-                merged.append(entry)
-        return merged
-
-    def _taken(self, bound: Bound) -> Iterator[_Held]:
-        for (at, worker, rank, slot), number in self.numbers.items():
-            port, node = self.roles[at].ports[slot], self.homes[at][worker][rank]
-            if node in bound.nodes or port.job_wide or bound.port.job_wide:
-                for first, last in spans_of(port, number):
-                    yield _Held(first, last, f"port `{port.name}` of `{self.roles[at].name}`", node)
-
-
-def _refuse(bound: Bound, holders: _Holders, book: Book, findings: Findings) -> None:
-    if bound.port.fixed:
-        _refuse_fixed(bound, holders, book, findings)
-    else:
-        _refuse_full(bound, holders, findings)
-
-
-def _refuse_fixed(bound: Bound, holders: _Holders, book: Book, findings: Findings) -> None:
-    """A fixed port is taken: name the first of its numbers that is, and who has it."""
-    port, base = bound.port, bound.port.base
-    held = next(entry for span in spans_of(port, base) for entry in holders.against(bound, *span))
-    reserved = held.holder == "`reserved-ports`"
-    who = "reserved by the cluster" if reserved else f"held by {held.holder}"
-    taken = max(held.first, base)
-    which = "" if taken == base else f" takes {taken} too, which"
-    message = f"port {base} of role `{bound.role.name}` (`{port.name}`, fixed){which} is {who} on node {held.node}"
-    others = _free_numbers(bound, book)
-    tries = (
-        ladder((*bound.path, "base"), others),
-        ladder((*bound.path, "fixed"), others),
-        ladder((*bound.path, "fixed"), [False]),
-    )
-    besides = "take the port out of `reserved-ports`" if reserved else ""
-    refuse(findings, "D303", message, bound.path, *tries, besides=besides, otherwise="let one of them move")
-
-
-def _free_numbers(bound: Bound, book: Book) -> list[int]:
-    """Return a few numbers that are free now for a port that wants a fixed one."""
-    found: list[int] = []
-    for _ in range(3):
-        number = book.find(bound.nodes, bound.port, found[-1] + 1 if found else bound.port.base, bound.port.high)
-        found += [number] if number else []
-    return list(dict.fromkeys(found)) or [
-        book.find(bound.nodes, bound.port, max(bound.port.low, 1024), bound.port.high)
-    ]
-
-
-def _refuse_full(bound: Bound, holders: _Holders, findings: Findings) -> None:
-    """No number is free from the base up: name those in the way, and who has them."""
-    port = bound.port
-    base, highest = _bounds(port, holders.cluster)
-    if base > highest:
-        _refuse_empty(bound, holders.cluster, findings)
-        return
-    nodes = f"node {bound.nodes[0]}" if len(bound.nodes) == 1 else f"nodes {', '.join(map(str, bound.nodes))}"
-    wanted = "free number" if port.count == 1 else f"{port.count} free numbers in a row"
-    message = (
-        f"port `{port.name}` of role `{bound.role.name}`, worker {bound.worker}, finds no {wanted}"
-        f" from {base} to {highest} on {nodes}"
-    )
-    held = [f"{entry.holder} holds {entry.numbers}" for entry in holders.against(bound, base, highest)]
-    if held:
-        more = f" and {len(held) - _MOST_HOLDERS} more" if len(held) > _MOST_HOLDERS else ""
-        message += ": " + ", ".join(held[:_MOST_HOLDERS]) + more
-    tries = _wider(bound, base, highest, holders.cluster)
-    refuse(findings, "D301", message, bound.path, *tries, otherwise="give it a wider range, or a smaller `count`")
-
-
-def _refuse_empty(bound: Bound, cluster: Cluster, findings: Findings) -> None:
-    """The cluster's range and the port's own bounds have no number in common."""
-    port, auto = bound.port, cluster.port_range
-    below = port.high < auto.first
-    bound_by = f"`max` is {port.high}" if below else f"`min` is {port.low}"
-    message = (
-        f"port `{port.name}` of role `{bound.role.name}` is `auto`,"
-        f" from the cluster's `port-range` {auto.first}-{auto.last}, but its {bound_by}"
-    )
-    own = ladder((*bound.path, "max"), [auto.last]) if below else ladder((*bound.path, "min"), [auto.first])
-    first, last = (max(1024, port.low), port.high) if below else (auto.first, HIGHEST_PORT)
-    moved = ladder(("cluster", "port-range"), [f"{first}-{last}"] if first <= last else [])
-    refuse(findings, "D301", message, bound.path, own, moved, otherwise="let the two overlap")
-
-
-def _wider(bound: Bound, base: int, highest: int, cluster: Cluster) -> list[Ladder]:
-    """Suggest more room for a port: to the end of the port numbers, if it takes that much."""
-    port = bound.port
-    steps = [port.count * times for times in map((1).__lshift__, range(13))]
-    above = [number for number in (highest + step for step in steps) if number < HIGHEST_PORT] + [HIGHEST_PORT]
-    below = [number for number in (base - step for step in steps) if number >= 1024]
-    first = cluster.port_range.first
-    ranges = [f"{first}-{number}" for number in above if number > cluster.port_range.last]
-    fewer = [bound.worker] if bound.role.size.workers and bound.worker else []
-    return [
-        ladder((*bound.path, "max"), [number for number in above if port.high < number]),
-        ladder(("cluster", "port-range"), ranges if port.base == AUTO_PORT else []),
-        ladder((*bound.path, "base"), below if port.base != AUTO_PORT else []),
-        ladder((*bound.path, "scope"), ["node"] if port.job_wide else []),
-        ladder(("roles", bound.role.name, "workers"), fewer),
-    ]
-
-
-# What is found
-
-
-def _collect(roles: Sequence[Role], homes: Sequence[Homes], numbers: Numbers) -> list[list[list[Ports]]]:
-    """Arrange the numbers by role, worker and rank; equal results are one object."""
+def _bind(role: Role, homes: Homes, ports: Sequence[Port], ledgers: Ledgers, cluster: Cluster) -> list[Ports]:
+    """Bind some ports of every worker of a role, and return all that its tasks have with these."""
+    follows = not any(port.job_wide for port in ports)  # what a worker gets, from the ledgers of its nodes alone
+    steps: dict[tuple[Ledger, ...], tuple[list[Ledger], list[Ports]]] = {}
     shared: dict[Ports, Ports] = {}
-    out: list[list[list[Ports]]] = []
-    for at, (role, role_homes) in enumerate(zip(roles, homes, strict=True)):
-        by_worker: list[list[Ports]] = []
-        for worker, home in enumerate(role_homes):
-            tasks: list[Ports] = []
-            for rank in range(len(home)):
-                ports = tuple(
-                    (port.name, Block(numbers[at, worker, rank, slot], port.count))
-                    for slot, port in enumerate(role.ports)
-                    if (at, worker, rank, slot) in numbers
-                )
-                tasks.append(shared.setdefault(ports, ports))
-            by_worker.append(tasks)
-        out.append(by_worker)
-    return out
+    nodes = ledgers.nodes
+    found: list[Ports] = []
+    for home in homes:
+        before = tuple(map(nodes.__getitem__, home))
+        step = steps.get(before)
+        if step is None:
+            step = _step(role, ports, before, ledgers, cluster)
+            step = step[0], [shared.setdefault(of_task, of_task) for of_task in step[1]]
+            if follows:
+                steps[before] = step
+        after, of_tasks = step
+        for node, ledger in zip(home, after, strict=True):
+            nodes[node] = ledger
+        found += of_tasks
+    return found
 
 
-def _ephemeral(
-    roles: Sequence[Role], numbers: dict[tuple[int, int, int, int], int], cluster: Cluster
-) -> tuple[Finding, ...]:
+def _step(
+    role: Role, ports: Sequence[Port], before: tuple[Ledger, ...], ledgers: Ledgers, cluster: Cluster
+) -> tuple[list[Ledger], list[Ports]]:
+    """Bind some ports of a worker: what its nodes' ledgers, in the order of its tasks, become, and what each task has.
+
+    Of all `ledgers` only what holds in the whole job is read and changed.
+    """
+    own = Ledgers(list(before), ledgers.job_wide, ledgers.anywhere)
+    blocks: list[dict[str, Block]] = [{} for _ in before]
+    for port in ports:
+        for ranks in agreeing(port, len(before)):
+            number = own.enter(ranks, port, cluster)
+            if not number:
+                raise _NoNumberError
+            block = Block(number, port.count)
+            for rank in ranks:
+                blocks[rank][port.name] = block
+    ledgers.job_wide, ledgers.anywhere = own.job_wide, own.anywhere
+    return own.nodes, [_in_order(role, rank, of_task) for rank, of_task in enumerate(blocks)]
+
+
+def _in_order(role: Role, rank: int, blocks: dict[str, Block]) -> Ports:
+    """Return what a task binds in declaration order, with the fixed ports, which are bound before all others."""
+    fixed = {
+        port.name: Block(port.base, port.count) for port in role.ports if port.fixed and (port.everywhere or not rank)
+    }
+    bound = fixed | blocks
+    return tuple((port.name, bound[port.name]) for port in role.ports if port.name in bound)
+
+
+def _ephemeral(roles: Sequence[Role], found: Sequence[list[Ports]], cluster: Cluster) -> tuple[Finding, ...]:
     """Warn once per port that lies where the kernel takes numbers for outgoing connections."""
     low, high = cluster.ephemeral.first, cluster.ephemeral.last
-    inside: dict[tuple[int, int], int] = {}
-    for (at, _, _, slot), number in numbers.items():
-        if number <= high and number + roles[at].ports[slot].count - 1 >= low:
-            inside.setdefault((at, slot), number)
-    return tuple(
-        Finding(
-            "W301",
-            f"port `{roles[at].ports[slot].name}` of role `{roles[at].name}` is {number}, inside the ephemeral range"
-            f" {low}-{high}: an outgoing connection may take it first",
-            ("roles", roles[at].name, "ports", roles[at].ports[slot].name),
-            f"choose a base below {low}, or set the cluster's `ephemeral-ports`",
-        )
-        for (at, slot), number in sorted(inside.items())
-    )
+    warnings: list[Finding] = []
+    for role, of_tasks in zip(roles, found, strict=True):
+        inside: dict[str, int] = {}
+        for ports in {id(ports): ports for ports in of_tasks}.values():  # the first of each, equal ones are one object
+            for name, block in ports:
+                if block.port <= high and block.port + block.count - 1 >= low:
+                    inside.setdefault(name, block.port)
+        warnings += [
+            Finding(
+                "W301",
+                f"port `{port.name}` of role `{role.name}` is {inside[port.name]}, inside the ephemeral range"
+                f" {low}-{high}: an outgoing connection may take it first",
+                ("roles", role.name, "ports", port.name),
+                f"choose a base below {low}, or set the cluster's `ephemeral-ports`",
+            )
+            for port in role.ports
+            if port.name in inside
+        ]
+    return tuple(warnings)

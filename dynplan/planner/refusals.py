@@ -11,6 +11,8 @@ from attrs import frozen
 
 from dynplan.diagnostics import Finding, Findings, Path
 
+JOB_NODES: Path = ("job", "num-nodes")
+
 
 class Change(NamedTuple):
     """One key of the job's tables, and the value to set it to."""

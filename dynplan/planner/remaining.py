@@ -1,13 +1,13 @@
 """What is left on each node while roles are placed, and the first nodes with room for a role."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 from attrs import define
 
 from dynplan.planner.demand import Demand
 
-Homes = list[tuple[int, ...]]  # per worker: the node of each of its tasks, in rank order
+Homes = list[tuple[int, ...]]  # per worker: the node of each of its tasks, in rank order; no node twice
 
 
 class NoRoomError(Exception):
@@ -43,11 +43,14 @@ class Remaining:
             node for node, (used, closed) in enumerate(zip(self.used, self.closed, strict=True)) if used and not closed
         ]
 
-    def take(self, node: int, gpus: int, *, close: bool) -> None:
-        """Book GPUs on a node."""
-        self.free[node] -= gpus
-        self.used[node] = True
-        self.closed[node] = self.closed[node] or close
+    def take(self, nodes: Collection[int], gpus: int, *, close: bool) -> None:
+        """Take so many GPUs on each of the nodes; `close` leaves them to the role."""
+        for node in nodes:
+            self.free[node] -= gpus
+            self.used[node] = True
+        if close:
+            for node in nodes:
+                self.closed[node] = True
 
 
 def stand_on(demand: Demand, nodes: Sequence[int], remaining: Remaining) -> Homes:
@@ -56,33 +59,33 @@ def stand_on(demand: Demand, nodes: Sequence[int], remaining: Remaining) -> Home
     if demand.form == "wide":
         homes: Homes = [tuple(nodes[at : at + span]) for at in range(0, len(nodes), span)]
         for home in homes:
-            book(home, demand, remaining)
+            take_slices(home, demand, remaining)
         return homes
-    for node in nodes:
-        remaining.take(node, demand.block, close=demand.role.size.dedicated)
-    return [(node,) for node in nodes for _ in range(demand.per)]
+    remaining.take(nodes, demand.gpus_on_node, close=demand.role.size.dedicated)
+    return [home for node in nodes for home in [(node,)] * demand.workers_per_node]
 
 
-def book(home: tuple[int, ...], demand: Demand, remaining: Remaining) -> None:
-    """Book a worker's slices on its nodes."""
+def take_slices(home: tuple[int, ...], demand: Demand, remaining: Remaining) -> None:
+    """Take a worker's slices on its nodes."""
     for node, gpus in zip(home, demand.slices, strict=True):
-        remaining.take(node, gpus, close=demand.role.size.dedicated)
+        remaining.take((node,), gpus, close=demand.role.size.dedicated)
 
 
 def first_fit(demand: Demand, fresh: list[int], shared: list[int], remaining: Remaining) -> Homes:
     """Place a role on the first unused nodes with room, then on the first used ones."""
     if demand.form == "nodes":
-        fitting = (node for node in (*fresh, *shared) if remaining.free[node] >= demand.block)
+        free, least = remaining.free, demand.gpus_on_node
+        fitting = (node for node in (*fresh, *shared) if free[node] >= least)
         nodes = list(islice(fitting, demand.nodes))
         if len(nodes) < demand.nodes:
             raise NoRoomError(demand.role.name)
         return stand_on(demand, sorted(nodes), remaining)
-    spots = _Spots([*fresh, *shared], dict.fromkeys(demand.slices, 0), set())
-    return sorted(spots.home(demand, remaining) for _ in range(demand.workers))
+    places = _FirstFit([*fresh, *shared], dict.fromkeys(demand.slices, 0), set())
+    return sorted(places.worker(demand, remaining) for _ in range(demand.workers))
 
 
 @define(eq=False, repr=False)
-class _Spots:
+class _FirstFit:
     """Where the slices of one role may go: nodes, and for each size the first that may have room.
 
     Free room only shrinks, so a node once passed over stays so. Two slices of one worker never meet on
@@ -91,25 +94,25 @@ class _Spots:
 
     nodes: list[int]
     at: dict[int, int]
-    mine: set[int]
+    taken: set[int]
 
-    def home(self, demand: Demand, remaining: Remaining) -> tuple[int, ...]:
-        """Book the nodes of one worker; ranks whose slices are alike go up with the nodes."""
-        nodes = [self.book(gpus, demand, remaining) for gpus in demand.slices]
+    def worker(self, demand: Demand, remaining: Remaining) -> tuple[int, ...]:
+        """Take the nodes of one worker and return them; ranks whose slices are alike go up with the nodes."""
+        nodes = [self.slice(gpus, demand, remaining) for gpus in demand.slices]
         larger = demand.slices.count(demand.slices[0])
         return (*sorted(nodes[:larger]), *sorted(nodes[larger:]))
 
-    def book(self, gpus: int, demand: Demand, remaining: Remaining) -> int:
-        """Book a slice on the first node with room."""
+    def slice(self, gpus: int, demand: Demand, remaining: Remaining) -> int:
+        """Take a slice on the first node with room and return the node."""
         at = self.at[gpus]
         while at < len(self.nodes) and (
-            remaining.free[self.nodes[at]] < gpus or (demand.apart and self.nodes[at] in self.mine)
+            remaining.free[self.nodes[at]] < gpus or (demand.apart and self.nodes[at] in self.taken)
         ):
             at += 1
         self.at[gpus] = at
         if at == len(self.nodes):
             raise NoRoomError(demand.role.name)
         node = self.nodes[at]
-        self.mine.add(node)
-        remaining.take(node, gpus, close=demand.role.size.dedicated)
+        self.taken.add(node)
+        remaining.take((node,), gpus, close=demand.role.size.dedicated)
         return node

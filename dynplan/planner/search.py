@@ -7,7 +7,7 @@ from attrs import frozen
 from dynplan.model import Record
 from dynplan.planner.demand import Demand
 from dynplan.planner.packing import BinClass, Kind, Pattern, Unknown, arrange, pack
-from dynplan.planner.remaining import Homes, NoRoomError, Remaining, book, first_fit, stand_on
+from dynplan.planner.remaining import Homes, NoRoomError, Remaining, first_fit, stand_on, take_slices
 
 
 def fewest(demands: Sequence[Demand], capacity: int) -> tuple[int, int]:
@@ -16,38 +16,38 @@ def fewest(demands: Sequence[Demand], capacity: int) -> tuple[int, int]:
     shared = [demand for demand in demands if _floats(demand)]
     if not shared:
         return dedicated, dedicated
-    found = pack(capacity, [lot.kind for lot in _lots(shared)])
+    found = pack(capacity, [owned.kind for owned in _owned_kinds(shared)])
     return found.total + dedicated, found.lower + dedicated
 
 
 def _floats(demand: Demand) -> bool:
     size = demand.role.size
-    return demand.form in ("nodes", "loose", "wide") and not size.dedicated and not size.hosts
+    return demand.takes_nodes and not size.dedicated and not size.hosts
 
 
 @frozen(eq=False, repr=False)
-class _Lot(Record):
-    """Items that are all alike to the packer, and whose they are: by role and slice size, so many of them."""
+class _OwnedKind(Record):
+    """Items that are all alike to the packer, and their owners: by role and slice size, so many of them."""
 
     kind: Kind
-    parts: tuple[tuple[int, int, int], ...]
+    owners: tuple[tuple[int, int, int], ...]
 
 
-def _lots(demands: Sequence[Demand]) -> list[_Lot]:
+def _owned_kinds(demands: Sequence[Demand]) -> list[_OwnedKind]:
     """Say to the packer what roles need: a block per node, or slices of one or two sizes.
 
     Where a node may hold any number of them, items of one size are one kind, whosever they are.
     """
-    parts: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
+    owners: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
     for at, demand in enumerate(demands):
         for gpus in _sizes(demand):
             count = demand.nodes if demand.form == "nodes" else demand.slices.count(gpus) * demand.workers
             once = (demand.form == "nodes" or demand.apart) and count > 1
-            size = demand.block if demand.form == "nodes" else gpus
-            parts.setdefault((size, at if once else -1), []).append((at, gpus, count))
+            size = demand.gpus_on_node if demand.form == "nodes" else gpus
+            owners.setdefault((size, at if once else -1), []).append((at, gpus, count))
     return [
-        _Lot(Kind(size, sum(count for _, _, count in lot), 1 if at >= 0 else None), tuple(lot))
-        for (size, at), lot in parts.items()
+        _OwnedKind(Kind(size, sum(count for _, _, count in of_kind), 1 if at >= 0 else None), tuple(of_kind))
+        for (size, at), of_kind in owners.items()
     ]
 
 
@@ -56,21 +56,21 @@ def _sizes(demand: Demand) -> list[int]:
     return sorted(set(demand.slices), reverse=True)
 
 
-def searched(demands: Sequence[Demand], remaining: Remaining) -> dict[str, Homes]:
+def arrangement(demands: Sequence[Demand], remaining: Remaining) -> dict[str, Homes]:
     """Find any arrangement of the roles, and number the nodes so that earlier roles come first.
 
     Raises:
         NoRoomError: there is none, or the budget ran out.
     """
-    homes = dict(_set_aside([demand for demand in demands if demand.role.size.dedicated], remaining))
+    homes = dict(_place_dedicated([demand for demand in demands if demand.role.size.dedicated], remaining))
     rest = [demand for demand in demands if not demand.role.size.dedicated]
-    spots = _arranged(rest, remaining) if rest else {}
+    nodes = _nodes_of_slices(rest, remaining) if rest else {}
     for at, demand in enumerate(rest):
-        homes[demand.role.name] = _from_spots(demand, [spots[at, gpus] for gpus in _sizes(demand)], remaining)
+        homes[demand.role.name] = _workers(demand, [nodes[at, gpus] for gpus in _sizes(demand)], remaining)
     return homes
 
 
-def _set_aside(closed: Sequence[Demand], remaining: Remaining) -> Iterator[tuple[str, Homes]]:
+def _place_dedicated(closed: Sequence[Demand], remaining: Remaining) -> Iterator[tuple[str, Homes]]:
     """Give dedicated roles the last unused nodes."""
     fresh = remaining.fresh(closed[0]) if closed else []
     at = len(fresh) - sum(demand.nodes for demand in closed)
@@ -81,46 +81,46 @@ def _set_aside(closed: Sequence[Demand], remaining: Remaining) -> Iterator[tuple
         at += demand.nodes
 
 
-def _arranged(demands: Sequence[Demand], remaining: Remaining) -> dict[tuple[int, int], list[int]]:
+def _nodes_of_slices(demands: Sequence[Demand], remaining: Remaining) -> dict[tuple[int, int], list[int]]:
     """Return by role and slice size the nodes of the slices, lowest first, a node once for each slice."""
     classes: dict[tuple[int, bool], list[int]] = {}
     for node, free in enumerate(remaining.free):
         if not remaining.closed[node]:
             classes.setdefault((free, not remaining.used[node]), []).append(node)
     keys = sorted(classes, key=lambda key: classes[key][0])
-    bins = [BinClass(free, len(classes[free, empty]), None, empty) for free, empty in keys]
-    lots = _lots(demands)
-    found = arrange(bins, [lot.kind for lot in lots])
+    bins = [BinClass(free, len(classes[free, empty]), must_use=empty) for free, empty in keys]
+    kinds = _owned_kinds(demands)
+    found = arrange(bins, [owned.kind for owned in kinds])
     if found is None or isinstance(found, Unknown):
         raise NoRoomError(demands[-1].role.name, proven=found is None)
     patterns: dict[int, Pattern] = {}
     for key, runs in zip(keys, found, strict=True):
         here = sorted((pattern for times, pattern in runs for _ in range(times)), reverse=True)
         patterns.update(zip(classes[key], here, strict=False))
-    return dict(_handed_out(lots, sorted(patterns.items())))
+    return dict(_handed_out(kinds, sorted(patterns.items())))
 
 
 def _handed_out(
-    lots: Sequence[_Lot], patterns: Sequence[tuple[int, Pattern]]
+    kinds: Sequence[_OwnedKind], patterns: Sequence[tuple[int, Pattern]]
 ) -> Iterator[tuple[tuple[int, int], list[int]]]:
-    """Give the items of each lot to those they belong to, the lowest nodes to the earlier roles."""
-    for index, lot in enumerate(lots):
-        spots = [node for node, pattern in patterns for _ in range(pattern[index])]
+    """Give the items of each kind to their owners, the lowest nodes to the earlier roles."""
+    for index, owned in enumerate(kinds):
+        nodes = [node for node, pattern in patterns for _ in range(pattern[index])]
         first = 0
-        for at, gpus, count in lot.parts:
-            yield (at, gpus), spots[first : first + count]
+        for at, gpus, count in owned.owners:
+            yield (at, gpus), nodes[first : first + count]
             first += count
 
 
-def _from_spots(demand: Demand, spots: list[list[int]], remaining: Remaining) -> Homes:
+def _workers(demand: Demand, by_size: list[list[int]], remaining: Remaining) -> Homes:
     """Turn the nodes of a role's slices, one list for each size, into the nodes of each worker."""
     if demand.form == "nodes":
-        return stand_on(demand, spots[0], remaining)
-    lanes: list[list[int]] = []
-    for gpus, nodes in zip(_sizes(demand), spots, strict=True):
+        return stand_on(demand, by_size[0], remaining)
+    by_rank: list[list[int]] = []
+    for gpus, nodes in zip(_sizes(demand), by_size, strict=True):
         times = demand.slices.count(gpus)
-        lanes += [nodes[part::times] for part in range(times)]
-    homes = [tuple(home) for home in zip(*lanes, strict=True)]
+        by_rank += [nodes[part::times] for part in range(times)]
+    homes = [tuple(home) for home in zip(*by_rank, strict=True)]
     for home in homes:
-        book(home, demand, remaining)
+        take_slices(home, demand, remaining)
     return homes

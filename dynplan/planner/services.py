@@ -10,7 +10,7 @@ from dynplan.planner.refusals import counted, ladder, refuse
 from dynplan.planner.remaining import Homes
 
 
-def follow(wanted: Sequence[Demand], allocation: Allocation) -> tuple[Homes, ...]:
+def place_services(wanted: Sequence[Demand], allocation: Allocation) -> tuple[Homes, ...]:
     """Return the nodes of every role's workers, in declaration order.
 
     Raises:
@@ -51,17 +51,17 @@ def _nodes(demand: Demand, homes: dict[str, Homes], allocation: Allocation, owne
     """Return the node of each worker; an empty list where there is none."""
     size, count = demand.role.size, allocation.nodes
     if size.per_node or size.place == "every-node":
-        return [node for node in range(count) for _ in range(demand.per)]
+        return [node for node in range(count) for _ in range(demand.workers_per_node)]
     if beside := _beside(demand.role):
         leaders = [home[0] for home in homes[beside]]
         return [leaders[worker % len(leaders)] for worker in range(demand.workers)] if leaders else []
     if size.hosts:
         index = {host: node for node, host in enumerate(allocation.hosts)}
-        return [index[host] for host in size.hosts for _ in range(demand.per)]
+        return [index[host] for host in size.hosts for _ in range(demand.workers_per_node)]
     open_nodes = [node for node in range(count) if node not in owners]
     if demand.nodes:
         chosen = open_nodes[: demand.nodes] if len(open_nodes) >= demand.nodes else []
-        return [node for node in chosen for _ in range(demand.per)]
+        return [node for node in chosen for _ in range(demand.workers_per_node)]
     return [allocation.head] * demand.workers if open_nodes else []
 
 
@@ -94,12 +94,14 @@ def _refuse_together(role: Role, nodes: list[int], findings: Findings) -> None:
 
 def _check_dedicated(roles: Sequence[Role], homes: dict[str, Homes], findings: Findings) -> None:
     """No role stands on a node that is another role's alone."""
+    if not any(role.size.dedicated for role in roles):
+        return
     on_node: dict[int, list[str]] = {}
     for role in roles:
         for node in dict.fromkeys(node for home in homes[role.name] for node in home):
             on_node.setdefault(node, []).append(role.name)
     told: set[tuple[str, str]] = set()
-    for role in roles if any(role.size.dedicated for role in roles) else ():
+    for role in roles:
         for node in (node for home in homes[role.name] for node in home if role.size.dedicated):
             for other in on_node[node]:
                 if other == role.name or (role.name, other) in told:

@@ -6,12 +6,41 @@ from functools import cache
 from attrs import frozen
 
 from dynplan.model import Record
+from dynplan.planner.demand import Demand
+from dynplan.planner.remaining import Homes
 
 Groups = tuple[tuple[int, ...], ...]
 Slice = tuple[int, ...]
 
 _NONE = -(10**6)  # the worth of no arrangement at all: below any
 _MOST_STATES = 20_000  # of a search; nodes of 32 GPUs in islands of any shape stayed below 2,000
+
+
+def slice_nodes(
+    wanted: Sequence[Demand], homes: Sequence[Homes], gpus: Sequence[int], groups: Groups
+) -> list[list[Slice]]:
+    """Share out the GPUs of every node among the tasks on it; equal nodes are cut once.
+
+    Args:
+        wanted: the demand of every role, in declaration order.
+        homes: per role its workers' nodes.
+        gpus: per node its GPUs.
+        groups: the islands of a node, each a tuple of GPU indices.
+
+    Returns:
+        Per role the GPUs of each task, worker by worker and rank by rank.
+    """
+    sizes: list[list[int]] = [[] for _ in gpus]
+    for demand, role_homes in zip(wanted, homes, strict=True):
+        if demand.role.size.gpus:
+            for home in role_homes:
+                for node, size in zip(home, demand.slices, strict=True):
+                    sizes[node].append(size)
+    pieces = [iter(cut(tuple(of_node), have, groups)) for of_node, have in zip(sizes, gpus, strict=True)]
+    return [
+        [next(pieces[node]) if demand.role.size.gpus else () for home in role_homes for node in home]
+        for demand, role_homes in zip(wanted, homes, strict=True)
+    ]
 
 
 @cache

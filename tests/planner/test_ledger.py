@@ -1,4 +1,4 @@
-"""A node's ledger against a set of numbers, and the book of all nodes."""
+"""A node's ledger against a set of numbers, and the ledgers of all nodes."""
 
 from itertools import pairwise
 from time import process_time
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynplan.model import HIGHEST_PORT, Port
-from dynplan.planner.ledger import Book, Ledger, Span, add, clash, first_free, reach, spans_of
+from dynplan.planner.ledger import Ledger, Ledgers, Span, add, clash, first_free, reach, spans_of
 from tests.plans import plan_of
 
 PORT = Port(
@@ -91,30 +91,30 @@ def test_nothing_is_taken_past_the_end_of_the_numbers() -> None:
 
 
 def test_nodes_have_ledgers_of_their_own() -> None:
-    book = Book([()] * 2)
-    book.take((0,), PORT, 8000)
-    assert (book.find((0,), PORT, 8000, HIGHEST_PORT), book.find((1,), PORT, 8000, HIGHEST_PORT)) == (8001, 8000)
-    assert book.find((0, 1), PORT, 8000, HIGHEST_PORT) == 8001
-    assert (book.is_free((0,), PORT, 8000), book.is_free((1,), PORT, 8000)) == (False, True)
+    ledgers = Ledgers([()] * 2)
+    ledgers.take((0,), PORT, 8000)
+    assert (ledgers.find((0,), PORT, 8000, HIGHEST_PORT), ledgers.find((1,), PORT, 8000, HIGHEST_PORT)) == (8001, 8000)
+    assert ledgers.find((0, 1), PORT, 8000, HIGHEST_PORT) == 8001
+    assert (ledgers.is_free((0,), PORT, 8000), ledgers.is_free((1,), PORT, 8000)) == (False, True)
 
 
 def test_a_number_for_the_whole_job_is_free_on_every_node_and_stays_so() -> None:
     once = evolve(PORT, name="once", job_wide=True)
-    book = Book([()] * 2, anywhere=())
-    book.take((1,), PORT, 8000)
-    assert book.find((0,), once, 8000, HIGHEST_PORT) == 8001
-    assert not book.is_free((0,), once, 8000)
-    book.take((0,), once, 8001)
-    assert book.find((1,), PORT, 8000, HIGHEST_PORT) == 8002
-    assert not book.is_free((1,), PORT, 8001)
-    assert book.find((1,), evolve(PORT, base=2), 7999, HIGHEST_PORT) == 7999
+    ledgers = Ledgers([()] * 2, anywhere=())
+    ledgers.take((1,), PORT, 8000)
+    assert ledgers.find((0,), once, 8000, HIGHEST_PORT) == 8001
+    assert not ledgers.is_free((0,), once, 8000)
+    ledgers.take((0,), once, 8001)
+    assert ledgers.find((1,), PORT, 8000, HIGHEST_PORT) == 8002
+    assert not ledgers.is_free((1,), PORT, 8001)
+    assert ledgers.find((1,), evolve(PORT, base=2), 7999, HIGHEST_PORT) == 7999
 
 
 def test_a_reserved_range_is_nobodys() -> None:
     reserved = add((), [(9100, 9102)])
-    book = Book([reserved] * 2, anywhere=reserved)
-    assert book.find((0,), PORT, 9100, HIGHEST_PORT) == 9103
-    assert book.find((1,), evolve(PORT, job_wide=True), 9100, HIGHEST_PORT) == 9103
+    ledgers = Ledgers([reserved] * 2, anywhere=reserved)
+    assert ledgers.find((0,), PORT, 9100, HIGHEST_PORT) == 9103
+    assert ledgers.find((1,), evolve(PORT, job_wide=True), 9100, HIGHEST_PORT) == 9103
 
 
 def test_sixty_thousand_ports_on_one_node_take_no_square_of_time() -> None:

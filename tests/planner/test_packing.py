@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from dynplan.planner.packing import BinClass, Kind, Packing, Pattern, Run, Unknown, arrange, fits, pack
+from dynplan.planner.packing import BinClass, Kind, Packing, Pattern, Run, Unknown, arrange, pack
 from tests.laws.profile import law, some
 
 few = st.integers(0, 4)
@@ -15,39 +15,37 @@ kinds = st.lists(
 )
 
 
-def fillings(free: int, kinds: Sequence[Kind], need: Pattern, limits: Sequence[int | None]) -> Iterator[Pattern]:
+def fillings(free: int, kinds: Sequence[Kind], need: Pattern) -> Iterator[Pattern]:
     """Yield every way to fill one bin, the empty one too."""
     if not kinds:
         yield ()
         return
-    kind, most = kinds[0], need[0]
-    for limit in (kind.limit, limits[0]):
-        most = most if limit is None else min(most, limit)
+    kind = kinds[0]
+    most = need[0] if kind.limit is None else min(need[0], kind.limit)
     for items in range(min(most, free // kind.size), -1, -1):
-        for rest in fillings(free - items * kind.size, kinds[1:], need[1:], limits[1:]):
+        for rest in fillings(free - items * kind.size, kinds[1:], need[1:]):
             yield (items, *rest)
 
 
-def can_fill(bins: Sequence[tuple[int, Sequence[int | None]]], kinds: Sequence[Kind], need: Pattern) -> bool:
-    """Try every way to put the items into the bins."""
+def can_fill(bins: Sequence[int], kinds: Sequence[Kind], need: Pattern) -> bool:
+    """Try every way to put the items into bins that hold so much each."""
     if not any(need):
         return True
     if not bins:
         return False
-    (free, limits), rest = bins[0], bins[1:]
+    free, *rest = bins
     return any(
         can_fill(rest, kinds, tuple(n - items for n, items in zip(need, pattern, strict=True)))
-        for pattern in fillings(free, kinds, need, limits)
+        for pattern in fillings(free, kinds, need)
     )
 
 
 def fewest(capacity: int, kinds: Sequence[Kind]) -> int:
     need = tuple(kind.count for kind in kinds)
-    nothing: tuple[None, ...] = (None,) * len(kinds)
-    return next(bins for bins in range(sum(need) + 1) if can_fill([(capacity, nothing)] * bins, kinds, need))
+    return next(bins for bins in range(sum(need) + 1) if can_fill([capacity] * bins, kinds, need))
 
 
-def check_runs(runs: Sequence[Run], free: int, kinds: Sequence[Kind], limits: Sequence[int | None]) -> Pattern:
+def check_runs(runs: Sequence[Run], free: int, kinds: Sequence[Kind]) -> Pattern:
     """Hold every bin against its limits, and return how many items lie in all of them."""
     placed = [0] * len(kinds)
     for bins, pattern in runs:
@@ -56,7 +54,6 @@ def check_runs(runs: Sequence[Run], free: int, kinds: Sequence[Kind], limits: Se
         assert sum(items * kind.size for items, kind in zip(pattern, kinds, strict=True)) <= free
         for at, (items, kind) in enumerate(zip(pattern, kinds, strict=True)):
             assert kind.limit is None or items <= kind.limit
-            assert limits[at] is None or items <= (limits[at] or 0)
             placed[at] += bins * items
     return tuple(placed)
 
@@ -66,47 +63,32 @@ def check_runs(runs: Sequence[Run], free: int, kinds: Sequence[Kind], limits: Se
 def test_the_fewest_bins_are_what_trying_everything_finds(capacity: int, kinds: list[Kind]) -> None:
     assume(sum(kind.count for kind in kinds) <= 9)
     found = pack(capacity, kinds)
-    assert check_runs(found.bins, capacity, kinds, (None,) * len(kinds)) == tuple(kind.count for kind in kinds)
+    assert check_runs(found.bins, capacity, kinds) == tuple(kind.count for kind in kinds)
     assert (found.total, found.proven) == (fewest(capacity, kinds), True)
 
 
-@given(st.integers(6, 12), kinds, st.integers(0, 6))
-@law
-def test_items_fit_into_so_many_bins_or_not(capacity: int, kinds: list[Kind], bins: int) -> None:
-    assume(sum(kind.count for kind in kinds) <= 9)
-    found = fits(capacity, kinds, bins)
-    assert isinstance(found, Packing) == (fewest(capacity, kinds) <= bins)
-    if isinstance(found, Packing):
-        assert found.total <= bins
-        assert check_runs(found.bins, capacity, kinds, (None,) * len(kinds)) == tuple(kind.count for kind in kinds)
-
-
 @st.composite
-def rooms(draw: st.DrawFn) -> tuple[list[BinClass], list[Kind]]:
+def bins_and_items(draw: st.DrawFn) -> tuple[list[BinClass], list[Kind]]:
     """Return bins of up to three classes, and items."""
     items = draw(kinds)
-    limit = st.lists(st.one_of(st.none(), st.integers(0, 2)), min_size=len(items), max_size=len(items)).map(tuple)
-    classes = st.builds(BinClass, st.integers(1, 9), st.integers(0, 3), st.one_of(st.none(), limit), st.booleans())
+    classes = st.builds(BinClass, st.integers(1, 9), st.integers(0, 3), st.booleans())
     return draw(st.lists(classes, min_size=1, max_size=3)), items
 
 
-@given(rooms())
+@given(bins_and_items())
 @law
 def test_an_arrangement_in_bins_of_several_classes_is_found_or_there_is_none(
-    room: tuple[list[BinClass], list[Kind]],
+    asked: tuple[list[BinClass], list[Kind]],
 ) -> None:
-    classes, kinds = room
+    classes, kinds = asked
     assume(sum(kind.count for kind in kinds) <= 8)
     need = tuple(kind.count for kind in kinds)
-    nothing: tuple[int | None, ...] = (None,) * len(kinds)
-    bins = [(cls.free, cls.limits or nothing) for cls in classes for _ in range(cls.count)]
+    bins = [cls.free for cls in classes for _ in range(cls.count)]
     found = arrange(classes, kinds)
     assert not isinstance(found, Unknown)
     assert (found is not None) == can_fill(bins, kinds, need)
     if found is not None:
-        placed = [
-            check_runs(runs, cls.free, kinds, cls.limits or nothing) for cls, runs in zip(classes, found, strict=True)
-        ]
+        placed = [check_runs(runs, cls.free, kinds) for cls, runs in zip(classes, found, strict=True)]
         assert tuple(map(sum, zip(*placed, strict=True))) == need
         assert all(sum(bins for bins, _ in runs) <= cls.count for cls, runs in zip(classes, found, strict=True))
 
@@ -118,7 +100,7 @@ def test_no_bin_that_must_be_used_is_left_empty_while_another_has_two(
 ) -> None:
     kinds = [Kind(1, first), Kind(2, second), Kind(3, third)]
     assume(bins <= first + second + third)
-    found = arrange([BinClass(8, bins, None, must_use=True)], kinds)
+    found = arrange([BinClass(8, bins, must_use=True)], kinds)
     if isinstance(found, tuple):
         assert sum(count for count, _ in found[0]) == bins
 
@@ -133,7 +115,7 @@ def test_bins_that_fractions_would_fill_are_proven_too_few() -> None:
     kinds = [Kind(44, 2), Kind(33, 3), Kind(12, 6)]
     found = pack(132, kinds)
     assert (found.total, found.lower) == (fewest(132, kinds), 3)
-    assert fits(132, kinds, 2) is None
+    assert arrange([BinClass(132, 2)], kinds) is None
     twice = [Kind(44, 4), Kind(33, 6), Kind(12, 12)]
     assert (pack(132, twice).total, pack(132, twice).proven) == (4, True)
 
@@ -155,12 +137,12 @@ def test_what_best_fit_and_fractions_miss_is_searched_for(
     bins: list[tuple[int, int]], items: list[tuple[int, int]]
 ) -> None:
     classes, kinds = [BinClass(*each) for each in bins], [Kind(*each) for each in items]
-    need, nothing = tuple(kind.count for kind in kinds), (None,) * len(kinds)
+    need = tuple(kind.count for kind in kinds)
     found = arrange(classes, kinds)
     assert not isinstance(found, Unknown)
-    assert (found is not None) == can_fill([(free, nothing) for free, count in bins for _ in range(count)], kinds, need)
+    assert (found is not None) == can_fill([free for free, count in bins for _ in range(count)], kinds, need)
     for (free, count), runs in zip(bins, found or (), strict=bool(found)):
-        assert check_runs(runs, free, kinds, nothing)
+        assert check_runs(runs, free, kinds)
         assert sum(times for times, _ in runs) <= count
 
 
@@ -168,7 +150,7 @@ def test_a_thousand_bins_are_filled_without_a_rest() -> None:
     """3 + 3 + 2 and 5 + 3: the sum of the sizes is that of the bins."""
     found = pack(8, [Kind(3, 5000), Kind(2, 2000), Kind(5, 1000)])
     assert (found.total, found.proven) == (3000, True)
-    assert check_runs(found.bins, 8, [Kind(3, 5000), Kind(2, 2000), Kind(5, 1000)], (None,) * 3) == (5000, 2000, 1000)
+    assert check_runs(found.bins, 8, [Kind(3, 5000), Kind(2, 2000), Kind(5, 1000)]) == (5000, 2000, 1000)
 
 
 def test_a_limit_of_one_is_a_bin_for_each() -> None:
@@ -182,15 +164,16 @@ def test_nothing_takes_no_bin() -> None:
 def test_an_item_larger_than_a_bin_is_an_error() -> None:
     with pytest.raises(ValueError, match="fits into no bin of 8"):
         pack(8, [Kind(9, 1)])
-    assert fits(8, [Kind(9, 1)], 3) is None
+    assert arrange([BinClass(8, 3)], [Kind(9, 1)]) is None
 
 
 def test_a_budget_that_runs_out_is_told_and_the_packing_still_holds() -> None:
     kinds = [Kind(size, 7) for size in (17, 19, 23, 29, 31, 37, 41, 43)]
     found = pack(97, kinds, budget=1)
-    assert check_runs(found.bins, 97, kinds, (None,) * len(kinds)) == (7,) * 8
+    assert check_runs(found.bins, 97, kinds) == (7,) * 8
     assert found.lower <= pack(97, kinds).total <= found.total
-    assert fits(97, kinds, -(-sum(kind.size * kind.count for kind in kinds) // 97), budget=1) == Unknown(1)
+    bins = -(-sum(kind.size * kind.count for kind in kinds) // 97)
+    assert arrange([BinClass(97, bins)], kinds, budget=1) == Unknown(1)
 
 
 @given(st.lists(st.builds(Kind, st.integers(1, 16), st.integers(1, 30), st.one_of(st.none(), st.just(1))), max_size=4))
