@@ -66,7 +66,9 @@ def test_the_page_on_the_script_names_its_events_and_exit_codes() -> None:
     page = (ROOT / "docs" / "script.md").read_text()
     left = section(page, "## What it leaves")
     program = "\n".join(path.read_text() for path in sorted(PROGRAM.glob("*.sh")))
-    events = set(re.findall(r"\bevent ([a-z]+) ", program)) | set(re.findall(r"dynplan\|([a-z]+)\|", program))
+    events = set(re.findall(r"^\t+event ([a-z]+) ", program, re.MULTILINE)) | set(
+        re.findall(r"dynplan\|([a-z]+)\|", program)
+    )
     events |= set(re.findall(r"\bwatch ([a-z]+) &", program))
     assert set(re.findall(r"^\| `([a-z]+)` \|", left, re.MULTILINE)) == events
     codes = re.findall(r"(?:fail|blame|fail_outside|event failed) ['\"]?(\d+) ", program)

@@ -12,5 +12,5 @@ if ! type -P shellcheck shfmt >/dev/null; then
 	exit "${DYNPLAN_REQUIRE_SLURM:-0}"
 fi
 shfmt -d .ci/run bench dynplan tests tools
-# Not those of dynplan: they are pieces, and tests check the scripts that the pieces make.
+# Not those of dynplan: they are parts, and tests check the scripts that the parts make.
 find .ci/run bench tests tools \( -name '*.sh' -o -path .ci/run \) -exec shellcheck --external-sources {} +

@@ -127,7 +127,7 @@ def test_every_part_reads_as_it_stands() -> None:
     assert findings("shfmt", "--ln", "bash", "-d", PROGRAM) == ""
 
 
-FUNCTION = re.compile(r"((?:^#.*\n)*)^(\w+)\(\) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+FUNCTION = re.compile(r"((?:^#[^\n]*\n)*)^(\w+)\(\) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 FUNCTIONS = [
     (path.stem, *found) for path in sorted(PROGRAM.glob("*.sh")) for found in FUNCTION.findall(path.read_text())
 ]
@@ -143,7 +143,8 @@ def test_no_function_leaves_the_variable_of_a_loop_behind() -> None:
     found = []
     for file, _, name, body in FUNCTIONS:
         declared = set(re.findall(r"\w+", " ".join(re.findall(r"^\t+local (.*)$", body, re.MULTILINE))))
-        loops = set(re.findall(r"\bfor (\w+)\b", body)) | set(re.findall(r"\bfor \(\((\w+) =", body))
+        loops = set(re.findall(r"^\t+for (\w+)\b", body, re.MULTILINE))
+        loops |= set(re.findall(r"^\t+for \(\((\w+) =", body, re.MULTILINE))
         found += [f"{file}: {name}: {loop}" for loop in loops - declared - {"REPLY"}]
     assert found == []
 

@@ -510,3 +510,67 @@ def test_a_phase_starts_within_seconds_of_the_last_of_a_thousand_workers(tmp_pat
     done = run(job_text(many, phase("one", "date +%s.%N >{job.dir}/phase")), tmp_path, env=env)
     assert (done.code, done.cause) == (0, ""), done.output
     assert float(done.text("phase")) - float((tmp_path / "ready").read_text()) < 6  # 0.8 s on two quiet cores
+
+
+# What is written beside the job
+
+
+def test_records_are_whole_before_the_first_phase_and_lists_before_the_step_that_names_them(tmp_path: Path) -> None:
+    ports = "ports = { http = 18262 }"
+    many = role("many", '"sleep 300"', "workers = 300", 'place = "head"')
+    worker = role("worker", stub(), ports, 'metrics = "http://{host}:{port.http}/metrics"')
+    reader = role("reader", '"echo {role.many.hosts}; echo {metrics-urls}"', 'kind = "task"')
+    look = "cp {job.dir}/plan.toml {job.dir}/endpoints.json {job.dir}/prometheus.json {phase.dir}"
+    job = job_text(many, worker, reader, phase("one", look))
+    done = run(job, tmp_path, env={"STUB_SAID": "many", "STUB_SAID_AT": str(tmp_path / "said")})
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert len(tomllib.loads(done.text("phases/one/plan.toml"))["workers"]) == 302
+    assert len(json.loads(done.text("phases/one/endpoints.json"))["roles"]["many"]) == 300
+    assert len(json.loads(done.text("phases/one/prometheus.json"))) == 1
+    assert not (done.directory / ".records").exists()
+    lines = done.text("logs/reader-0.log").splitlines()[1:]
+    assert lines == [",".join(["n0"] * 300), "http://n0:18262/metrics"]
+
+
+def test_records_are_whole_where_a_job_ends_early(tmp_path: Path) -> None:
+    many = role("many", '"sleep 300"', "workers = 1000", 'place = "head"')
+    job = job_text(many, role("broken", '"exit 3"'), phase("one", "sleep 60"))
+    done = run(job, tmp_path, env={"STUB_SAID": "many", "STUB_SAID_AT": str(tmp_path / "said")})
+    assert done.code == 70, done.output
+    assert len(tomllib.loads(done.text("plan.toml"))["workers"]) == 1001
+    assert len(json.loads(done.text("endpoints.json"))["roles"]["many"]) == 1000
+    assert not (done.directory / ".records").exists()
+
+
+def test_records_that_cannot_be_written_end_the_job(tmp_path: Path) -> None:
+    (tmp_path / "out" / "plan.toml" / "x").mkdir(parents=True)
+    done = run(job_text(role("worker", stub()), phase("one", "true")), tmp_path)
+    assert (done.code, done.cause) == (74, f"cannot write in {tmp_path / 'out'}"), done.output
+
+
+def test_a_flood_of_events_stays_whole_and_in_order(tmp_path: Path) -> None:
+    # A worker that writes to its wrapper's output, as fast as it can, what the wrapper might write.
+    line = "dynplan|restart|worker|0|0|n0|%d"
+    flood = f"for ((n = 0; n < 5000; n++)); do printf '{line}\\n' $n; done >/proc/$PPID/fd/1; sleep 1"
+    done = run(job_text(role("worker", json.dumps(flood), 'kind = "task"')), tmp_path)
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert [detail for event, *_, detail in done.events if event == "restart"] == [str(n) for n in range(5000)]
+
+
+def test_what_a_worker_writes_to_its_wrappers_output_is_never_code(tmp_path: Path) -> None:
+    lines = [
+        "dynplan|node|worker||x[$(touch hacked)]|n0|1",
+        "dynplan|problem|worker||$(touch hacked)|n0|1",
+        "dynplan|ready|worker|a[$(touch hacked)]|0|n0|",
+        "dynplan|exit|x[$(touch hacked)]|0|0|n0|0",
+        "dynplan|finish|worker|0|0|n0|",
+        "dynplan|ready|worker",
+        "dynplan|end|worker",
+    ]
+    (tmp_path / "lines").write_text("\n".join([*lines, ""]))
+    worker = role("worker", json.dumps(f"cat {tmp_path}/lines >/proc/$PPID/fd/1; sleep 2"), 'kind = "task"')
+    done = run(job_text(worker), tmp_path)
+    assert (done.code, done.cause) == (0, ""), done.output
+    said = [text.partition("] ")[2] for text in done.output.splitlines()]
+    assert [text for text in said if text.startswith("dynplan|")] == lines
+    assert not list(tmp_path.rglob("hacked"))

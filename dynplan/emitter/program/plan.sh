@@ -240,10 +240,13 @@ find_tasks_on() {
 # find_node NODE: sets hosts[NODE] and addresses[NODE]. A task is told of all nodes in one string,
 # node_list, as bash takes 10 ms to read an array of a thousand
 find_node() {
-	local entry
+	local before entry
 	if [[ -z ${hosts[$1]-} && $node_list == *" $1="* ]]; then
-		entry=${node_list#*" $1="}
+		# Not `#*`: the time that bash takes for that grows with the square of the length.
+		before=${node_list%%" $1="*}
+		entry=${node_list:${#before}+1}
 		entry=${entry%% *}
+		entry=${entry#*=}
 		hosts[$1]=${entry%=*}
 		addresses[$1]=${entry##*=}
 	fi
@@ -274,15 +277,16 @@ get_value() {
 
 # fill TEMPLATE: sets filled; a value is not looked at again
 fill() {
-	local rest=$1 name
+	local rest=$1 before name
 	filled=''
 	while [[ $rest == *'{'* ]]; do
-		filled+=${rest%%'{'*}
-		rest=${rest#*'{'}
+		before=${rest%%'{'*}
+		filled+=$before
+		rest=${rest:${#before}+1}
 		name=${rest%%'}'*}
 		if [[ $rest == [a-z]*'}'* ]] && get_value "$name"; then
 			filled+=$value
-			rest=${rest#*'}'}
+			rest=${rest:${#name}+1}
 		else
 			filled+='{'
 		fi

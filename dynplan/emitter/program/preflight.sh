@@ -5,9 +5,9 @@ preflight() {
 	row=([rank]=$SLURM_PROCID)
 	load :preflight
 	if [[ -n $interface ]]; then
-		find_address_on "$interface"
+		preflight_address_on "$interface"
 	else
-		find_address
+		preflight_address
 	fi
 	rest=${CUDA_VISIBLE_DEVICES:-$all_gpus}
 	if [[ -n $rest ]]; then
@@ -15,42 +15,42 @@ preflight() {
 		count=$((${#rest} + 1))
 	fi
 	if ((count < gpus)); then
-		problem "the plan needs $gpus GPUs, the step shows '$CUDA_VISIBLE_DEVICES'"
+		preflight_problem "the plan needs $gpus GPUs, the step shows '$CUDA_VISIBLE_DEVICES'"
 	fi
 	if ! { echo >"$file" && rm -- "$file"; }; then
-		problem "cannot write in ${file%/*}"
+		preflight_problem "cannot write in ${file%/*}"
 	fi
 	if [[ -n $has_paths ]]; then
 		for name in "${paths[@]}"; do
 			if [[ ! -e $name ]]; then
-				problem "$name is missing (an image or a mount)"
+				preflight_problem "$name is missing (an image or a mount)"
 			fi
 		done
 	fi
-	list_taken_ports
+	preflight_taken_ports
 	for name in "${roles[@]}"; do
-		check_ports "$name"
+		preflight_ports "$name"
 	done
 } 2>/dev/null
 
-# problem TEXT: ends the job before anything starts
-problem() {
+# preflight_problem TEXT: ends the job before anything starts
+preflight_problem() {
 	event problem "preflight: $SLURMD_NODENAME: $1"
 }
 
-# find_address: tells the address that this node's name stands for
-find_address() {
+# preflight_address: tells the address that this node's name stands for
+preflight_address() {
 	local address=''
 	read -r address _ < <(getent ahostsv4 "$SLURMD_NODENAME")
 	if [[ -z $address ]]; then
-		problem 'the host name has no address'
+		preflight_problem 'the host name has no address'
 	fi
 	event node "$address"
 }
 
-# find_address_on INTERFACE: tells this node's address there. The kernel's tables hold the networks of an
+# preflight_address_on INTERFACE: tells this node's address there. The kernel's tables hold the networks of an
 # interface and, without their interfaces, the node's own addresses; both in the byte order of the machine
-find_address_on() {
+preflight_address_on() {
 	local name network mask first second last='' address=''
 	local -a networks=()
 	while read -r name network _ _ _ _ _ mask _; do
@@ -62,18 +62,18 @@ find_address_on() {
 	while read -r first second network _; do
 		if [[ $first == '|--' ]]; then
 			last=$second
-		elif [[ "$second $network" == 'host LOCAL' ]] && is_in "$last" "${networks[@]}"; then
+		elif [[ "$second $network" == 'host LOCAL' ]] && preflight_is_in "$last" "${networks[@]}"; then
 			address=$last
 		fi
 	done </proc/net/fib_trie
 	if [[ -z $address ]]; then
-		problem "no IPv4 address on interface $1"
+		preflight_problem "no IPv4 address on interface $1"
 	fi
 	event node "$address"
 }
 
-# is_in A.B.C.D NETWORK/MASK...: tells whether an address is in one of the networks
-is_in() {
+# preflight_is_in A.B.C.D NETWORK/MASK...: tells whether an address is in one of the networks
+preflight_is_in() {
 	local rest=$1. number=0 shift_by network
 	for shift_by in 0 8 16 24; do
 		number=$((number | ${rest%%.*} << shift_by))
@@ -87,8 +87,8 @@ is_in() {
 	return 1
 }
 
-# list_taken_ports: sets taken, the ports on which somebody listens
-list_taken_ports() {
+# preflight_taken_ports: sets taken, the ports on which somebody listens
+preflight_taken_ports() {
 	local file line port
 	local -a lines
 	taken=' '
@@ -106,8 +106,8 @@ list_taken_ports() {
 	done
 }
 
-# check_ports ROLE: tells which ports of the role's tasks on this node are taken
-check_ports() {
+# preflight_ports ROLE: tells which ports of the role's tasks on this node are taken
+preflight_ports() {
 	local number cell index name
 	part=$1
 	load "$1"
@@ -119,18 +119,18 @@ check_ports() {
 		for ((cell = cells_begin[index]; cell < cells_end[index]; cell++)); do
 			name=${cell_names[cell]#port.}
 			if [[ ${cell_names[cell]} == port.* && " ${unprobed[*]} " != *" $name "* ]]; then
-				check_block "$1" "$name" "$cell" "$(((number - group_first) / group_size))"
+				preflight_block "$1" "$name" "$cell" "$(((number - group_first) / group_size))"
 			fi
 		done
 	done
 }
 
-# check_block ROLE NAME CELL TIME: the same for the ports in a cell
-check_block() {
+# preflight_block ROLE NAME CELL TIME: the same for the ports in a cell
+preflight_block() {
 	local step=$((cell_steps[$3] * $4)) port
 	for ((port = cell_lows[$3] + step; port <= cell_highs[$3] + step; port++)); do
 		if [[ $taken == *" $port "* ]]; then
-			problem "port $port ($2 of role $1) is taken"
+			preflight_problem "port $port ($2 of role $1) is taken"
 		fi
 	done
 }

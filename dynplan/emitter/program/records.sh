@@ -112,7 +112,7 @@ await_records() {
 # make_lists FUNCTION|PART: sets those facts over many workers that the text of a part, or function, names:
 # {role.ROLE.KIND.PORT} and {metrics-urls}
 make_lists() {
-	local text name
+	local text before name
 	case $1 in
 	:*) return ;;
 	phase:*) text=$(declare -f job "phase_${1#phase:}") ;;
@@ -123,8 +123,9 @@ make_lists() {
 		list_metrics
 	fi
 	while [[ $text == *'{role.'* ]]; do
-		text=${text#*'{role.'}
-		name=role.${text%%'}'*}
+		before=${text%%'{role.'*}
+		text=${text:${#before}+1}
+		name=${text%%'}'*}
 		if [[ -z ${fact[$name]+x} ]]; then
 			list_workers "$name"
 		fi

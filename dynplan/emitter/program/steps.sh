@@ -1,6 +1,6 @@
 # ---- the batch script ----
 hide
-program=$(declare -f)
+mapfile -t functions < <(compgen -A function)
 # What is known of the tasks. A task is KEY, ROLE/WORKER.RANK, and `expected` where state has no entry.
 declare -A fact=([brace]='{') row=() state=() parts=() step_input=() step_statuses=()
 declare -A left=() begun=() leaders=() leaders_ended=() last_on=() next_task=()
@@ -138,11 +138,32 @@ run_step() {
 # export_program PART: puts the functions and the facts for the tasks into the environment, in variables
 # DYNPLAN_PART10 and so on, as Linux takes up to 128 KiB in each (execve(2), MAX_ARG_STRLEN)
 export_program() {
-	local text number=10 LC_ALL=C
+	local text name function=role_${1%/*} number=10 LC_ALL=C
+	local -a names=()
+	if [[ $1 == phase:* ]]; then
+		function=phase_${1#phase:}
+	fi
+	# What a task is not given it need not read: of the functions of roles and phases it needs its own, or all
+	# where words stand for workers of other roles.
+	for name in "${functions[@]}"; do
+		case $name in
+		preflight*)
+			if [[ $1 != :preflight ]]; then
+				continue
+			fi
+			;;
+		role_* | phase_*)
+			if [[ $1 != :preflight && $name != "$function" ]] && ! declare -F each >/dev/null; then
+				continue
+			fi
+			;;
+		esac
+		names+=("$name")
+	done
 	if [[ $1 == :preflight ]]; then
 		node_list=''
 	fi
-	text=$program$'\nhide\nin_task=yes hosts=() addresses=()\n'$(declare -p fact row node_list)
+	text=$(declare -f "${names[@]}")$'\nhide\nin_task=yes hosts=() addresses=()\n'$(declare -p fact row node_list)
 	while [[ -n $text ]]; do
 		export "DYNPLAN_PART$number=${text:0:100000}"
 		text=${text:100000}
