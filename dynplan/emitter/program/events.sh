@@ -4,11 +4,12 @@
 # step has left unfinished
 tick() {
 	trap '' TERM INT USR1
-	while kill -0 "$$"; do
+	# A process that has ended, and that nobody has waited for yet, has no `exe`.
+	while [[ -e /proc/$$/exe ]]; do
 		read -r -t 1 -u "$quiet" _
 		echo
 	done
-} 2>/dev/null
+}
 
 # next_event: acts on the next line of the steps, for which it waits a second at most
 next_event() {
