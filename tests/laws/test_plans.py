@@ -21,7 +21,7 @@ from tests.laws.profile import EXAMPLES, law
 from tests.laws.whole import whole_jobs
 
 ROOT = Path(__file__).parents[2]
-TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "dynplan" / "static").glob("*.sh")}
+TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "dynplan" / "emitter" / "static").glob("*.sh")}
 
 ORDERED = {"roles", "phases", "ports", "args"}  # there the order of the keys means something
 
