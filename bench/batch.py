@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import select
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,10 +42,14 @@ class Step:
         return Task(self.argv, self.env, self.folder, rank, rank // per, rank % per)
 
     def say(self, lines: Iterable[str]) -> None:
-        """Print lines, as fast as the script reads them."""
-        data = "".join(f"{line}\n" for line in lines).encode()
-        while data:
-            data = data[os.write(self.voice, data) :]
+        """Print lines, as fast as the script reads them; a write is never torn, as one of srun's is not (pipe(7))."""
+        data = b""
+        for line in (f"{line}\n".encode() for line in lines):
+            if len(data) + len(line) > select.PIPE_BUF:
+                os.write(self.voice, data)
+                data = b""
+            data += line
+        os.write(self.voice, data)
 
     def as_others(self, said: Sequence[str], task: Task, ranks: Iterable[int]) -> list[str]:
         """Return what other tasks would say, by what one has said."""

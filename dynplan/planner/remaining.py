@@ -54,7 +54,7 @@ class Remaining:
 
 
 def stand_on(demand: Demand, nodes: Sequence[int], remaining: Remaining) -> Homes:
-    """Put a role with a fixed number of nodes on those nodes, in their order."""
+    """Put a role with a fixed number of nodes on those nodes, in their order, and take what it needs of them."""
     span = len(demand.slices)
     if demand.form == "wide":
         homes: Homes = [tuple(nodes[at : at + span]) for at in range(0, len(nodes), span)]
@@ -72,7 +72,17 @@ def take_slices(home: tuple[int, ...], demand: Demand, remaining: Remaining) -> 
 
 
 def first_fit(demand: Demand, fresh: list[int], shared: list[int], remaining: Remaining) -> Homes:
-    """Place a role on the first unused nodes with room, then on the first used ones."""
+    """Place a role on the first unused nodes with room, then on the first used ones.
+
+    Args:
+        demand: of the role.
+        fresh: the unused nodes, by index, the first to be taken in front.
+        shared: the used ones.
+        remaining: what is left on each node; what the role takes is taken off it.
+
+    Raises:
+        NoRoomError: there is no room, and some of the role may have been taken.
+    """
     if demand.form == "nodes":
         free, least = remaining.free, demand.gpus_on_node
         fitting = (node for node in (*fresh, *shared) if free[node] >= least)

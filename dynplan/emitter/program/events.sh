@@ -13,10 +13,10 @@ tick() {
 
 # next_event: acts on the next line of the steps, for which it waits a second at most
 next_event() {
-	local line=''
-	IFS='' read -r -u "$events" line
-	if [[ -n $line ]]; then
-		take_line "$line"
+	local -a fields=()
+	IFS='|' read -r -u "$events" -a fields
+	if ((${#fields[@]} > 0)); then
+		take_line
 	fi
 	if ((SECONDS >= report_at)); then
 		report
@@ -40,26 +40,27 @@ on_signal() {
 	esac
 }
 
-# take_line LINE: acts on `dynplan|EVENT|PART|WORKER|RANK|NODE|DETAIL`, and prints other lines. A worker
-# can write to its wrapper's output: none of these words may be taken for code or for an index unseen
+# take_line: acts on the fields of a line, `dynplan|EVENT|PART|WORKER|RANK|NODE|DETAIL|`, and prints other lines.
+# A worker can write to its wrapper's output: none of these words may be taken for code or for an index unseen
 take_line() {
-	local rest=${1#dynplan|} event part worker rank node detail key
-	event=${rest%%|*}
-	rest=${rest#*|}
-	part=${rest%%|*}
-	rest=${rest#*|}
-	worker=${rest%%|*}
-	rest=${rest#*|}
-	rank=${rest%%|*}
-	rest=${rest#*|}
-	node=${rest%%|*}
-	detail=${rest#*|}
-	if [[ $1 != 'dynplan|'* ]] || ! is_known; then
-		say "$1"
+	local event=${fields[1]-} part=${fields[2]-} worker=${fields[3]-} rank=${fields[4]-} detail=${fields[6]-}
+	local key joined
+	if [[ ${fields[0]} != dynplan ]] || ! is_known; then
+		join_fields 0
+		say "$joined"
 		return
 	fi
-	printf '%(%FT%T%z)T\t%s\t%s\t%s\t%s\t%s\t%s\n' -1 \
-		"$event" "$part" "$worker" "$rank" "$node" "$detail" >&"$event_log"
+	if ((${#fields[@]} > 7)); then
+		join_fields 6
+		detail=$joined
+	fi
+	# To ask for the time takes longer than all else here.
+	if ((SECONDS != stamped_at)); then
+		stamped_at=$SECONDS
+		printf -v stamp '%(%FT%T%z)T' -1
+	fi
+	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
+		"$stamp" "$event" "$part" "$worker" "$rank" "${fields[5]}" "$detail" >&"$event_log"
 	key=$part/$worker.$rank
 	case $event in
 	node)
@@ -110,6 +111,12 @@ take_line() {
 		on_end
 		;;
 	esac
+}
+
+# join_fields FIRST: sets joined, the fields from that one on as they stood in the line
+join_fields() {
+	local IFS='|'
+	joined="${fields[*]:$1}"
 }
 
 # is_known: tells whether the words of a line, in event and so on, are such as the program writes

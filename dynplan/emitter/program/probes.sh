@@ -2,7 +2,8 @@
 # event NAME DETAIL: tells the batch script, in a line that is written at once; reads part and row
 event() {
 	local text=${2//[[:cntrl:]]/ }
-	echo "dynplan|$1|$part|${row[worker]-}|${row[rank]}|$SLURMD_NODENAME|${text:0:2000}"
+	# `read -a` drops one empty field at the end of a line: behind the last sign there is none to lose.
+	echo "dynplan|$1|$part|${row[worker]-}|${row[rank]}|$SLURMD_NODENAME|${text:0:2000}|"
 }
 
 # blame CODE TEXT: tells that this worker fails the job, with the job's exit code, or that it may fail
