@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import select
-import select
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -11,13 +11,21 @@ tick() {
 	done
 }
 
-# next_event: acts on the next line of the steps, for which it waits a second at most
+# next_event: acts on the next line of the steps, for which it waits a second at most. A line of a task is
+# `dynplan|EVENT|PART|WORKER|RANK|NODE|DETAIL|`. Its fields have names that nothing else has, and are not
+# local: to declare them so would take as long as all the rest
 next_event() {
-	local -a fields=()
-	IFS='|' read -r -u "$events" -a fields
-	if ((${#fields[@]} > 0)); then
+	IFS='|' read -r -u "$events" mark event_name event_part event_worker event_rank event_node event_detail
+	if [[ -n $mark$event_name ]]; then
 		take_line
+	else
+		each_second
 	fi
+}
+
+# each_second: sets stamp, the time for events.log, and now and then reports
+each_second() {
+	printf -v stamp '%(%FT%T%z)T' -1
 	if ((SECONDS >= report_at)); then
 		report
 	fi
@@ -40,69 +48,61 @@ on_signal() {
 	esac
 }
 
-# take_line: acts on the fields of a line, `dynplan|EVENT|PART|WORKER|RANK|NODE|DETAIL|`, and prints other lines.
-# A worker can write to its wrapper's output: none of these words may be taken for code or for an index unseen
+# take_line: acts on the fields of a line if it is an event, and prints other lines. A worker can write to its
+# wrapper's output: none of these words may be taken for code or for an index unseen
 take_line() {
-	local event=${fields[1]-} part=${fields[2]-} worker=${fields[3]-} rank=${fields[4]-} detail=${fields[6]-}
-	local key joined
-	if [[ ${fields[0]} != dynplan ]] || ! is_known; then
-		join_fields 0
-		say "$joined"
+	if [[ $mark != dynplan || -z ${known_events[${event_name:-none}]-} || -z ${parts[${event_part:-none}]-} ||
+		$event_worker$event_rank == *[!0-9]* || ${#event_worker} -gt 9 || ${#event_rank} -gt 9 ||
+		(-z $event_rank && $event_name != end) || (-n $event_rank && $event_name == end) ]]; then
+		print_line
 		return
 	fi
-	if ((${#fields[@]} > 7)); then
-		join_fields 6
-		detail=$joined
-	fi
-	# To ask for the time takes longer than all else here.
-	if ((SECONDS != stamped_at)); then
-		stamped_at=$SECONDS
-		printf -v stamp '%(%FT%T%z)T' -1
-	fi
+	event_detail=${event_detail%'|'}
 	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
-		"$stamp" "$event" "$part" "$worker" "$rank" "${fields[5]}" "$detail" >&"$event_log"
-	key=$part/$worker.$rank
-	case $event in
+		"$stamp" "$event_name" "$event_part" "$event_worker" "$event_rank" "$event_node" "$event_detail" >&"$event_log"
+	event_key=$event_part/$event_worker.$event_rank
+	case $event_name in
 	node)
-		addresses[rank]=$detail
+		addresses[10#0$event_rank]=$event_detail
+		nodes_left=$((nodes_left - 1))
 		;;
 	problem)
-		say "$detail"
-		problems[rank]=${problems[rank]-$detail}
+		say "$event_detail"
+		problems[10#0$event_rank]=${problems[10#0$event_rank]-$event_detail}
 		;;
 	queued)
-		state[$key]=queued
+		state[$event_key]=queued
 		;;
 	started)
-		state[$key]=${state[$key]:-started}
+		state[$event_key]=${state[$event_key]:-started}
 		;;
 	ready | healthy)
 		on_ready
 		;;
 	turn)
-		if [[ -n ${next_task[$key]-} ]]; then
-			tell "$part" "go ${next_task[$key]}"
+		if [[ -n ${next_task[$event_key]-} ]]; then
+			tell "$event_part" "go ${next_task[$event_key]}"
 		fi
 		;;
 	restart)
-		say "$detail"
+		say "$event_detail"
 		;;
 	excused)
-		say "$detail"
+		say "$event_detail"
 		# Nobody waits for it any more.
 		on_ready
 		;;
 	failed)
-		if [[ $detail == *SIGTERM* ]]; then
+		if [[ $event_detail == *SIGTERM* ]]; then
 			check_nodes
 		fi
-		fail "$detail"
+		fail "$event_detail"
 		;;
 	exit | stopped)
-		if ((rank == 0)) && [[ ${state[$key]-} != ended* ]]; then
-			leaders_ended[$part]=$((${leaders_ended[$part]-0} + 1))
+		if [[ $event_rank == 0 && ${state[$event_key]-} != ended* ]]; then
+			leaders_ended[$event_part]=$((${leaders_ended[$event_part]-0} + 1))
 		fi
-		state[$key]=ended:$detail
+		state[$event_key]=ended:$event_detail
 		;;
 	signal)
 		fail_outside 'the steps were stopped from outside'
@@ -113,67 +113,58 @@ take_line() {
 	esac
 }
 
-# join_fields FIRST: sets joined, the fields from that one on as they stood in the line
-join_fields() {
-	local IFS='|'
-	joined="${fields[*]:$1}"
+# print_line: prints a line that is no event
+print_line() {
+	local line="$mark|$event_name|$event_part|$event_worker|$event_rank|$event_node|$event_detail"
+	while [[ $line == *'|' ]]; do
+		line=${line%'|'}
+	done
+	say "$line"
 }
 
-# is_known: tells whether the words of a line, in event and so on, are such as the program writes
-is_known() {
-	if [[ -z $part || -z ${parts[$part]-} ]]; then
-		return 1
-	fi
-	case $event in
-	end) [[ -z $worker$rank ]] ;;
-	node | problem) is_number "$rank" ;;
-	queued | started | ready | healthy | turn | restart | excused | failed | exit | stopped | signal)
-		is_number "$worker" && is_number "$rank"
-		;;
-	*) return 1 ;;
-	esac
-}
-
-# on_ready: the task in key is ready; what waits for the last one of its role starts
+# on_ready: the task in event_key is ready; what waits for the last one of its role starts
 on_ready() {
-	if [[ -z ${left[$part]-} || ${state[$key]-} == @(ready|ended*) ]]; then
+	local count
+	if [[ -z ${left[$event_part]-} || ${state[$event_key]-} == @(ready|ended*) ]]; then
 		return
 	fi
-	state[$key]=ready
-	left[$part]=$((${left[$part]} - 1))
-	if ((${left[$part]} > 0)); then
+	state[$event_key]=ready
+	count=$((${left[$event_part]} - 1))
+	left[$event_part]=$count
+	if ((count > 0)); then
 		return
 	fi
-	if [[ $event != healthy ]]; then
-		say "role $part: ready, $((SECONDS - begun[$part])) s after its start"
+	roles_left=$((roles_left - 1))
+	if [[ $event_name != healthy ]]; then
+		say "role $event_part: ready, $((SECONDS - begun[$event_part])) s after its start"
 	fi
-	load "$part"
+	load "$event_part"
 	if [[ $kind == task ]]; then
-		tell "$part" stop
+		tell "$event_part" stop
 	fi
 	start_roles
 }
 
-# on_end: the step in part is over, with srun's status in detail
+# on_end: the step in event_part is over, with srun's status in event_detail
 on_end() {
-	local input=${step_input[$part]-} listed text
+	local input=${step_input[$event_part]-} listed text
 	if [[ -z $input ]]; then
 		return
 	fi
 	exec {input}>&-
-	unset -v "step_input[$part]"
-	step_statuses[$part]=$detail
-	list_tasks "$part" 'expected|queued|started|ready|asked'
-	if [[ $part == */* && ${state[$part.0]-} != ended* ]]; then
-		leaders_ended[${part%/*}]=$((${leaders_ended[${part%/*}]-0} + 1))
+	unset -v "step_input[$event_part]"
+	step_statuses[$event_part]=$event_detail
+	list_tasks "$event_part" 'expected|queued|started|ready|asked'
+	if [[ $event_part == */* && ${state[$event_part.0]-} != ended* ]]; then
+		leaders_ended[${event_part%/*}]=$((${leaders_ended[${event_part%/*}]-0} + 1))
 	fi
 	if [[ -z $listed || -n $closing ]]; then
 		return
 	fi
 	check_nodes
-	text="role $part: srun ended with status $detail$hint and no word from $listed"
+	text="role $event_part: srun ended with status $event_detail$hint and no word from $listed"
 	if [[ -n $world ]]; then
-		blame_world "$part" "$text"
+		blame_world "$event_part" "$text"
 	fi
 	fail_outside "$text"
 }

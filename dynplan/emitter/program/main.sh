@@ -49,8 +49,12 @@ make_directory() {
 check_every_node() {
 	local node status
 	local -a found
+	nodes_left=$nodes
 	start_step :preflight
 	while runs :preflight && ((SECONDS < 120)); do
+		if ((nodes_left == 0 && ${#problems[@]} == 0)); then
+			break
+		fi
 		next_event
 	done
 	found=("${problems[@]}")
@@ -58,7 +62,7 @@ check_every_node() {
 		fail "65 ${found[0]}; nothing was started"
 	fi
 	status=${step_statuses[":preflight"]-}
-	if [[ $status != 0 ]]; then
+	if ((nodes_left > 0)) || [[ ${status:-0} != 0 ]]; then
 		fail_outside "preflight: srun's status is '$status'"
 	fi
 	for node in "${!hosts[@]}"; do
@@ -76,6 +80,7 @@ write_files() {
 		load "$role"
 		left[$role]=$tasks
 	done
+	roles_left=${#roles[@]}
 	if declare -F files >/dev/null; then
 		make_lists files
 		files
@@ -87,7 +92,7 @@ write_files() {
 run_roles() {
 	start_roles
 	start_records
-	until all_ready; do
+	while ((roles_left > 0)); do
 		next_event
 	done
 	await_records
@@ -158,13 +163,16 @@ check_health() {
 		role=${key%/*}
 		if [[ ${state[$key]} == ready && -n ${left[$role]-} ]]; then
 			state[$key]=asked
+			if ((${left[$role]} == 0)); then
+				roles_left=$((roles_left + 1))
+			fi
 			left[$role]=$((${left[$role]} + 1))
 		fi
 	done
 	for role in "${roles[@]}"; do
 		tell "$role" check
 	done
-	until all_ready; do
+	while ((roles_left > 0)); do
 		next_event
 	done
 }
@@ -179,6 +187,7 @@ trap 'on_signal USR1' USR1
 trap '' PIPE
 tick >&"$events" &
 ticker=$!
+each_second
 take_allocation
 make_directory
 check_every_node

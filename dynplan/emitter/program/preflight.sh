@@ -1,7 +1,7 @@
 # ---- in the preflight, on every node ----
 # preflight: looks at this node, and tells what is wrong with it
 preflight() {
-	local rest file=${fact[job.dir]}/logs/.$SLURM_PROCID name count=0
+	local rest file=${fact[job.dir]}/logs/.$SLURM_PROCID address='' name count=0
 	row=([rank]=$SLURM_PROCID)
 	load :preflight
 	if [[ -n $interface ]]; then
@@ -31,6 +31,9 @@ preflight() {
 	for name in "${roles[@]}"; do
 		preflight_ports "$name"
 	done
+	# The last word: when all nodes have said it roles start, and need not wait for the end of this step.
+	part=:preflight
+	event node "$address"
 } 2>/dev/null
 
 # preflight_problem TEXT: ends the job before anything starts
@@ -38,20 +41,18 @@ preflight_problem() {
 	event problem "preflight: $SLURMD_NODENAME: $1"
 }
 
-# preflight_address: tells the address that this node's name stands for
+# preflight_address: sets address, the one that this node's name stands for
 preflight_address() {
-	local address=''
 	read -r address _ < <(getent ahostsv4 "$SLURMD_NODENAME")
 	if [[ -z $address ]]; then
 		preflight_problem 'the host name has no address'
 	fi
-	event node "$address"
 }
 
-# preflight_address_on INTERFACE: tells this node's address there. The kernel's tables hold the networks of an
+# preflight_address_on INTERFACE: sets address, this node's address there. The kernel's tables hold the networks of an
 # interface and, without their interfaces, the node's own addresses; both in the byte order of the machine
 preflight_address_on() {
-	local name network mask first second last='' address=''
+	local name network mask first second last=''
 	local -a networks=()
 	while read -r name network _ _ _ _ _ mask _; do
 		if [[ $name == "$1" && $mask != 00000000 ]]; then
@@ -69,7 +70,6 @@ preflight_address_on() {
 	if [[ -z $address ]]; then
 		preflight_problem "no IPv4 address on interface $1"
 	fi
-	event node "$address"
 }
 
 # preflight_is_in A.B.C.D NETWORK/MASK...: tells whether an address is in one of the networks

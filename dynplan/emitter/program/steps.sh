@@ -15,7 +15,12 @@ cause_log=''
 code=0
 report_at=5
 stamp=''
-stamped_at=''
+roles_left=0
+nodes_left=0
+declare -A known_events=(
+	[node]=yes [problem]=yes [queued]=yes [started]=yes [ready]=yes [turn]=yes [healthy]=yes [restart]=yes
+	[failed]=yes [excused]=yes [exit]=yes [stopped]=yes [signal]=yes [end]=yes
+)
 bad_phase=''
 records=''
 ticker=''
@@ -209,16 +214,6 @@ queue_tasks() {
 			next_task[${last_on[$place]}]=$number
 		fi
 		last_on[$place]=$key
-	done
-}
-
-# all_ready: tells whether all tasks of all roles are
-all_ready() {
-	local role
-	for role in "${roles[@]}"; do
-		if ((${left[$role]} > 0)); then
-			return 1
-		fi
 	done
 }
 
