@@ -53,7 +53,7 @@ on_signal() {
 take_line() {
 	if [[ $mark != dynplan || -z ${known_events[${event_name:-none}]-} || -z ${parts[${event_part:-none}]-} ||
 		$event_worker$event_rank == *[!0-9]* || ${#event_worker} -gt 9 || ${#event_rank} -gt 9 ||
-		(-z $event_rank && $event_name != end) || (-n $event_rank && $event_name == end) ]]; then
+		(-z $event_rank && $event_name != end) || ($event_name == end && (-n $event_rank || -z $event_detail)) ]]; then
 		print_line
 		return
 	fi
@@ -113,7 +113,7 @@ take_line() {
 	esac
 }
 
-# print_line: prints a line that is no event
+# print_line: prints a line that is no event, but for signs of ours at its end
 print_line() {
 	local line="$mark|$event_name|$event_part|$event_worker|$event_rank|$event_node|$event_detail"
 	while [[ $line == *'|' ]]; do
