@@ -37,7 +37,7 @@ NASTY = (
 
 
 @cache
-def pieces() -> Mapping[str, str]:
+def program_parts() -> Mapping[str, str]:
     """The parts of the program, by name."""
     return {path.stem: path.read_text(encoding="utf-8") for path in PROGRAM.glob("*.sh")}
 
@@ -50,7 +50,7 @@ def plan_of(text: str) -> Plan:
 def compiled(job: str | Plan) -> str:
     """Return the script of a job file's text, or of a plan."""
     found = plan_of(job) if isinstance(job, str) else job
-    return write(lower(found), "dynplan test", pieces())
+    return write(lower(found), "dynplan test", program_parts())
 
 
 def compiled_file(path: Path) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dynplan.emitter.quote import word
 from dynplan.emitter.rows import Column, Row, cell, groups
 from dynplan.language.templates import Ref, for_bash
-from tests.launch.lab import NASTY, bash_version, bashes, pieces
+from tests.launch.lab import NASTY, bash_version, bashes, program_parts
 
 BASHES = [pytest.param(bash, id=bash_version(bash)) for bash in bashes()]
 # What TOML allows in a string, without the NUL that no process can be given.
@@ -66,7 +66,7 @@ def test_templates_are_filled_once_and_nothing_else_changes(
 ) -> None:
     row = {key: text for key, text in values.items() if key in ("host", "port.http")}
     fact = {key: text for key, text in values.items() if key not in row} | {"brace": "{"}
-    program = [pieces()["plan"], assoc("row", row), assoc("fact", fact), f"fill {word(for_bash(parts))}"]
+    program = [program_parts()["plan"], assoc("row", row), assoc("fact", fact), f"fill {word(for_bash(parts))}"]
     expected = "".join(
         part if isinstance(part, str) else values.get(part.name, "{" + part.name + "}") for part in parts
     )
@@ -119,7 +119,7 @@ def expanded(row: Row) -> dict[str, str]:
 def test_groups_expand_to_the_rows_they_were_made_of(bash: Path, rows: list[Row]) -> None:
     body = "\n".join(called(rows))
     names = sorted({name for row in rows for name in expanded(row)})
-    program = f"""{pieces()["plan"]}
+    program = f"""{program_parts()["plan"]}
 declare -A fact=() row=()
 node_list=' '
 job() {{ :; }}
@@ -142,7 +142,7 @@ done
 def test_the_tasks_of_a_node_are_found_without_a_look_at_the_others(bash: Path, rows: list[Row]) -> None:
     body = "\n".join(called(rows))
     nodes = sorted({int(expanded(row)["node"]) for row in rows} | {0, 101})
-    program = f"""{pieces()["plan"]}
+    program = f"""{program_parts()["plan"]}
 declare -A fact=() row=()
 job() {{ :; }}
 role_r() {{
@@ -164,9 +164,9 @@ done
 @given(st.lists(st.one_of(ROWS, RUNS), min_size=1, max_size=4).map(lambda runs: [row for run in runs for row in run]))
 def test_the_places_of_all_tasks_are_those_of_their_rows(bash: Path, rows: list[Row]) -> None:
     body = "\n".join(called(rows))
-    program = f"""{pieces()["plan"]}
+    program = f"""{program_parts()["plan"]}
 hide() {{ :; }}
-{pieces()["steps"]}
+{program_parts()["steps"]}
 job() {{ :; }}
 role_r() {{
 tasks={len(rows)}
@@ -191,7 +191,7 @@ def test_a_process_gets_its_words_and_its_environment_byte_for_byte(
     call = " ".join(map(word, [*exports, "--", str(bash), "-c", show, "x", *words]))
     expected = {f"X_{name}": "" for name in "ABCDE"} | {f"X_{name}": text for name, text in environment}
     shown = [f"{name}={text}" for name, text in expected.items()]
-    assert out(bash, f"{pieces()['task']}\nX_A=ours\nbecome {call}") == [*words, *shown]
+    assert out(bash, f"{program_parts()['task']}\nX_A=ours\nbecome {call}") == [*words, *shown]
 
 
 @pytest.mark.parametrize("bash", BASHES)
@@ -212,8 +212,8 @@ become() {{
 	while [[ $1 != -- ]]; do shift; done
 	"${{@:2}}"
 }}
-{pieces()["plan"]}
-{pieces()["steps"]}
+{program_parts()["plan"]}
+{program_parts()["steps"]}
 make_lists() {{ :; }}
 job() {{ :; }}
 role_decode() {{ :; }}
@@ -245,8 +245,8 @@ run_step decode 1 all
     ],
 )
 def test_a_slice_is_cut_by_position_in_what_the_step_shows(bash: Path, planned: str, shown: str, visible: str) -> None:
-    program = f"""{pieces()["plan"]}
-{pieces()["task"]}
+    program = f"""{program_parts()["plan"]}
+{program_parts()["task"]}
 declare -A fact=() row=([gpus]={word(planned)})
 all_gpus=''
 CUDA_VISIBLE_DEVICES={word(shown)}
