@@ -42,12 +42,14 @@ def rows() -> Iterator[Row]:
 
 
 def start(batch: Batch, node: Node) -> tuple[float, Step]:
-    """Let the preflight end well; return the script's CPU seconds from there to the next srun, and that."""
+    """Let the preflight end well; return the script's CPU seconds from its last word to the next srun, and that."""
     preflight = batch.step()
     task = preflight.task(NODES - 1)
     _, said = node.run(task)
-    preflight.say(preflight.as_others(said, task, range(NODES)))
+    *others, last = preflight.as_others(said, task, range(NODES))
+    preflight.say(others)
     before = batch.group.settled_s()
+    preflight.say([last])
     preflight.end()
     role = batch.step()
     return role.cpu_s - before, role

@@ -121,7 +121,7 @@ def test_groups_expand_to_the_rows_they_were_made_of(bash: Path, rows: list[Row]
     names = sorted({name for row in rows for name in expanded(row)})
     program = f"""{program_parts()["plan"]}
 declare -A fact=() row=()
-node_list=' '
+node_list=''
 job() {{ :; }}
 role_r() {{
 {body}
@@ -222,8 +222,10 @@ srun() {{
 	"{bash}" "${{@:2}}"
 }}
 for ((n = 0; n < 10000; n++)); do
-	node_list+=" $n=an-ordinary-host-name-$n=10.20.$((n / 250)).$((n % 250))"
+	hosts[n]=an-ordinary-host-name-$n
+	addresses[n]=10.20.$((n / 250)).$((n % 250))
 done
+list_nodes
 fact[odd]={word(odd)}
 run_step decode 1 all
 """

@@ -47,7 +47,7 @@ make_directory() {
 # ---- 2. preflight ----
 # check_every_node: a short step on every node; sets addresses
 check_every_node() {
-	local node status
+	local status
 	local -a found
 	nodes_left=$nodes
 	start_step :preflight
@@ -65,10 +65,7 @@ check_every_node() {
 	if ((nodes_left > 0)) || [[ ${status:-0} != 0 ]]; then
 		fail_outside "preflight: srun's status is '$status'"
 	fi
-	for node in "${!hosts[@]}"; do
-		node_list+=" $node=${hosts[node]}=${addresses[node]-}"
-	done
-	node_list+=' '
+	list_nodes
 }
 
 # ---- 3. files ----

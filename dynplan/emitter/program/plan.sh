@@ -237,16 +237,14 @@ find_tasks_on() {
 	numbers=("${!found[@]}")
 }
 
-# find_node NODE: sets hosts[NODE] and addresses[NODE]. A task is told of all nodes in one string,
-# node_list, as bash takes 10 ms to read an array of a thousand
+# find_node NODE: sets hosts[NODE] and addresses[NODE]. A task is told of all nodes in one string, node_list,
+# `HOST=ADDRESS` and blanks up to node_width for each: bash takes 10 ms to read an array of a thousand, and
+# as long to search in so long a string
 find_node() {
-	local before entry
-	if [[ -z ${hosts[$1]-} && $node_list == *" $1="* ]]; then
-		# Not `#*`: the time that bash takes for that grows with the square of the length.
-		before=${node_list%%" $1="*}
-		entry=${node_list:${#before}+1}
+	local entry
+	if [[ -z ${hosts[$1]-} ]]; then
+		entry=${node_list:$1*node_width:node_width}
 		entry=${entry%% *}
-		entry=${entry#*=}
 		hosts[$1]=${entry%=*}
 		addresses[$1]=${entry##*=}
 	fi

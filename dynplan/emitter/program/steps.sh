@@ -9,6 +9,7 @@ addresses=()
 named_hosts=()
 problems=()
 node_list=''
+node_width=0
 closing=''
 cause=''
 cause_log=''
@@ -142,6 +143,22 @@ run_step() {
 	echo "dynplan|end|$1||||$?"
 }
 
+# list_nodes: sets node_list and node_width, what tasks are told of the nodes: see find_node
+list_nodes() {
+	local node entry
+	node_width=0
+	for node in "${!hosts[@]}"; do
+		entry="${hosts[node]}=${addresses[node]-}"
+		if ((${#entry} >= node_width)); then
+			node_width=$((${#entry} + 1))
+		fi
+	done
+	for node in "${!hosts[@]}"; do
+		printf -v entry "%-${node_width}s" "${hosts[node]}=${addresses[node]-}"
+		node_list+=$entry
+	done
+}
+
 # export_program PART: puts the functions and the facts for the tasks into the environment, in variables
 # DYNPLAN_PART10 and so on, as Linux takes up to 128 KiB in each (execve(2), MAX_ARG_STRLEN)
 export_program() {
@@ -170,7 +187,7 @@ export_program() {
 	if [[ $1 == :preflight ]]; then
 		node_list=''
 	fi
-	text=$(declare -f "${names[@]}")$'\nhide\nin_task=yes hosts=() addresses=()\n'$(declare -p fact row node_list)
+	text=$(declare -f "${names[@]}")$'\nhide\nin_task=yes hosts=() addresses=()\n'$(declare -p fact row node_list node_width)
 	while [[ -n $text ]]; do
 		export "DYNPLAN_PART$number=${text:0:100000}"
 		text=${text:100000}
