@@ -154,6 +154,20 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(
     assert traces(directory, set()) == []
 
 
+def test_a_slurmctld_that_dies_in_the_background_is_an_error_with_the_end_of_its_log(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dying = tmp_path / "slurmctld"
+    dying.write_text("#!/bin/sh\n{ sleep 0.2; echo fatal: its state is from the future >&2; exit 1; } &\n")
+    dying.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    begin = time.monotonic()
+    with pytest.raises(TestbedError, match=r"slurmctld has ended\n--- (.*\n)*fatal: its state is from the future"):
+        life.start(directory, nodes=1, gpus=0)
+    assert time.monotonic() - begin < 10
+    assert traces(directory, set()) == []
+
+
 def test_a_killed_keeper_takes_the_processes_along_and_down_removes_the_files(directory: Path) -> None:
     owner = life.start(directory, nodes=1, gpus=0)
     spaces = everything(directory)

@@ -22,7 +22,7 @@ from tests.testbed import config
 ROOT: Final = Path(__file__).parents[2]
 PROGRAMS: Final = (
     *("slurmctld", "slurmd", "sbatch", "srun", "scontrol", "munged"),
-    *("bash", "hostname", "ip", "kill", "mount", "nsenter", "setpriv", "unshare"),
+    *("bash", "hostname", "ip", "kill", "mount", "nsenter", "pgrep", "setpriv", "unshare"),
 )
 
 
