@@ -49,7 +49,7 @@ python() {
 new_venv() { # PYTHON DIRECTORY
 	if ! "$1" -c 'import ensurepip, venv' 2>/dev/null; then
 		packages "$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'):no-program"
-		"$1" -c 'import ensurepip, venv' || return 1
+		"$1" -c 'import ensurepip, venv' 2>/dev/null || return 1
 	fi
 	"$1" -m venv --clear "$2"
 }
