@@ -78,7 +78,7 @@ fetch_all() { # REFRESH SUITE...
 
 fetch() { # SUITE
 	local new=$cache/$1.new begin=$SECONDS
-	rm -rf "$new"
+	rm -rf --one-file-system "$new"
 	mkdir "$new"
 	if [[ $1 == bullseye ]]; then slurm_alone "$1" "$new"; else system "$1" "$new"; fi
 	rm -rf "$cache/${1:?}"
@@ -89,7 +89,8 @@ fetch() { # SUITE
 
 system() { # SUITE DIRECTORY: a whole system, as small as debootstrap makes one
 	local packages=python3,slurmctld,slurmd,slurm-client,munge,iproute2,procps,hostname,mount,util-linux
-	debootstrap --variant=minbase --keyring="$keyring" --include="$packages" "$1" "$2" "$mirror" >"$2.log" 2>&1 ||
+	# What it mounts in there goes with it, however it ends.
+	unshare --mount debootstrap --variant=minbase --keyring="$keyring" --include="$packages" "$1" "$2" "$mirror" >"$2.log" 2>&1 ||
 		{ tail -n 20 "$2.log" >&2 && return 1; }
 	rm -rf "$2.log" "$2"/var/{cache/apt/*.bin,cache/apt/archives/*.deb,lib/apt/lists/*} "$2"/usr/share/{doc,locale,man}/*
 	touch "$2/etc/hosts" # the testbed lays its own over it
