@@ -198,7 +198,8 @@ def stranger_on_the_port(lab: Lab, nodes: tuple[str, ...], folder: Path) -> Iter
     """Somebody's server on port 9090 of the second node, started outside of Slurm."""
     server = f"setsid --fork {sys.executable} -m http.server 9090 >/dev/null 2>&1"
     lab.cluster.node_run(nodes[1], ["bash", "-c", server], cwd=folder)
-    listening = ["grep", "--quiet", ":2382 ", "/proc/net/tcp"]  # 9090
+    # 9090, and listening: connections of the node's last job may still be there, in another state.
+    listening = ["grep", "--quiet", ":2382 00000000:0000 0A", "/proc/net/tcp"]
     eventually(lambda: lab.cluster.node_run(nodes[1], listening, check=False).returncode == 0)
     try:
         yield
