@@ -1,6 +1,6 @@
 # `make demo` and `make test` need nothing but Python and make; `make help` lists the rest.
 
-.PHONY: help demo test acceptance laws mutants bench golden lint format clean
+.PHONY: help demo test acceptance slurms laws mutants bench golden lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ acceptance: .venv/installed ## the real stack: Dynamo with its mock engine and A
 	tools/install.sh slurm
 	tests/acceptance/install.sh
 	.venv/bin/python -m pytest tests/acceptance
+
+slurms: .venv/installed ## the Slurm tests under 24.11 and 26.05, and that 20.11 is refused, as root on Debian
+	tools/slurms.sh
 
 laws: .venv/installed ## the planner's laws, at least 20,000 examples each
 	DYNPLAN_EXAMPLES=20000 .venv/bin/python -m pytest --timeout=0 tests/laws

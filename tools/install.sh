@@ -5,6 +5,7 @@
 #   tools/install.sh checks      shellcheck and shfmt
 #   tools/install.sh slurm       what the throwaway Slurm of the tests is made of, and an MPI for it
 #   tools/install.sh containers  what runs containers in those tests, and what their images are made of
+#   tools/install.sh slurms      what fetches Debian's other releases, for `make slurms`
 #   tools/install.sh stack       etcd and NATS, for the real stack of `make acceptance` and `make demo`
 #
 # Debian's packages need root; without it their absence is told, and what needs them is skipped.
@@ -49,7 +50,7 @@ python() {
 new_venv() { # PYTHON DIRECTORY
 	if ! "$1" -c 'import ensurepip, venv' 2>/dev/null; then
 		packages "$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'):no-program"
-		"$1" -c 'import ensurepip, venv' || return 1
+		"$1" -c 'import ensurepip, venv' 2>/dev/null || return 1
 	fi
 	"$1" -m venv --clear "$2"
 }
@@ -77,6 +78,9 @@ for what; do
 	containers)
 		packages gcc:cc libc6-dev:/usr/include/stdio.h libslurm-dev:/usr/include/slurm/spank.h \
 			bash-static:bash-static patchelf:patchelf
+		;;
+	slurms)
+		packages debootstrap:/usr/sbin/debootstrap debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg wget:wget
 		;;
 	stack) packages etcd-server:etcd nats-server:nats-server ;;
 	*)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.testbed import Cluster, TestbedError, eventually, life
+from tests.testbed.life import IN_CHROOT
 
 pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("slurm")]
 
@@ -152,6 +153,46 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(
     with pytest.raises(TestbedError, match=r"did not start:\n(.*\n)*the controller does not like it"):
         life.start(directory, nodes=1, gpus=0)
     assert traces(directory, set()) == []
+
+
+def test_a_slurmctld_that_dies_in_the_background_is_an_error_with_the_end_of_its_log(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dying = tmp_path / "slurmctld"
+    dying.write_text("#!/bin/sh\n{ sleep 0.2; echo fatal: its state is from the future >&2; exit 1; } &\n")
+    dying.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    begin = time.monotonic()
+    with pytest.raises(TestbedError, match=r"slurmctld has ended\n--- (.*\n)*fatal: its state is from the future"):
+        life.start(directory, nodes=1, gpus=0)
+    assert time.monotonic() - begin < 10
+    assert traces(directory, set()) == []
+
+
+CHROOT = """
+mount -t tmpfs chroot "$1"
+for name in /*; do
+    if [[ -L $name ]]; then cp -d "$name" "$1" && continue; fi
+    if [[ -d $name ]]; then mkdir "$1$name" && mount --rbind "$name" "$1$name"; fi
+done
+exec chroot "$1" env --chdir="$2" "${@:3}"
+"""
+
+
+def test_in_a_chroot_it_says_so_in_one_line(tmp_path: Path) -> None:
+    up = [sys.executable, "-m", "tests.testbed", "up"]
+    words = ["unshare", "--mount", "bash", "-euc", CHROOT, "bash", str(tmp_path), str(ROOT), *up]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"testbed: {IN_CHROOT}\n"
+
+
+def test_a_command_that_fails_is_told_as_it_would_be_typed(directory: Path) -> None:
+    with (
+        Cluster.up(nodes=1, gpus=0, directory=directory) as cluster,
+        pytest.raises(TestbedError, match=r"^bash -c 'exit 9': return code 9"),
+    ):
+        cluster.run(["bash", "-c", "exit 9"])
 
 
 def test_a_killed_keeper_takes_the_processes_along_and_down_removes_the_files(directory: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -115,7 +116,8 @@ class Cluster:
             timeout=timeout_s,
         )
         if check and done.returncode != 0:
-            raise life.TestbedError(f"{argv}: return code {done.returncode}\n{done.stdout}{done.stderr}")
+            said = f"return code {done.returncode}\n{done.stdout}{done.stderr}"
+            raise life.TestbedError(f"{shlex.join(map(str, argv))}: {said}")
         return done
 
     def node_run(

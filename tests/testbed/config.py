@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import stat
+import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -56,6 +57,13 @@ MinJobAge=86400
 """
 
 
+def slurm_version() -> tuple[int, int]:
+    """The release of this machine's Slurm: (22, 5) for 22.05."""
+    said = subprocess.run(["slurmd", "-V"], capture_output=True, text=True, check=True).stdout
+    major, minor = said.split()[-1].split(".")[:2]  # slurm-wlm 22.05.8
+    return int(major), int(minor)
+
+
 def node_names(nodes: int) -> list[str]:
     """Names of the nodes, in Slurm's order."""
     return [f"n{node}" for node in range(nodes)]
@@ -69,8 +77,9 @@ def write(directory: Path, nodes: int, gpus: int) -> None:
     (etc / "slurm.conf").write_text(_slurm_conf(directory, nodes, gpus))
     (etc / "gres.conf").write_text(_gres_conf(directory, gpus))
     # Nothing here uses cgroups, yet slurmd loads a plugin for them. Version 1's does no harm anywhere;
-    # the default ends slurmd where /sys/fs/cgroup is absent, or mixes versions 1 and 2.
-    (etc / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
+    # the default ends slurmd where /sys/fs/cgroup is absent, or mixes versions 1 and 2. Slurm 20.11 has one
+    # plugin, and ends at a word that it does not know.
+    (etc / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n" if slurm_version() >= (21, 8) else "")
     # Nodes share /tmp here, and would meet in the names that PMIx takes there.
     (etc / "mpi.conf").write_text(f"PMIxCliTmpDirBase={directory}/node\n")
     (etc / "hosts").write_text(_hosts(nodes))

@@ -35,8 +35,13 @@ munged --force --key-file="$dir/etc/munge.key" --socket="$dir/run/munge" \
 	--pid-file="$dir/run/munged.pid" --seed-file="$dir/run/munged.seed" --log-file="$dir/log/munged.log"
 slurmctld -c </dev/null >>"$dir/log/slurmctld.log" 2>&1
 
-# A slurmd that finds no controller tries again only seconds later, so wait for port 6817.
-until grep -q ':1AA1 ' /proc/net/tcp; do sleep 0.01; done
+# A slurmd that finds no controller tries again only seconds later, so wait for port 6817. The one that was started
+# has gone into the background by now, or has ended there.
+until grep -q ':1AA1 ' /proc/net/tcp; do
+	pgrep -x slurmctld >/dev/null || { echo "slurmctld has ended" >&2 && exit 1; }
+	((SECONDS < 30)) || { echo "slurmctld does not answer after 30 s" >&2 && exit 1; }
+	sleep 0.01
+done
 while read -r node; do bash "$here/start-node.sh" "$dir" "$node"; done <"$dir/etc/nodes"
 until [[ $(sinfo --noheader --states=idle --format=%D) == "$nodes" ]]; do
 	((SECONDS < 30)) || { echo "not all of $nodes nodes are idle after 30 s" >&2 && exit 1; }

@@ -22,8 +22,9 @@ from tests.testbed import config
 ROOT: Final = Path(__file__).parents[2]
 PROGRAMS: Final = (
     *("slurmctld", "slurmd", "sbatch", "srun", "scontrol", "munged"),
-    *("bash", "hostname", "ip", "kill", "mount", "nsenter", "setpriv", "unshare"),
+    *("bash", "hostname", "ip", "kill", "mount", "nsenter", "pgrep", "setpriv", "unshare"),
 )
+IN_CHROOT: Final = "the throwaway Slurm cannot run in a chroot, which nsenter would leave: in a container it can"
 
 
 class TestbedError(Exception):
@@ -62,6 +63,8 @@ def obstacle() -> str | None:
         return "the throwaway Slurm needs root"
     if absent:
         return f"the throwaway Slurm needs these programs: {', '.join(absent)}"
+    if _in_chroot():
+        return IN_CHROOT
     probe = ["unshare", "--fork", "--pid", "--mount", "--net", "--uts", "--ipc", "mount", "-t", "proc", "p", "/proc"]
     done = subprocess.run(probe, capture_output=True, text=True)
     return f"the throwaway Slurm needs namespaces: {done.stderr.strip()}" if done.returncode else None
@@ -153,6 +156,15 @@ def eventually(condition: Callable[[], object], timeout_s: float = 10, pause_s: 
         if time.monotonic() >= deadline:
             raise TimeoutError(f"not within {timeout_s} s")
         time.sleep(pause_s)
+
+
+def _in_chroot() -> bool:
+    """Whether our root is not that of our mount namespace, where nsenter takes every command to."""
+    stat = ["nsenter", "--mount=/proc/self/ns/mnt", "stat", "--format=%d:%i", "/"]
+    done = subprocess.run(stat, capture_output=True, text=True)
+    ours = Path("/").stat()
+    # Who may not enter it is told so next, by unshare.
+    return "Operation not permitted" not in done.stderr and done.stdout.strip() != f"{ours.st_dev}:{ours.st_ino}"
 
 
 def _check(directory: Path, nodes: int) -> None:

@@ -27,7 +27,9 @@ echo 61000 65535 >/proc/sys/net/ipv4/ip_local_port_range
 # The spool, with the copies of the batch scripts, is on a node's own disk in a real cluster.
 mount -t tmpfs node "$dir/node"
 hostname "$node"
-slurmd
+# We are a shell's background process, which ignores these; an init system's daemon does not. Slurm 26.05 hands that on
+# to its tasks, and they would not hear the SIGINT that stops them.
+env --default-signal=INT,QUIT slurmd
 echo "$pid" >"$dir/run/$node.pid"
 # Wait for ever; see init.sh. Jobs leave orphans behind, so this matters here.
 read -r <> <(:)
