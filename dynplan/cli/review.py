@@ -39,7 +39,7 @@ def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None, stric
 
     Every promise of a plan is checked again, by code that the planner does not share.
     """
-    from dynplan.language.plan_file import from_tree, to_tree  # `compile` reads no plan and writes none
+    from dynplan.language.plan_file import from_tree, outline, to_tree  # `compile` reads no plan and writes none
 
     with reporting() as inputs:
         document = read(source, inputs)
@@ -48,6 +48,8 @@ def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None, stric
             check_promises(document.data)
             if "roles" in document.data:  # a plan without commands may come from anywhere
                 allowed(from_tree(document.data).warnings, strict=strict)
+            elif strict:
+                allowed(outline(document.data).warnings, strict=strict)
             return
         found = planned(source, document, sets, cluster, inputs)
         allowed(found.warnings, strict=strict)

@@ -24,7 +24,7 @@ _CAPITALS = re.compile(r"(?<![${])\{([A-Z][A-Z0-9_]+)\}(?!\})")
 _DOUBLE = re.compile(r"(?<!\{)\{\{(?!\{)([^{}\n]{1,80})\}\}")
 # Keys whose text is no template, is read when the job is compiled, or has `$` and braces of its own.
 _OTHERS = frozenset(
-    ("fail-on-log", "log", "body", "constraints", "cluster", "engine", "gpus-per-worker", "count", "extends", "nodes")
+    ("fail-on-log", "log", "body", "constraints", "engine", "gpus-per-worker", "count", "extends", "nodes")
 )
 # Programs that read variables or have such a syntax themselves.
 _READERS = frozenset(
@@ -64,7 +64,7 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[str, Path]]:
     if isinstance(value, str):
         yield value, path
     elif isinstance(value, Mapping):
-        skipped = _read_by_its_program(value) if len(path) == 2 else ()
+        skipped = ("cluster",) if path == ("job",) else _read_by_its_program(value) if len(path) == 2 else ()
         for key, item in value.items():
             if key not in skipped and (key not in _OTHERS or "args" in path or "env" in path):
                 yield from _texts(item, (*path, key))

@@ -208,10 +208,17 @@ class Table:
         if not help_ and (near := nearest(key, self.known)):
             own, help_ = near, f"did you mean `{near}`?"
         if own:  # what it says is not read, and not missing either
-            self.findings.unread.add(self.at(own))
+            self.findings.unread |= {self.at(own), _brought(self.path, own)}
         message = f"unknown key `{key}` in {table_name(self.path)}"
         known = "known keys: " + ", ".join(sorted(self.known))
         self.findings.error("D101", message, self.at(key), help=help_ or known, key=True)
+
+
+def _brought(path: Path, key: str) -> Path:
+    """Return where everything might come from a key: a parent, a preset, a cluster file bring more than themselves."""
+    if (path, key) == (("job",), "cluster"):
+        return ("cluster",)
+    return path if (path, key) == ((), "extends") or key == "engine" else (*path, key)
 
 
 def plain(value: str, path: Path, findings: Findings) -> str:

@@ -149,6 +149,9 @@ def test_a8_what_a_shell_or_a_program_reads_is_no_warning(line: str) -> None:
         ('ready = { command = ["test", "-e", "$HOME/x"] }', "vars.home='$HOME'"),
         ('env = { H = "$(hostname)" }', "`{host}`"),
         ('env = { H = "$SLURM_JOB_ID" }', "`{job.id}`"),
+        ('[cluster]\nenv = { A = "$HOME/x" }', "vars.home='$HOME'"),
+        ('[cluster.sbatch]\noutput = "$HOME/x"', "vars.home='$HOME'"),
+        ('[job]\nname = "$USER-job"', "vars.user='$USER'"),
     ],
 )
 def test_a8_text_for_a_shell_is_a_warning_with_the_way_out(line: str, way_out: str) -> None:
@@ -231,6 +234,32 @@ def test_a11_what_only_follows_is_not_told(start: str) -> None:
         else start + role.format("")
     )
     assert len(codes(text)) == 1, told(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'extend = "base.toml"\n[roles.a]\nafter = ["b"]\nargs = { x = "{vars.x}" }',
+        'include = "base.toml"\n[job]\nname = "x"',
+        '[roles.a]\nengin = "vllm"\nready = { port = "http" }',
+        '[roles.a]\nbackend = "vllm"\nargs = { port = "{port.http}" }',
+        '[roles.a]\ncommand = ["x"]\nprots = { http = 1 }\nready = { port = "http" }\nargs = { p = "{port.http}" }',
+        '[roles.a]\ncommand = ["x"]\narg = { tp = 2 }\ngpus-per-worker = "tp2"',
+        '[roles.a]\ncommand = ["x"]\nnum-nodes = 2\ngpus = 4',
+        '[roles.a]\ncommand = ["x"]\nready = { prt = "http" }',
+        '[roles.a]\ncommand = ["x"]\nready = { path = "/health" }',
+        '[roles.a]\ncommand = ["x"]\ncontainer = { imge = "x" }',
+        '[rolse.a]\ncommand = ["x"]',
+        '[var]\nx = 1\n[roles.a]\ncommand = ["{vars.x}"]',
+        '[file."x"]\ncontent = "x"\n[roles.a]\ncommand = ["{file.x}"]',
+        '[roles.a]\ncommand = ["x"]\nports = 8000\nready = { port = "http" }\nargs = { p = "{port.http}" }',
+        "[roles.a]\ncommand = 5",
+        "roles = 5",
+        '[roles.a]\ncommand = ["x"]\nargs = "x"\ngpus-per-worker = "size"',
+    ],
+)
+def test_one_mistake_is_one_finding(text: str) -> None:
+    assert len(told(text)) == 1, told(text)
 
 
 # A12: `--set` of what is not there
@@ -514,8 +543,10 @@ def test_strict_takes_a_warning_for_an_error(command: str, tmp_path: Path) -> No
 def test_strict_counts_the_warnings_that_a_plan_holds(command: str) -> None:
     plan = run(WARNED, "--format", "json", command="plan")[1]
     assert [warning["code"] for warning in json.loads(plan)["warnings"]] == ["W102"]
-    assert run(plan, command=command)[0] == 0
-    assert run(plan, "--strict", command=command)[0] == 1
+    placed = json.dumps({key: value for key, value in json.loads(plan).items() if key not in ("roles", "phases")})
+    for text in (plan, placed):
+        assert run(text, command=command)[0] == 0
+        assert run(text, "--strict", command=command)[0] == 1
 
 
 def test_a_plan_with_warnings_gives_the_script_of_its_job() -> None:
