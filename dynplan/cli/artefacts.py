@@ -3,27 +3,34 @@
 from collections.abc import Sequence
 
 from dynplan.cli.inputs import Inputs, is_plan
-from dynplan.cli.program import AsFormat, ClusterFile, Format, JobFile, Output, PlanFile, Sets, app
-from dynplan.cli.stages import check_promises, planned, read, script_of
+from dynplan.cli.program import AsFormat, ClusterFile, Format, JobFile, Output, PlanFile, Sets, Strict, app
+from dynplan.cli.stages import allowed, check_promises, planned, read, script_of
 from dynplan.cli.streams import reporting, tell, write
 from dynplan.diagnostics import Finding, InputError
 from dynplan.model import Plan
 
 
 @app.command("compile")
-def compile_(job: JobFile, cluster: ClusterFile = "", sets: Sets = None, output: Output = "") -> None:
+def compile_(
+    job: JobFile, cluster: ClusterFile = "", sets: Sets = None, strict: Strict = False, output: Output = ""
+) -> None:
     """Write the sbatch script of a job file."""
     with reporting() as inputs:
-        write(script_of(_job(job, sets, cluster, inputs)), output)
+        write(script_of(_job(job, sets, cluster, strict, inputs)), output)
 
 
 @app.command()
 def plan(
-    job: JobFile, cluster: ClusterFile = "", sets: Sets = None, form: AsFormat = Format.toml, output: Output = ""
+    job: JobFile,
+    cluster: ClusterFile = "",
+    sets: Sets = None,
+    form: AsFormat = Format.toml,
+    strict: Strict = False,
+    output: Output = "",
 ) -> None:
     """Write the placement plan of a job file."""
     with reporting() as inputs:
-        write(_plan_text(_job(job, sets, cluster, inputs), form), output)
+        write(_plan_text(_job(job, sets, cluster, strict, inputs), form), output)
 
 
 @app.command()
@@ -41,7 +48,7 @@ def emit(plan_file: PlanFile, output: Output = "") -> None:
         write(script_of(found), output)
 
 
-def _job(name: str, sets: Sequence[str] | None, cluster: str, inputs: Inputs) -> Plan:
+def _job(name: str, sets: Sequence[str] | None, cluster: str, strict: bool, inputs: Inputs) -> Plan:
     """Read and plan a job file, and tell its warnings."""
     document = read(name, inputs)
     if is_plan(document):
@@ -50,6 +57,7 @@ def _job(name: str, sets: Sequence[str] | None, cluster: str, inputs: Inputs) ->
             [Finding("D504", message, ("schema",), "`dynplan emit` writes the script of a plan", key=True)]
         )
     found = planned(name, document, sets, cluster, inputs)
+    allowed(found.warnings, strict=strict)
     tell(found.warnings, inputs)
     return found
 

@@ -19,6 +19,7 @@ CODES: dict[str, str] = {
     "D003": "a number is too large or the nesting too deep",
     "D004": "a file cannot be read",
     "D005": "the output cannot be written",
+    "D006": "a warning where none is allowed",
     "D101": "an unknown key",
     "D102": "a value of the wrong type",
     "D103": "something required is missing",
@@ -73,6 +74,11 @@ CODES: dict[str, str] = {
     "D504": "a plan where a job file belongs",
     "D601": "a script larger than Slurm takes",
     "D602": "more data than Linux takes",
+    "W101": "a key of a role among its program's options",
+    "W102": "text for a shell that no shell reads",
+    "W103": "braces that are no placeholder",
+    "W104": "an option that sbatch does not have",
+    "W105": "a limit that the job's time does not reach",
     "W201": "nodes that run no role with GPUs",
     "W202": "a number of nodes that is not proven minimal",
     "W301": "a port in the ephemeral range",
@@ -110,7 +116,9 @@ class Finding:
 
     `message` is lower-case, without a full stop, names in backticks; the fix stands in `help` only, and
     `label` behind the carets. `key` points at the key, not its value. `document` looks for the path in that
-    document alone; with a `span` the place is given and `path` is not looked up.
+    document alone; with a `span` the place is given and `path` is not looked up. `lacks` is the path of what is
+    not there: the finding is dropped where that could not be read, see `Findings.unread`. `also` is the other key
+    of a contradiction: shown in place of `path` where that stands in a preset.
     """
 
     code: str
@@ -121,6 +129,8 @@ class Finding:
     key: bool = False
     document: Document | None = None
     span: Span | None = None
+    lacks: Path | None = None
+    also: Path = ()
 
     @property
     def severity(self) -> Literal["error", "warning"]:
@@ -142,9 +152,14 @@ class InputError(Exception):
 
 @define
 class Findings:
-    """What one stage has found so far, in the order it was found."""
+    """What one stage or several have found so far, in the order it was found.
+
+    `unread` are paths of which nobody knows what stands there: a parent that is missing, an engine without a
+    preset, a key that is misspelt. Each has a finding of its own; that something is missing there is none.
+    """
 
     found: list[Finding] = field(factory=list)
+    unread: set[Path] = field(factory=set)
 
     def error(
         self,
@@ -156,26 +171,37 @@ class Findings:
         label: str = "",
         key: bool = False,
         document: Document | None = None,
+        lacks: Path | None = None,
+        also: Path = (),
     ) -> None:
         """Add an error, or as `warn` a warning; arguments as in `Finding`."""
-        self.found.append(Finding(code, message, path, help, label, key, document))
+        self.found.append(Finding(code, message, path, help, label, key, document, lacks=lacks, also=also))
 
     warn = error  # for the reader: the code's letter is what makes it a warning
 
     @property
+    def told(self) -> tuple[Finding, ...]:
+        """What was found, without what only follows from something that could not be read."""
+        return tuple(finding for finding in self.found if not self._follows(finding))
+
+    @property
     def errors(self) -> tuple[Finding, ...]:
-        """The errors among what was found."""
-        return tuple(finding for finding in self.found if finding.severity == "error")
+        """The errors among what is told."""
+        return tuple(finding for finding in self.told if finding.severity == "error")
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """The warnings among what was found."""
-        return tuple(finding for finding in self.found if finding.severity == "warning")
+        """The warnings among what is told."""
+        return tuple(finding for finding in self.told if finding.severity == "warning")
 
     def raise_if_errors(self) -> None:
-        """Raise InputError with everything found, warnings too, once there is an error."""
+        """Raise InputError with everything that is told, warnings too, once there is an error."""
         if self.errors:
-            raise InputError(self.found)
+            raise InputError(self.told)
+
+    def _follows(self, finding: Finding) -> bool:
+        lacks = finding.lacks
+        return lacks is not None and any(lacks[: len(path)] == path for path in self.unread)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import accumulate
@@ -35,6 +36,10 @@ _UNDER: tuple[tuple[Path, Path], ...] = (
     (("job", "env"), ("cluster", "env")),
     (("job", "sbatch"), ("cluster", "sbatch")),
 )
+
+# Numbers that may be computed from a role's `args`, and how those are named there.
+_COMPUTED = frozenset({"gpus-per-worker", "count"})
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 _Spans = Callable[[str], dict[Path, tuple[Span, Span]]]
 
@@ -103,6 +108,8 @@ def _locate(finding: Finding, documents: Sequence[Document], spans_of: _Spans) -
     documents = [finding.document] if finding.document else documents
     if value := _value(finding.path, documents):
         document, held = value
+        if document.root and (own := _written_by_the_user(finding.also, document, held, documents)):
+            document, held = own
         return document, spans_of(document.text)[held][0 if finding.key else 1]
     if not documents:
         return None, None
@@ -119,12 +126,48 @@ def _start(document: Document) -> Span | None:
 
 
 def _value(path: Path, documents: Sequence[Document]) -> tuple[Document, Path] | None:
-    """Return the document that a value came from, and its path there."""
+    """Return the document that a value came from, and its path there.
+
+    What is no table hides what the documents below have in its place: `http = 8000` a preset's `http.base`.
+    """
     for origin in (path, *_origins(path)):
         for document in documents:
-            if _depth(document, origin) == len(origin) > 0:
-                return document, _held(document, origin)
+            held = _held(document, origin)
+            whole = len(document.root) + len(held) == len(origin)
+            if held and (whole or not isinstance(_at(document.data, held), dict)):
+                return document, held
     return None
+
+
+def _written_by_the_user(
+    also: Path, preset: Document, held: Path, documents: Sequence[Document]
+) -> tuple[Document, Path] | None:
+    """Return the place of what a user wrote that a value of a preset goes against or is computed from, if any."""
+    users = [document for document in documents if not document.root]
+    if also and (value := _value(also, users)):
+        return value
+    computed = _at(preset.data, held)
+    if held[-1] not in _COMPUTED or not isinstance(computed, str):
+        return None
+    sizes = {_short(name) for name in _NAME.findall(computed)}
+    for document in users:
+        args = _held(document, (*preset.root, "args"))
+        for key in _at(document.data, args) if len(args) == len(preset.root) + 1 else ():
+            if _short(key) in sizes:
+                return document, (*args, key)
+    return None
+
+
+def _short(size: str) -> str:
+    """Return the short name of a size: `tp` for `tensor-parallel-size`, `tp-size` and `tp`."""
+    words = _kebab(size).removesuffix("-size").split("-")
+    return "".join(word[:1] for word in words) if len(words) > 1 else words[0]
+
+
+def _at(value: Any, path: Path) -> Any:
+    for key in path:
+        value = value[key]
+    return value
 
 
 def _origins(path: Path) -> Iterator[Path]:

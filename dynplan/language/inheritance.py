@@ -14,7 +14,7 @@ from attrs import evolve
 
 from dynplan.diagnostics import Document, Findings, Path, nearest
 from dynplan.language.shell_text import check_shell
-from dynplan.language.tables import name_of, scalar
+from dynplan.language.tables import Table, name_of, scalar
 from dynplan.language.templates import Part, Ref, parse, shell_clash, unparse
 
 Data = dict[str, Any]
@@ -27,6 +27,7 @@ _WORDS = frozenset({"args", "env", "sbatch", "srun"})
 _NAMED = frozenset({"roles", "phases", "ports", "files"})
 _SETTLED = ("extends", "vars", "phase-defaults")
 _MOST_CHARACTERS = 1_000_000  # of one of the `vars`: those that use one another grow fast
+_ODD = re.compile(r"[$~]|\{\{|\{[A-Z]")  # what a shell or another template language might read
 _SHORTER = "keep long texts in `files`"
 _VARS = re.compile(r"(?<!\{)\{vars\.([A-Za-z0-9_-]+)\}")
 
@@ -47,27 +48,48 @@ def engines(documents: Sequence[Document]) -> dict[str, str]:
     return found
 
 
-def resolve(documents: Sequence[Document]) -> Data:
+def resolve(documents: Sequence[Document], findings: Findings | None = None) -> Data:
     """Merge documents into one set of tables in which nothing is left to inherit.
 
     Args:
         documents: the one that wins first; those with a `root` are the presets of roles, under all others.
+        findings: where to report, for a caller that goes on in any case; without it errors are raised here.
 
     Raises:
         InputError: D102, D106, D107, D121, D123 or D124.
     """
-    findings = Findings()
+    if findings is None:
+        settled = resolve(documents, found := Findings())
+        found.raise_if_errors()
+        return settled
+    merged = _merged(documents, findings)
+    own = merged.get("roles")
+    if "roles" in merged:
+        merged["roles"] = _upon_presets(merged["roles"], [document for document in documents if document.root])
+    settled = _settle(merged, findings)
+    if any(_ODD.search(document.text) for document in documents):
+        from dynplan.language.suspicions import check_texts  # most files hold no such character
+
+        check_texts(settled, findings)
+    if "time" in _table(settled.get("job")):
+        from dynplan.language.limits import check_limits  # many jobs leave their time to the site
+
+        check_limits(settled, _table(own), findings)
+    return settled
+
+
+def merged_data(documents: Sequence[Document]) -> Data:
+    """Return what documents say together, the one that wins first, and nothing yet of presets, defaults or `vars`."""
+    return _merged(documents, Findings())
+
+
+def _merged(documents: Sequence[Document], findings: Findings) -> Data:
     merged: Data = {}
     for document in reversed([document for document in documents if not document.root]):
         twice = Findings()
         merged = merge(merged, _normalised(document.data, (), twice))
         findings.found += [evolve(finding, document=document) for finding in twice.found]
-    findings.raise_if_errors()
-    if "roles" in merged:
-        merged["roles"] = _upon_presets(merged["roles"], [document for document in documents if document.root])
-    settled = _settle(merged, findings)
-    findings.raise_if_errors()
-    return settled
+    return merged
 
 
 def _upon_presets(roles: Any, presets: Sequence[Document]) -> Any:
@@ -171,8 +193,12 @@ def _mapping(table: Data, key: str, findings: Findings) -> Mapping[str, Any]:
     value = table.get(key, {})
     if isinstance(value, Mapping):
         return value
-    findings.error("D102", f"`{key}` must be a table", (key,))
+    Table(value, (key,), findings)  # reports it
     return {}
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _taken(entries: Mapping[str, Any], kind: str, findings: Findings) -> Data:
@@ -182,9 +208,9 @@ def _taken(entries: Mapping[str, Any], kind: str, findings: Findings) -> Data:
         table = entry if isinstance(entry, Mapping) else {}
         enabled, order = table.get("enabled", True), table.get("order", 0)
         if not isinstance(enabled, bool):
-            findings.error("D102", f"`{kind}.{name}.enabled` must be `true` or `false`", (kind, name, "enabled"))
+            Table(table, (kind, name), findings).flag("enabled", True)  # reports it
         if isinstance(order, bool) or not isinstance(order, int):
-            findings.error("D102", f"`{kind}.{name}.order` must be a number", (kind, name, "order"))
+            Table(table, (kind, name), findings).wrong((kind, name, "order"), "a number", order)
             order = 0
         if enabled is not False:
             rows.append((order, name, entry))
@@ -228,7 +254,8 @@ def _constant(
         if wanted not in values:
             near = nearest(wanted, values)
             fix = f"did you mean `{{vars.{near}}}`?" if near else "set it in `[vars]`"
-            findings.error("D123", f"there is no `{{vars.{wanted}}}`", path, help=fix)
+            message = f"there is no `{{vars.{wanted}}}`"
+            findings.error("D123", message, path, help=fix, lacks=("vars", wanted))
             return ""
         return _constant(wanted, values, done, (*users, name), findings)
 
@@ -282,5 +309,5 @@ def _value(ref: Ref, path: Path, values: Mapping[str, str], findings: Findings) 
     if name not in values:
         near = nearest(name, values)
         fix = f"did you mean `{{vars.{near}}}`?" if near else f'set it: `[vars]` `{name} = "..."`'
-        findings.error("D123", f"there is no `{{{ref.name}}}`", path, help=fix)
+        findings.error("D123", f"there is no `{{{ref.name}}}`", path, help=fix, lacks=("vars", name))
     return values.get(name, "")

@@ -94,7 +94,25 @@ def _check(text: str, path: Path, scope: Scope, known: frozenset[str], findings:
             _check_expression(ref, path, scope, findings)
         elif ref.name not in known:
             message = f"there is no `{{{ref.name}}}` in {name_of(path)}"
-            findings.error("D123", message, path, help=_fix(ref.name, known, scope.job))
+            fix, lacks = _fix(ref.name, known, scope.job), _lacks(ref.name, path)
+            findings.error("D123", message, path, help=fix, lacks=lacks)
+
+
+def _lacks(name: str, path: Path) -> Path | None:
+    """Return the path of what a placeholder names, where that is for the job file to say."""
+    match name.split("."):
+        case ["port", port, *_] | ["leader", "port", port, *_]:
+            return (*path[:2], "ports", port)
+        case ["role", role, "port" | "url" | "urls" | "endpoints", port, *_]:
+            return ("roles", role, "ports", port)
+        case ["role", role, *_]:
+            return ("roles", role)
+        case ["file", *rest]:
+            return ("files", ".".join(rest))
+        case ["it", *_]:
+            return ("roles",)
+        case _:
+            return None
 
 
 def _fix(name: str, known: frozenset[str], job: Job) -> str:
@@ -112,7 +130,8 @@ def _check_expression(ref: Ref, path: Path, scope: Scope, findings: Findings) ->
         evaluate(ref.expression, expression_lookup(scope, dict.fromkeys(TASK_NUMBERS, 1)))
     except ExprError as error:
         if "zero" not in str(error):  # with the job's own numbers it may well have a value
-            findings.error("D112", f"`{{={ref.expression}}}`: {error}", path, help=error.fix)
+            lacks = (*path[:2], "args", error.lacks) if error.lacks else None
+            findings.error("D112", f"`{{={ref.expression}}}`: {error}", path, help=error.fix, lacks=lacks)
 
 
 def expression_lookup(scope: Scope, numbers: Mapping[str, int]) -> Any:

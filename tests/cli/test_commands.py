@@ -452,11 +452,11 @@ def test_help_names_every_command_and_option() -> None:
     listed = re.findall(r"^  (\w+)  ", artefact("--help").decode().partition("Commands:")[2], re.MULTILINE)
     assert listed == ["compile", "plan", "emit", "show", "check"]
     for command, options in {
-        "compile": ["--cluster", "--set", "--output"],
-        "plan": ["--cluster", "--set", "--format", "--output"],
+        "compile": ["--cluster", "--set", "--strict", "--output"],
+        "plan": ["--cluster", "--set", "--format", "--strict", "--output"],
         "emit": ["--output"],
-        "show": ["--cluster", "--set", "--format", "--output"],
-        "check": ["--cluster", "--set"],
+        "show": ["--cluster", "--set", "--format", "--strict", "--output"],
+        "check": ["--cluster", "--set", "--strict"],
     }.items():
         assert re.findall(r"^  (?:-o, )?(--\w+)", artefact(command, "--help").decode(), re.MULTILINE) == options
 
