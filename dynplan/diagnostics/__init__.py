@@ -1,6 +1,6 @@
 """What is wrong with the input, and where.
 
-In: findings of any stage, each at a key path of the merged data. Out: text for people, with file, line and
+Findings of any stage in, each at a key path of the merged data; text for people out, with file, line and
 column (`rendering.render`, which `places` tells where keys stand). Everything below knows this package and
 nothing else of dynplan.
 """

@@ -6,6 +6,7 @@ The core speaks key paths into the merged data, never lines; `dynplan.diagnostic
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Literal
 
 from attrs import define, field, frozen
@@ -19,6 +20,7 @@ CODES: dict[str, str] = {
     "D003": "a number is too large or the nesting too deep",
     "D004": "a file cannot be read",
     "D005": "the output cannot be written",
+    "D007": "more mistakes than are looked for",
     "D101": "an unknown key",
     "D102": "a value of the wrong type",
     "D103": "something required is missing",
@@ -141,6 +143,10 @@ class InputError(Exception):
         super().__init__("; ".join(f"{finding.code}: {finding.message}" for finding in self.findings))
 
 
+_MOST_ERRORS = 100  # of one stage
+_LONGEST_NAME, _MOST_NAMES = 100, 300  # that are compared to find the nearest one
+
+
 @define
 class Findings:
     """What one stage has found so far, in the order it was found."""
@@ -160,6 +166,7 @@ class Findings:
     ) -> None:
         """Add an error, or as `warn` a warning; arguments as in `Finding`."""
         self.found.append(Finding(code, message, path, help, label, key, document))
+        self._stop_when_full()
 
     warn = error  # for the reader: the code's letter is what makes it a warning
 
@@ -173,6 +180,12 @@ class Findings:
         """The warnings among what was found."""
         return tuple(finding for finding in self.found if finding.severity == "warning")
 
+    def _stop_when_full(self) -> None:
+        """Raise InputError with a hundred errors: no one reads more, and to look for a fix for each takes time."""
+        if len(self.found) >= _MOST_ERRORS and len(self.errors) >= _MOST_ERRORS:
+            message, fix = f"there are {_MOST_ERRORS} mistakes, and the rest is not looked for", "mend these first"
+            raise InputError([*self.found, Finding("D007", message, help=fix, document=NOWHERE)])
+
     def raise_if_errors(self) -> None:
         """Raise InputError with everything found, warnings too, once there is an error."""
         if self.errors:
@@ -183,12 +196,22 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that `name` was probably meant to be, or None if nothing comes close."""
     from difflib import get_close_matches  # 10 ms, and only a wrong name needs it
 
-    spellings = {_fold(candidate): candidate for candidate in sorted(known)}
+    if len(name) > _LONGEST_NAME:
+        return None
+    spellings = {_fold(candidate): candidate for candidate in sorted(_comparable(name, known))}
     wrong = _fold(name)
     close = get_close_matches(wrong, spellings, n=1) or sorted(
         (spelling for spelling in spellings if set(wrong.split("-")) < set(spelling.split("-"))), key=len
     )
     return spellings[close[0]] if close else None
+
+
+def _comparable(name: str, known: Iterable[str]) -> list[str]:
+    """Return the names that are worth a comparison: all, and of very many those that begin like `name`."""
+    names = [candidate for candidate in known if len(candidate) <= _LONGEST_NAME]
+    if len(names) <= _MOST_NAMES:
+        return names
+    return list(islice((candidate for candidate in names if candidate[:1] == name[:1]), _MOST_NAMES))
 
 
 def _fold(name: str) -> str:
