@@ -14,7 +14,8 @@ from dynplan.model import Plan
 def compile_(job: JobFile, cluster: ClusterFile = "", sets: Sets = None, output: Output = "") -> None:
     """Write the sbatch script of a job file."""
     with reporting() as inputs:
-        write(script_of(_job(job, sets, cluster, inputs)), output)
+        found = _job(job, sets, cluster, inputs)
+        write(script_of(found), output, inputs, private=_has_env(found))
 
 
 @app.command()
@@ -23,7 +24,8 @@ def plan(
 ) -> None:
     """Write the placement plan of a job file."""
     with reporting() as inputs:
-        write(_plan_text(_job(job, sets, cluster, inputs), form), output)
+        found = _job(job, sets, cluster, inputs)
+        write(_plan_text(found, form), output, inputs, private=_has_env(found))
 
 
 @app.command()
@@ -38,7 +40,7 @@ def emit(plan_file: PlanFile, output: Output = "") -> None:
         tree = read(plan_file, inputs).data
         found = from_tree(tree)
         check_promises(tree)
-        write(script_of(found), output)
+        write(script_of(found), output, inputs, private=_has_env(found))
 
 
 def _job(name: str, sets: Sequence[str] | None, cluster: str, inputs: Inputs) -> Plan:
@@ -52,6 +54,14 @@ def _job(name: str, sets: Sequence[str] | None, cluster: str, inputs: Inputs) ->
     found = planned(name, document, sets, cluster, inputs)
     tell(found.warnings, inputs)
     return found
+
+
+def _has_env(found: Plan) -> bool:
+    """Tell whether a job sets variables: keys and tokens are told to programs there."""
+    job = found.job
+    launches = [role.launch for role in job.roles] + [phase.launch for phase in job.phases]
+    exported = any(name == "export" and "=" in str(value) for name, value in (*job.cluster.sbatch, *job.sbatch))
+    return exported or any((job.env, job.cluster.env, *(launch.env for launch in launches)))
 
 
 def _plan_text(found: Plan, form: Format) -> str:

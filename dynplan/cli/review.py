@@ -24,7 +24,7 @@ def show(
             found = outline(document.data)
         else:
             found = outline_of(planned(source, document, sets, cluster, inputs))
-        write(_drawn(found, form), output)
+        write(_drawn(found, form), output, inputs)
 
 
 @app.command()

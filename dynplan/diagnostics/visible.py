@@ -17,8 +17,7 @@ def visible(text: str, tab: str = "\\t") -> str:
     if text.isprintable():
         return text
     return "".join(
-        char if char.isprintable() else tab if char == "\t" else char.encode("unicode_escape").decode()
-        for char in text
+        char if char.isprintable() else tab if char == "\t" else char.encode("unicode_escape").decode() for char in text
     )
 
 

@@ -1,0 +1,235 @@
+"""What a field test found: each input as it was told, by its number, and what is right."""
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from dynplan.cli import app, reading
+
+ROLE = """\
+[roles.web]
+command = ["serve"]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, and the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def dynplan(*arguments: str, stdin: str = "") -> Result:
+    """Run dynplan in this process; a traceback is a failure."""
+    return CliRunner().invoke(app, list(arguments), input=stdin, catch_exceptions=False)
+
+
+def refused(*arguments: str, stdin: str = "") -> str:
+    """Return what dynplan says about wrong input, and writes nothing."""
+    done = dynplan(*arguments, stdin=stdin)
+    assert (done.exit_code, done.stdout) == (1, "")
+    return done.stderr
+
+
+def written(*arguments: str, stdin: str = "") -> str:
+    """Return what dynplan writes where all is well."""
+    done = dynplan(*arguments, stdin=stdin)
+    assert (done.exit_code, done.stderr) == (0, "")
+    return done.stdout
+
+
+def mode(path: str) -> int:
+    return stat.S_IMODE(Path(path).stat().st_mode)
+
+
+# A19: files that are written
+
+
+def test_a19_a_planted_link_is_not_followed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("job.toml").write_text(ROLE)
+    Path("precious").write_text("old")
+    for name in (f".dynplan-{os.getpid()}", f".dynplan-{bytes(8).hex()}"):
+        Path(name).symlink_to("precious")
+    assert written("compile", "job.toml", "-o", "sc") == ""
+    monkeypatch.setattr(os, "urandom", bytes)  # even for a name that was guessed
+    assert refused("compile", "job.toml", "-o", "sc2") == "error[D005]: cannot write `sc2`: file exists\n"
+    assert Path("precious").read_text() == "old"
+    assert not Path("sc2").exists()
+
+
+@pytest.mark.parametrize("target", ["job.toml", "./x/../job.toml", "soft", "hard", "base.toml", "site.toml"])
+def test_a19_no_input_is_written_over(target: str, folder: Path) -> None:
+    Path("x").mkdir()
+    Path("site.toml").write_text("[cluster]\n")
+    Path("base.toml").write_text(ROLE)
+    Path("job.toml").write_text('extends = "base.toml"\n[job]\ncluster = "site.toml"\n')
+    Path("soft").symlink_to("job.toml")
+    Path("hard").hardlink_to("job.toml")
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    for command in ("compile", "plan", "show"):
+        assert refused(command, "job.toml", "-o", target) == (
+            f"error[D005]: cannot write `{target}`: it is what this command has read\n  = help: name another file\n"
+        )
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_a19_no_plan_and_no_standard_input_is_written_over(folder: Path) -> None:
+    Path("job.toml").write_text(ROLE)
+    Path("plan.toml").write_text(written("plan", "job.toml"))
+    assert "it is what this command has read" in refused("emit", "plan.toml", "-o", "plan.toml")
+    with Path("job.toml").open() as stream:
+        done = subprocess.run(
+            [sys.executable, "-m", "dynplan", "compile", "-", "-o", "job.toml"],
+            stdin=stream,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error[D005]: cannot write `job.toml`: it is what this command has read\n")
+    assert Path("job.toml").read_text() == ROLE
+
+
+# A26: who may read what is written
+
+
+@pytest.fixture
+def wide_umask() -> Any:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("wide_umask")
+def test_a26_what_is_written_is_no_wider_than_what_was_read(folder: Path) -> None:
+    Path("base.toml").write_text(ROLE)
+    Path("job.toml").write_text('extends = "base.toml"\n')
+    written("compile", "job.toml", "-o", "plain")
+    assert mode("plain") == 0o644
+    for name, bits, expected in (("job.toml", 0o600, 0o600), ("base.toml", 0o640, 0o600), ("job.toml", 0o644, 0o640)):
+        Path(name).chmod(bits)
+        for command in ("compile", "plan", "show"):
+            written(command, "job.toml", "-o", f"{command}-{bits}-{name}")
+            assert mode(f"{command}-{bits}-{name}") == expected, (command, name, bits)
+    Path("job.toml").chmod(0o444)
+    written("compile", "job.toml", "-o", "ours")
+    assert mode("ours") == 0o640, "the owner may write what is theirs"
+
+
+@pytest.mark.usefixtures("wide_umask")
+@pytest.mark.parametrize(
+    "table", ["[job.env]", "[cluster.env]", "[roles.web.env]", "[phases.a]\ncommand = ['x']\n[phases.a.env]"]
+)
+def test_a26_variables_are_for_the_owner_alone(table: str, folder: Path) -> None:
+    Path("job.toml").write_text(f'{ROLE}{table}\nTOKEN = "secret"\n')
+    for command in ("compile", "plan"):
+        written(command, "job.toml", "-o", command)
+        assert mode(command) == 0o600
+    Path("plan").chmod(0o644)
+    written("emit", "plan", "-o", "emit")
+    assert mode("emit") == 0o600
+    assert "secret" not in written("show", "job.toml")
+
+
+@pytest.mark.usefixtures("wide_umask")
+def test_a26_a_file_that_is_there_keeps_the_mode_that_somebody_gave_it(folder: Path) -> None:
+    Path("job.toml").write_text(f'{ROLE}env = {{ TOKEN = "secret" }}\n')
+    Path("script").write_text("old")
+    Path("script").chmod(0o644)
+    written("compile", "job.toml", "-o", "script")
+    assert mode("script") == 0o644
+
+
+# A22: files that never end, or never begin
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "code"),
+    [
+        (("compile", "pipe"), "", "D004"),
+        (("compile", "job.toml", "--cluster", "pipe"), ROLE, "D004"),
+        (("compile", "job.toml"), f'extends = "pipe"\n{ROLE}', "D108"),
+        (("compile", "job.toml"), f'[job]\ncluster = "pipe"\n{ROLE}', "D108"),
+    ],
+)
+def test_a22_a_pipe_that_nobody_writes_into_is_refused(
+    arguments: tuple[str, ...], text: str, code: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_NOBODY_S", 0.2)
+    os.mkfifo("pipe")
+    Path("job.toml").write_text(text)
+    assert refused(*arguments).startswith(f"error[{code}]: cannot read `pipe`: nobody writes into it\n")
+
+
+def test_a22_a_pipe_that_says_nothing_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_SILENCE_S", 0.2)
+    os.mkfifo("pipe")
+    handle = os.open("pipe", os.O_RDWR)
+    try:
+        assert "cannot read `pipe`: nothing came out of it for 0.2 seconds" in refused("compile", "pipe")
+    finally:
+        os.close(handle)
+
+
+def test_a22_a_pipe_is_read_to_its_end(folder: Path) -> None:
+    os.mkfifo("pipe")
+
+    def write() -> None:
+        time.sleep(0.1)
+        with Path("pipe").open("w") as stream:
+            for part in (ROLE[:10], ROLE[10:], "#" * 200_000):
+                stream.write(part)
+                stream.flush()
+                time.sleep(0.1)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    Path("job.toml").write_text(ROLE)
+    assert written("compile", "pipe") == written("compile", "job.toml")
+    writer.join()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "dynplan compile <(sleep 0.2; cat job.toml)",
+        "dynplan compile <(cat job.toml)",
+        "cat job.toml | dynplan compile /dev/stdin",
+        "dynplan compile /dev/stdin < job.toml",
+        "cat job.toml | dynplan compile /dev/fd/0",
+        "dynplan compile /dev/fd/3 3< job.toml",
+        "dynplan compile job.toml --cluster <(echo '[cluster]')",
+    ],
+)
+def test_a22_what_a_shell_makes_of_a_program_is_read(line: str, folder: Path) -> None:
+    Path("job.toml").write_text(ROLE)
+    program = f'dynplan() {{ "{sys.executable}" -m dynplan "$@"; }}\n{line}'
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == written("compile", "job.toml")
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev/null", "/dev/random", "/dev/tty0"])
+def test_a22_a_device_is_no_file(name: str, folder: Path) -> None:
+    Path("job.toml").write_text(f'extends = "{name}"\n{ROLE}')
+    if Path(name).exists():
+        for arguments in (("compile", name), ("check", "job.toml"), ("plan", "job.toml", "--cluster", name)):
+            assert "it is a device, not a file" in refused(*arguments)
+
+
+def test_a22_a_long_chain_of_parents_is_not_called_a_ring(folder: Path) -> None:
+    for at in range(60):
+        Path(f"{at}.toml").write_text(f'extends = "{at + 1}.toml"\n')
+    Path("60.toml").write_text(ROLE)
+    assert refused("compile", "0.toml").startswith(
+        "error[D108]: the chain of `extends` is longer than 50 files\n --> 50.toml:1:11\n"
+    )
+    assert written("compile", "10.toml").startswith("#!/bin/bash\n")
