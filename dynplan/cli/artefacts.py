@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dynplan.cli.app import AsFormat, ClusterFile, Format, JobFile, Output, PlanFile, Sets, app
 from dynplan.cli.inputs import Inputs, is_plan
-from dynplan.cli.stages import check_promises, planned, read, script_of
+from dynplan.cli.stages import check_plan, planned, read, script_of
 from dynplan.cli.streams import reporting, tell, write
 from dynplan.diagnostics import Finding, InputError
 from dynplan.model import Plan
@@ -39,7 +39,7 @@ def emit(plan_file: PlanFile, output: Output = "") -> None:
 
         tree = read(plan_file, inputs).data
         found = from_tree(tree)
-        check_promises(tree)
+        check_plan(tree, inputs)
         write(script_of(found), output, inputs, private=_has_env(found))
 
 

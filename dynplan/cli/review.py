@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dynplan.cli.app import AsDrawing, ClusterFile, Drawing, JobOrPlan, Output, Sets, app
 from dynplan.cli.inputs import is_plan
-from dynplan.cli.stages import check_promises, planned, read, script_of
+from dynplan.cli.stages import check_plan, check_promises, planned, read, script_of
 from dynplan.cli.streams import reporting, tell, write
 from dynplan.diagnostics import Finding, InputError
 from dynplan.model import Outline, outline_of
@@ -39,7 +39,7 @@ def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None) -> No
         document = read(source, inputs)
         if is_plan(document):
             _refuse_changes(sets, cluster)
-            check_promises(document.data)
+            check_plan(document.data, inputs)
             if "roles" in document.data:  # a plan without commands may come from anywhere
                 from_tree(document.data)
             return

@@ -8,6 +8,7 @@ import typer
 
 from dynplan.cli.app import STAMP
 from dynplan.cli.inputs import STDIN, Inputs, job_documents, load
+from dynplan.cli.streams import tell
 from dynplan.diagnostics import Document, InputError
 from dynplan.emitter.parts import needed
 from dynplan.emitter.script import script
@@ -49,6 +50,14 @@ def planned(name: str, document: Document, sets: Sequence[str] | None, cluster: 
         from dynplan.planner.advice import advised  # most jobs plan
 
         raise advised(tables, problem) from None
+
+
+def check_plan(tree: Mapping[str, Any], inputs: Inputs) -> None:
+    """Check the promises of a plan that may come from anywhere, and tell what it does beside its roles (W501)."""
+    from dynplan.checker import unnamed  # `compile` makes its plan itself
+
+    check_promises(tree)
+    tell(unnamed(tree), inputs)
 
 
 def check_promises(tree: Mapping[str, Any]) -> None:

@@ -78,6 +78,7 @@ CODES: dict[str, str] = {
     "W201": "nodes that run no role with GPUs",
     "W202": "a number of nodes that is not proven minimal",
     "W301": "a port in the ephemeral range",
+    "W501": "a plan that does more than its roles say",
 }
 
 

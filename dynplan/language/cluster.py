@@ -2,7 +2,7 @@
 
 import re
 
-from dynplan.language.command_line import env_pairs, option_pairs
+from dynplan.language.command_line import env_pairs, meant, option_pairs
 from dynplan.language.tables import Table, name_of, scalar
 from dynplan.model import Cluster, PortRange
 
@@ -10,12 +10,17 @@ MOST_GPUS = 1024
 _RANGE = re.compile(r"\s*(\d{1,5})\s*(?:-\s*(\d{1,5})\s*)?")
 _REQUEST = re.compile(r"gpus-per-node|none|gres(:[A-Za-z0-9_.-]+)?")
 _OPTION = re.compile(r"[a-z][a-z0-9-]*")
+_GRES = ("gres", "tres-per-job", "tres-per-node", "tres-per-socket", "tres-per-task")
+# What a shell or the loader runs, among the variables that `export` names.
+_CODE = re.compile(r"(?<![A-Za-z0-9_])(BASH_ENV|ENV|LD_PRELOAD|LD_AUDIT|BASH_FUNC_\w*|SHELLOPTS|BASHOPTS|PS4)(?=\W|$)")
 
 # dynplan writes these directives from the plan; a second one would win over it or fight it.
 _OWNED = {
     "array": "submit the script several times",
     "gpus": "the cluster's `gpu-request` says how to ask for GPUs",
     "gpus-per-node": "the cluster's `gpu-request` says how to ask for GPUs",
+    "gpus-per-socket": "the cluster's `gpu-request` says how to ask for GPUs",
+    "gpus-per-task": "the cluster's `gpu-request` says how to ask for GPUs",
     "job-name": "set `name` in `[job]`",
     "nodelist": "set `nodes` in `[job]`",
     "nodes": "set `num-nodes` in `[job]`",
@@ -58,11 +63,14 @@ def sbatch_options(table: Table) -> tuple[tuple[str, str | int | bool], ...]:
         text = scalar(value)
         if not _OPTION.fullmatch(name):
             table.findings.error("D104", f"`{name}` is not the long name of an sbatch option", path, key=True)
-        elif name in _OWNED or (name == "gres" and text is not None and "gpu" in text):
-            fix = _OWNED.get(name, _OWNED["gpus"])
+        elif (owned := meant(name, _OWNED)) or (meant(name, _GRES) and text is not None and "gpu" in text.lower()):
+            fix = _OWNED[owned or "gpus"]
             table.findings.error("D113", f"`{name}` is written by dynplan", path, help=fix, key=True)
-        elif text is None:
-            table.wrong(path, "one value, `true` or `false`", value)
+        elif text is None or (name == "gres" and value is True):
+            table.wrong(path, "one value" if value is True else "one value, `true` or `false`", value)
+        elif meant(name, ("export",)) and (code := _CODE.search(text)):
+            message = f"`{code[0]}` is code to every shell of the job, dynplan's own too"
+            table.findings.error("D114", message, path, help="set it in the `env` of a role")
         elif not text.isprintable():
             table.bad(name, f"{name_of(path)} must be one line of printable text", code="D107")
         else:

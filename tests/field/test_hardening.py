@@ -1,6 +1,7 @@
 """What a field test found: each input as it was told, by its number, and what is right."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -10,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from dynplan.cli import app, reading
+from tests.laws.profile import law
 
 ROLE = """\
 [roles.web]
@@ -48,6 +52,135 @@ def written(*arguments: str, stdin: str = "") -> str:
 
 def mode(path: str) -> int:
     return stat.S_IMODE(Path(path).stat().st_mode)
+
+
+# A3: one list of generic resources
+
+SITE = """\
+[cluster]
+gpus-per-node = 8
+gpu-request = "gres:h100"
+[roles.decode]
+command = ["serve"]
+gpus-per-worker = 8
+"""
+
+
+@pytest.mark.parametrize(
+    ("site", "job", "line"),
+    [
+        ("", "", "gpu:h100:8"),
+        ('gres = "lscratch:200"', "", "gpu:h100:8,lscratch:200"),
+        ("", 'gres = "lscratch:200"', "gpu:h100:8,lscratch:200"),
+        ('gres = "lscratch:200"', 'gres = "lscratch:900"', "gpu:h100:8,lscratch:900"),
+        ('gres = "lscratch:200,nic:a:1,nic:b:1"', 'gres = "bandwidth:5,nic:c:2"', None),
+        ('gres = "lscratch:200"', "gres = false", "gpu:h100:8"),
+        ("gres = false", "", "gpu:h100:8"),
+    ],
+)
+def test_a3_the_users_generic_resources_stand_beside_the_gpus(site: str, job: str, line: str | None) -> None:
+    text = f"{SITE}[cluster.sbatch]\n{site}\n[job.sbatch]\n{job}\n"
+    directives = [each for each in written("compile", "-", stdin=text).splitlines() if "--gres" in each]
+    line = line or "gpu:h100:8,lscratch:200,nic:c:2,bandwidth:5"
+    assert directives == [f"#SBATCH --gres={line}"]
+    assert written("emit", "-", stdin=written("plan", "-", stdin=text)) == written("compile", "-", stdin=text)
+
+
+def test_a3_without_gpus_in_gres_the_users_stand_alone() -> None:
+    text = SITE.replace('gpu-request = "gres:h100"', "") + "[job.sbatch]\ngres = "
+    assert "#SBATCH --gres=lscratch:200\n" in written("compile", "-", stdin=f'{text}"lscratch:200"')
+    assert "--gres" not in written("compile", "-", stdin=f"{text}false")
+
+
+@pytest.mark.parametrize("option", ["gres", "tres-per-node", "gpus-per-task", "gpus-per-sock", "nodel", "tim"])
+def test_a3_gpus_and_other_options_of_ours_stay_refused(option: str) -> None:
+    for value in ("lscratch:200,gpu:4", "gres/GPU:4"):
+        told = refused("compile", "-", stdin=f'{SITE}[job.sbatch]\n{option} = "{value}"\n')
+        assert told.startswith(f"error[D113]: `{option}` is written by dynplan\n")
+    told = refused("compile", "-", stdin=f"{SITE}[job.sbatch]\ngres = true\n")
+    assert told.startswith("error[D102]: `job.sbatch.gres` must be one value, not a boolean\n")
+
+
+_SIZES = st.integers(1, 9)
+_GRES = st.dictionaries(st.sampled_from(["lscratch", "nic", "bandwidth"]), _SIZES, max_size=3)
+
+
+@given(site=_GRES, job=_GRES)
+@law
+def test_a3_no_resource_is_lost_or_asked_for_twice(site: dict[str, int], job: dict[str, int]) -> None:
+    options = [
+        f'[{table}]\ngres = "{",".join(f"{name}:{count}" for name, count in given.items())}"\n'
+        for table, given in (("cluster.sbatch", site), ("job.sbatch", job))
+        if given
+    ]
+    script = written("compile", "-", stdin=SITE + "".join(options))
+    (line,) = [each for each in script.splitlines() if "--gres" in each]
+    asked = dict(item.split(":", 1) for item in line.partition("=")[2].split(","))
+    assert asked == {"gpu": "h100:8", **{name: str(count) for name, count in (site | job).items()}}
+
+
+# A20: what a plan would have Slurm do beside its roles
+
+STRANGE = [
+    ("cluster.srun", "prolog", "runs what no role names"),
+    ("cluster.srun", "epilog", "runs what no role names"),
+    ("cluster.srun", "task-prolog", "runs what no role names"),
+    ("roles.web.srun", "task-epilog", "runs what no role names"),
+    ("roles.web.srun", "task-epi", "runs what no role names"),
+    ("cluster.srun", "bcast", "runs what no role names"),
+    ("phases.smoke.srun", "chdir", "says what Slurm reads or writes"),
+    ("job.sbatch", "output", "says what Slurm reads or writes"),
+    ("cluster.sbatch", "outp", "says what Slurm reads or writes"),
+    ("job.sbatch", "open-mode", "says what Slurm reads or writes"),
+    ("job.sbatch", "chdir", "says what Slurm reads or writes"),
+    ("job.sbatch", "get-user-env", "runs what no role names"),
+    ("job.sbatch", "bbf", "runs what no role names"),
+    ("job.sbatch", "export-file", "sets variables for the whole job"),
+    ("job.env", "BASH_ENV", "runs what no role names"),
+    ("roles.web.env", "LD_PRELOAD", "runs what no role names"),
+]
+PHASE = '[phases.smoke]\ncommand = ["true"]\n'
+
+
+@pytest.mark.parametrize(("table", "option", "what"), STRANGE)
+def test_a20_a_plan_is_told_what_it_does_beside_its_roles(table: str, option: str, what: str) -> None:
+    job = f'{ROLE}{PHASE}[{table}]\n{option} = "/x.sh"\n'
+    script = written("compile", "-", stdin=job)  # in a job file it is its author's choice
+    plan = written("plan", "-", stdin=job)
+    for command in ("emit", "check"):
+        done = dynplan(command, "-", stdin=plan)
+        assert (done.exit_code, done.stdout) == (0, script if command == "emit" else "")
+        assert done.stderr.startswith(f"warning[W501]: `{table}.{option}` of this plan {what}\n")
+
+
+def test_a20_an_export_with_values_is_told_and_one_with_names_is_not() -> None:
+    plan = written("plan", "-", stdin=f'{ROLE}[job.sbatch]\nexport = "ALL,HOME"\n')
+    assert written("check", "-", stdin=plan) == ""
+    told = dynplan("check", "-", stdin=plan.replace("ALL,HOME", "ALL,HOME=/x")).stderr
+    assert told.startswith("warning[W501]: `job.sbatch.export` of this plan sets variables for the whole job\n")
+
+
+@pytest.mark.parametrize("name", ["BASH_ENV", "ENV", "LD_PRELOAD", "BASH_FUNC_ls%%"])
+@pytest.mark.parametrize("option", ["export", "expo"])
+def test_a20_code_for_every_shell_is_refused_in_jobs_and_plans(name: str, option: str) -> None:
+    job = f'{ROLE}[job.sbatch]\n{option} = "ALL,MY_ENV=1"\n'
+    plan = written("plan", "-", stdin=job)
+    for command, text in (("compile", job), ("check", job), ("emit", plan), ("check", plan)):
+        for value in (f"ALL,{name}=/x.sh", f"{name}", f"A=1,'{name}'=/x.sh"):
+            done = dynplan(command, "-", stdin=text.replace("ALL,MY_ENV=1", value))
+            assert (done.exit_code, done.stdout) == (1, "")
+            assert re.search(
+                r"error\[D114\]: `\w+` is code to every shell of the job, dynplan's own too\n", done.stderr
+            )
+
+
+@pytest.mark.parametrize("option", ["wrap", "wra"])
+def test_a20_a_wrapped_command_is_refused_in_jobs_and_plans(option: str) -> None:
+    plan = written("plan", "-", stdin=f'{ROLE}[job.sbatch]\naccount = "x"\n')
+    for command in ("emit", "check"):
+        told = dynplan(command, "-", stdin=plan.replace("account", option))
+        assert (told.exit_code, told.stdout) == (1, "")
+        assert f"error[D113]: `{option}` is written by dynplan" in told.stderr
 
 
 # A19: files that are written
