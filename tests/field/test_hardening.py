@@ -1,5 +1,6 @@
 """What a field test found: each input as it was told, by its number, and what is right."""
 
+import json
 import os
 import re
 import stat
@@ -9,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -229,6 +231,53 @@ def test_a19_no_plan_and_no_standard_input_is_written_over(folder: Path) -> None
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error[D005]: cannot write `job.toml`: it is what this command has read\n")
     assert Path("job.toml").read_text() == ROLE
+
+
+# A21: letters that do not print
+
+HOSTILE = "a\x1b[31m\x07\u202e\u200b\x9bz"
+SHOWN = "a\\x1b[31m\\x07\\u202e\\u200b\\x9bz"
+
+
+def hostile_plan(**more: Any) -> dict[str, Any]:
+    task = {"rank": 0, "node": 0, "gpus": [0], "ports": {HOSTILE: {"port": 70, "count": 1}}}
+    return {
+        "schema": 1,
+        "job": {"name": HOSTILE},
+        "nodes": [{"node": 0, "host": HOSTILE, "gpus": 2}],
+        "workers": [{"role": HOSTILE, "worker": 0, "tasks": [task]}],
+        "warnings": [{"code": "W301", "message": HOSTILE, "help": HOSTILE, "path": []}],
+        **more,
+    }
+
+
+def test_a21_show_draws_what_does_not_print_as_text() -> None:
+    text = json.dumps(hostile_plan())
+    drawn = written("show", "-", stdin=text)
+    assert drawn.count(SHOWN) >= 6
+    assert all(line.isprintable() for line in drawn.split("\n"))
+
+
+def test_a21_the_picture_is_sound_xml() -> None:
+    picture = written("show", "-", "--format", "svg", stdin=json.dumps(hostile_plan()))
+    texts = [element.text or "" for element in ElementTree.fromstring(picture).iter()]  # noqa: S314 - our own picture
+    assert sum(SHOWN in text for text in texts) >= 4
+    assert all(line.isprintable() for line in picture.split("\n"))
+
+
+def test_a21_findings_show_it_as_text_too() -> None:
+    plan = hostile_plan()
+    plan["workers"] *= 2
+    told = refused("check", "-", stdin=json.dumps(plan))
+    assert f"worker 1 of `{SHOWN}` calls itself 0" in told
+    job = f'[roles."{HOSTILE}"]\ncommand = ["x"] # {HOSTILE}\n'.replace("\x1b", "\\u001b").replace("\x07", "\\u0007")
+    for line in (told + refused("compile", "-", stdin=job)).split("\n"):
+        assert line.isprintable()
+
+
+def test_a21_a_plan_with_such_names_is_no_script() -> None:
+    plan = hostile_plan(roles={"web": {"command": ["x"]}})
+    assert dynplan("emit", "-", stdin=json.dumps(plan)).exit_code == 1
 
 
 # A26: who may read what is written
