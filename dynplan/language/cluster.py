@@ -7,7 +7,7 @@ from dynplan.language.tables import Table, name_of, scalar
 from dynplan.model import Cluster, PortRange
 
 MOST_GPUS = 1024
-_RANGE = re.compile(r"\s*(\d{1,5})\s*(?:-\s*(\d{1,5})\s*)?")
+_RANGE = re.compile(r" *([0-9]{1,5}) *(?:- *([0-9]{1,5}) *)?")
 _REQUEST = re.compile(r"gpus-per-node|none|gres(:[A-Za-z0-9_.-]+)?")
 _OPTION = re.compile(r"[a-z][a-z0-9-]*")
 _GRES = ("gres", "tres-per-job", "tres-per-node", "tres-per-socket", "tres-per-task")

@@ -7,8 +7,9 @@ so a minus stands between spaces.
 import re
 from collections.abc import Callable
 
-_TOKEN = re.compile(r"\s*(?:(\d{1,18})|([A-Za-z_][A-Za-z0-9_.-]*)|([-+*/%()]))")
+_TOKEN = re.compile(r"\s*(?:([0-9]{1,18})|([A-Za-z_][A-Za-z0-9_.-]*)|([-+*/%()]))")
 _COMPARE = re.compile(r"(<=|>=|==|!=|<|>)")
+_DIGITS = "0123456789"
 _LIMIT = 2**62
 _LONGEST = 400
 
@@ -113,7 +114,7 @@ def _atom(tokens: list[str], lookup: Lookup) -> int:
         if not tokens or tokens.pop() != ")":
             raise ExprError("a parenthesis is not closed")
         return value
-    if token.isdigit():
+    if token[0] in _DIGITS:
         return int(token)
     if token[0].isalpha() or token[0] == "_":
         return lookup(token)

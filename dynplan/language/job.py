@@ -29,7 +29,7 @@ from dynplan.model import Container, Job, Launch, Pairs, Phase, Role, Size, Stop
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _MPI = re.compile(r"[a-z0-9_]+")
-_TIME = re.compile(r"(\d+-\d+(:\d+){0,2}|\d+(:\d+){0,2}|infinite|unlimited)", re.IGNORECASE)
+_TIME = re.compile(r"([0-9]+-[0-9]+(:[0-9]+){0,2}|[0-9]+(:[0-9]+){0,2}|infinite|unlimited)", re.IGNORECASE | re.ASCII)
 _ONE = "leave out one of the two"
 _SIGNAL = re.compile(r"(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)")
 

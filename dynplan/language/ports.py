@@ -10,7 +10,7 @@ from dynplan.language.tables import Table, name_of
 from dynplan.model import AUTO_PORT, HIGHEST_PORT, Port
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
-_OFFSET = re.compile(r"\+?(\d{1,5})(?:\.\.\+?(\d{1,5}))?")
+_OFFSET = re.compile(r"\+?([0-9]{1,5})(?:\.\.\+?([0-9]{1,5}))?")
 
 
 def read_ports(role: Table) -> tuple[Port, ...]:

@@ -12,7 +12,7 @@ from dynplan.model import Probe
 
 READY_TIMEOUT_S = 3600  # engines load for tens of minutes; recipes in the field raise 30 min to hours
 _HTTP = ("path", "status", "body", "post")
-_STATUS = re.compile(r"[1-5](\d\d|xx)")
+_STATUS = re.compile(r"[1-5]([0-9][0-9]|xx)")
 
 
 def read_probes(role: Table, key: str) -> tuple[Probe, ...]:

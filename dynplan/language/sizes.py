@@ -1,11 +1,13 @@
 """Sizes by name: the integers that `gpus-per-worker`, `count` and constraints compute with."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from dynplan.diagnostics import nearest
 from dynplan.language.expressions import ExprError
 
+_WHOLE = re.compile(r"[0-9]{1,18}")
 SIZES_FIX = "write a number, or sizes that stand in `args`"
 # The parallel sizes of vLLM (`vllm serve --help`), SGLang (`launch_server --help`) and TensorRT-LLM
 # (`trtllm-serve --help`): each is 1 where the command line does not name it.
@@ -60,7 +62,7 @@ def lookup_args(args: Any) -> Callable[[str], int]:
         if key is None:
             return _default(name, table)
         value = table[key]
-        if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).isdecimal():
+        if isinstance(value, bool) or not isinstance(value, int | str) or not _WHOLE.fullmatch(str(value)):
             raise ExprError(f"`{key}` is no whole number")
         return int(value)
 

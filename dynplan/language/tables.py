@@ -19,7 +19,7 @@ _KINDS = (
     (list, "a list"),
     (Mapping, "a table"),
 )
-_DURATION = re.compile(r"(\d{1,9})\s*(s|m|h|d)?")
+_DURATION = re.compile(r"([0-9]{1,9})[ \t]*(s|m|h|d)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 LARGEST = 10**6  # of a count: more nodes or workers than that are a slip of the finger
 

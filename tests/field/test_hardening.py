@@ -415,3 +415,47 @@ def test_a22_a_long_chain_of_parents_is_not_called_a_ring(folder: Path) -> None:
         "error[D108]: the chain of `extends` is longer than 50 files\n --> 50.toml:1:11\n"
     )
     assert written("compile", "10.toml").startswith("#!/bin/bash\n")
+
+
+# A25b: digits of other scripts
+
+DIGITS = "".join(chr(code) for code in range(0x110000) if chr(code).isdigit() and code > 127)
+WITH_DIGITS = [
+    '[job]\nnodes = "n[{digit}-{digit}]"\n',
+    '[job]\nnodes = "n[{digit}]"\n',
+    '[job]\nnodes = "n{digit}"\n',
+    '[job]\ntime = "{digit}"\n',
+    '[job]\ntime = "1-0{digit}:00"\n',
+    '[cluster]\nport-range = "2000{digit}-21000"\n',
+    '[cluster]\nreserved-ports = ["{digit}"]\n',
+    '[roles.b]\ncommand = ["x"]\nports = {{ a = {{ base = 70, also = "{digit}" }} }}\n',
+    '[roles.b]\ncommand = ["x"]\nports = {{ a = {{ base = 70, count = "{digit}" }} }}\n',
+    '[roles.b]\ncommand = ["x"]\nargs = {{ tp = "{digit}" }}\nports = {{ a = {{ count = "tp" }} }}\n',
+    '[roles.b]\ncommand = ["x"]\nstop = {{ grace = "{digit}s" }}\n',
+    '[roles.b]\ncommand = ["x", "{{= {digit} }}"]\n',
+    '[roles.b]\ncommand = ["x"]\nports = {{ a = 70 }}\nready = {{ port = "a", path = "/", status = "20{digit}" }}\n',
+    '[roles.b]\ncommand = ["x"]\norder = {digit}\n',
+]
+
+
+@pytest.mark.parametrize("text", WITH_DIGITS)
+@given(digit=st.sampled_from(DIGITS))
+@law
+def test_a25b_other_digits_are_no_digits(text: str, digit: str) -> None:
+    written("check", "-", stdin=ROLE + text.format(digit="1"))
+    assert refused("check", "-", stdin=ROLE + text.format(digit=digit)).startswith("error[D")
+
+
+@pytest.mark.parametrize("assignment", ["job.num-nodes={}", "cluster.gpus-per-node={}", 'cluster.reserved-ports="{}"'])
+def test_a25b_nor_are_they_in_set(assignment: str) -> None:
+    assert written("check", "-", "--set", assignment.format("1"), stdin=ROLE) == ""
+    assert refused("check", "-", "--set", assignment.format("\u0661"), stdin=ROLE).startswith("error[D")
+
+
+@pytest.mark.parametrize(("key", "good"), [("reserved-ports", "9100"), ("port-range", "2000-3000")])
+def test_a25b_nor_in_plans(key: str, good: str) -> None:
+    plan = written("plan", "-", stdin=f'[cluster]\n{key} = "{good}"\n{ROLE}')
+    assert written("check", "-", stdin=plan) == ""
+    for command in ("check", "emit"):
+        assert refused(command, "-", stdin=plan.replace(good, good.replace("0", "\u0660"))).startswith("error[D")
+    assert "error[D502]" in refused("check", "-", stdin=plan.replace(good, good.replace("0", "\u0660")))
