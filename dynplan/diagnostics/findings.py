@@ -41,6 +41,7 @@ CODES: dict[str, str] = {
     "D122": "a role or port that does not exist",
     "D123": "a placeholder that does not exist",
     "D124": "a `$` right before a placeholder",
+    "D125": "more parts than a job can have",
     "D201": "a worker larger than the nodes it is given",
     "D202": "numbers of workers that do not agree",
     "D203": "fewer nodes than the largest role needs",

@@ -1,6 +1,7 @@
 """Read resolved tables as a `Job`: types and ranges, and nothing about placement."""
 
 import re
+from collections import Counter
 from typing import Any
 
 from dynplan.diagnostics import Findings
@@ -17,6 +18,7 @@ from dynplan.language.command_line import (
 from dynplan.language.expressions import ExprError, evaluate
 from dynplan.language.files import read_files
 from dynplan.language.host_list import expand
+from dynplan.language.limits import LONGEST_NAME, LONGEST_PATH, check_limits, check_rows
 from dynplan.language.placeholders import check_templates
 from dynplan.language.plan_tables import tables_for_plan
 from dynplan.language.ports import read_ports
@@ -38,9 +40,10 @@ def read(tables: Tables) -> Job:
     """Return the job that resolved tables describe (`dynplan.language.inheritance.resolve`).
 
     Raises:
-        InputError: everything that is wrong with them, in one go (D101 to D129).
+        InputError: everything that is wrong with them, in one go (D101 to D125).
     """
     findings = Findings()
+    check_limits(tables, findings)
     top = Table(tables, (), findings)
     cluster = read_cluster(top.table("cluster"))
     job = top.table("job")
@@ -70,6 +73,7 @@ def read(tables: Tables) -> Job:
     _ = [key in top for key in ("extends", "vars", "phase-defaults")]  # resolved before
     top.close()
     check_relations(found, findings)
+    check_rows(found, findings)
     check_templates(found, findings)
     findings.raise_if_errors()
     return found
@@ -79,6 +83,9 @@ def _job_name(job: Table) -> str:
     name = job.line("name", "dynplan")
     if not name or "/" in name or name.startswith(("-", ".")):
         job.bad("name", f"`name` cannot be `{name}`", "a name has no `/` and starts with no dash or dot")
+    if len(name.encode()) > LONGEST_NAME:
+        job.bad("name", f"`name` has {len(name)} characters", f"{LONGEST_NAME} bytes fit into the name of a file")
+        return "dynplan"
     return name
 
 
@@ -103,6 +110,9 @@ def _output_dir(job: Table) -> str:
     value = job.line("output-dir", "results/%x-%j")
     if not value or re.search(r"%(?![xj])", value) or refs(value):
         job.bad("output-dir", f"`output-dir` cannot be `{value}`", "use `%x` for the job's name, `%j` for its id")
+    if len(value) > LONGEST_PATH:
+        job.bad("output-dir", f"`output-dir` has {len(value)} characters, and a path has at most {LONGEST_PATH}")
+        return "results/%x-%j"
     return value
 
 
@@ -120,9 +130,9 @@ def _hosts(table: Table, key: str) -> tuple[str, ...]:
             hosts += expand(text)
         except ValueError as error:
             table.bad(key, str(error), 'write host names, or a host list such as `"node[08-15]"`')
-    twice = sorted({host for host in hosts if hosts.count(host) > 1}) if len(hosts) < 5000 else ()
+    twice = min((host for host, times in Counter(hosts).items() if times > 1), default=None)
     if twice:
-        table.bad(key, f"{name_of(table.at(key))} names `{twice[0]}` twice", "name each host once")
+        table.bad(key, f"{name_of(table.at(key))} names `{twice}` twice", "name each host once")
     if not texts:
         table.bad(key, f"{name_of(table.at(key))} is empty", "name a host, or leave the key out")
     return tuple(hosts)

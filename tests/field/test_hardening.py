@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from dynplan.cli import app, reading
+from dynplan.language.order import in_order
 from tests.laws.profile import law
 
 ROLE = """\
@@ -459,3 +461,148 @@ def test_a25b_nor_in_plans(key: str, good: str) -> None:
     for command in ("check", "emit"):
         assert refused(command, "-", stdin=plan.replace(good, good.replace("0", "\u0660"))).startswith("error[D")
     assert "error[D502]" in refused("check", "-", stdin=plan.replace(good, good.replace("0", "\u0660")))
+
+
+# A22: very many, very long
+
+
+def bounded(text: str, command: str = "compile") -> str:
+    """Return what dynplan says about a wrong job, soon and in a size that somebody reads."""
+    before = time.process_time()
+    told = refused(command, "-", stdin=text)
+    assert time.process_time() - before < 30, "seconds, where the machine is not busy"
+    assert len(told) < 200_000
+    assert re.match(r"(error|warning)\[", told)
+    return told
+
+
+def chain(count: int, *, forwards: bool, ring: bool = False) -> str:
+    """Return `vars` of which each uses the next, or the one before."""
+    step = 1 if forwards else -1
+    ends = {count - 1 if forwards else 0: "{vars.v0}" if ring else "end"}
+    values = (ends.get(at, f"{{vars.v{at + step}}}") for at in range(count))
+    return "[vars]\n" + "".join(f'v{at} = "{value}"\n' for at, value in enumerate(values))
+
+
+@pytest.mark.parametrize("forwards", [True, False])
+def test_a22_vars_may_use_one_another_in_a_chain_of_any_length(forwards: bool) -> None:
+    job = '[roles.web]\ncommand = ["serve", "{vars.v0}", "{vars.v1999}"]\n'
+    plan = tomllib.loads(written("plan", "-", stdin=chain(2000, forwards=forwards) + job))
+    assert plan["roles"]["web"]["command"] == ["serve", "end", "end"]
+
+
+def test_a22_a_ring_of_very_many_vars_is_a_finding() -> None:
+    told = bounded(chain(500, forwards=True, ring=True) + ROLE)
+    assert told.startswith("error[D121]: `vars.v0` leads into a ring, through more than 50 others\n")
+    assert bounded(chain(3, forwards=True, ring=True) + ROLE).startswith(
+        "error[D121]: `vars.v0` stands for itself: `v0` -> `v1` -> `v2` -> `v0`\n"
+    )
+
+
+@given(edges=st.dictionaries(st.integers(0, 7), st.lists(st.integers(0, 7), max_size=3)))
+@law
+def test_a22_an_order_holds_everything_that_leads_into_no_ring(edges: dict[int, list[int]]) -> None:
+    needs = {str(name): [str(other) for other in others] for name, others in edges.items()}
+    found = list(in_order(needs))
+    for at, name in enumerate(found):
+        assert set(needs[name]) & set(needs) <= set(found[:at])
+    for name in set(needs) - set(found):
+        assert set(needs[name]) & (set(needs) - set(found))
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_a22_roles_in_a_very_long_row_are_refused(last: bool) -> None:
+    other = [at - 1 if last else at + 1 for at in range(700)]
+    waits = (f'after = ["r{at}"]\n' if 0 <= at < 700 else "" for at in other)
+    told = bounded("".join(f'[roles.r{at}]\ncommand = ["x"]\n{wait}' for at, wait in enumerate(waits)))
+    name = "r699" if last else "r0"
+    assert told.startswith(f"error[D125]: 700 roles wait for one another, up to role `{name}`, and 200 may\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("".join(f'[roles.r{at}]\ncommand = ["x"]\n' for at in range(20_000)), "`roles` has 20000 entries, and a job"),
+        (
+            ROLE + "".join(f'[phases.p{at}]\ncommand = ["x"]\n' for at in range(5000)),
+            "`phases` has 5000 entries, and a",
+        ),
+        (
+            ROLE + "[roles.web.ports]\n" + "".join(f'p{at} = "auto"\n' for at in range(50_000)),
+            "`ports` of role `web` has",
+        ),
+        (
+            "".join(
+                f'[roles.r{at}]\ncommand = ["x"]\n[roles.r{at}.ports]\n'
+                + "".join(f"p{port} = 70\n" for port in range(500))
+                for at in range(50)
+            ),
+            "the roles have 25000 ports, and all of a job's at most 20000",
+        ),
+    ],
+    ids=["roles", "phases", "ports of a role", "ports"],
+)
+def test_a22_a_job_of_very_many_parts_is_refused(text: str, message: str) -> None:
+    assert bounded(text).startswith(f"error[D125]: {message}")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (
+            "[vars]\n"
+            + "".join(f'k{at} = "1"\n' for at in range(4000))
+            + ROLE
+            + f"extra-args = {json.dumps([f'{{vars.x{at}}}' for at in range(4000)])}",
+            "D123",
+        ),
+        (
+            "".join(f'[roles.s{at}]\ncommand = ["x"]\n' for at in range(300))
+            + f"[job]\nconstraints = {json.dumps([f's{at % 300}.workres > {at}' for at in range(2000)])}",
+            "D112",
+        ),
+        (ROLE + "".join(f"comand{at} = 1\n" for at in range(20_000)), "D101"),
+        (ROLE + "[roles.web.env]\n" + "".join(f"{at} = 1\n" for at in range(5000)), "D114"),
+        (ROLE + f"after = {json.dumps([f'web{at}' for at in range(5000)])}", "D122"),
+    ],
+    ids=["vars", "constraints", "keys", "env", "after"],
+)
+def test_a22_of_very_many_mistakes_a_hundred_are_told(text: str, code: str) -> None:
+    told = bounded(text)
+    assert told.count(f"error[{code}]: ") == 100
+    assert "error[D007]: there are 100 mistakes, and the rest is not looked for\n" in told
+
+
+LONG, SEVERAL, MANY = "n" * 10**6, "%x" * 10**5, "{vars.a}" * 5000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'[roles.{LONG}]\ncommand = ["x"]\nplace = "nowhere"\nstop = 1\n',
+        f"{ROLE}{LONG} = 1\n",
+        f'{ROLE}place = "{LONG}"\nafter = ["{LONG}"]\nengine = "{LONG}"\n',
+        f'{ROLE}extra-args = ["{{{LONG}}}", "{{= {LONG} }}"]\n',
+        f'{ROLE}[roles.web.ports]\n{LONG} = 70\nhttp = "{LONG}"\n',
+        f'{ROLE}[job]\nnodes = "{LONG}["\ntime = "{LONG}"\nconstraints = ["{LONG}"]\n',
+        f'{ROLE}[job]\nextends = "{LONG}"\n',
+        f'extends = "{LONG}"\n{ROLE}',
+        f'{ROLE}[cluster]\nport-range = "{LONG}"\ngpu-request = "{LONG}"\n[cluster.sbatch]\n{LONG}_ = 1\n',
+        f'[job]\nname = "{LONG}"\noutput-dir = "{SEVERAL}"\n{ROLE}',
+        f'[vars]\na = "{LONG[:900_000]}"\nb = "{MANY}"\n{ROLE}',
+        f'[vars]\na = "{LONG[:900_000]}"\n{ROLE}extra-args = {json.dumps(5000 * ["{vars.a}"])}\n',
+        f'{ROLE}x = "{LONG}\n',
+    ],
+    ids=range(13),
+)
+def test_a22_very_long_names_and_values_are_told_in_short(text: str) -> None:
+    told = bounded(text)
+    assert len(told) < 10_000
+    assert "n" * 300 not in told
+
+
+def test_a22_a_shell_text_of_very_many_placeholders_is_read_once() -> None:
+    text = f"[roles.web]\ncommand = 'echo {'{host} ' * 8000}'\n"
+    before = time.process_time()
+    assert dynplan("check", "-", stdin=text).exit_code in (0, 1)
+    assert time.process_time() - before < 30
