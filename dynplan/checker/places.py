@@ -16,8 +16,8 @@ def check_places(plan: StatedPlan, findings: Findings) -> None:
         _check_alike(plan, findings)
         return
     request, named = plan.request, _named(plan.request)
-    shapes = shapes_of(request, len(plan.nodes))
-    need = Need.of(shapes, named)
+    shapes, room = shapes_of(request, len(plan.nodes))
+    need = Need.of(shapes, named, room)
     _check_allocation(plan, request, named, need, findings)
     before = len(findings.found)
     for shape in shapes:

@@ -15,7 +15,7 @@ from dynplan.checker.stated import (
     StatedTask,
     StatedWorker,
 )
-from dynplan.diagnostics import Findings, Path
+from dynplan.diagnostics import Findings
 
 
 def check_ports(plan: StatedPlan, findings: Findings) -> None:
@@ -123,7 +123,7 @@ class _Owners:
     on_node: list[Book]
     anywhere: Book = Factory(Book)
     job_wide: Book = Factory(Book)
-    searched: dict[tuple[Path, tuple[int, ...]], int] = Factory(dict)
+    searched: dict[tuple[int, Stretches, bool, tuple[int, ...]], int] = Factory(dict)
 
     def on(self, node: int, numbers: Stretches) -> Taken | None:
         """Return the first of the numbers that is held on a node."""
@@ -217,8 +217,9 @@ def _check_bounds(binding: _Binding, first: int, request: Request, findings: Fin
 def _first_free(binding: _Binding, request: Request, owners: _Owners) -> int:
     """Return the first number that is free on all nodes of a binding; nothing is ever given back."""
     port, nodes = binding.port, tuple(task.node for task in binding.tasks)
-    key = (port.path, nodes)
-    first = owners.searched.get(key, _limits(port, request)[0])
+    low = _limits(port, request)[0]
+    key = (low, port.pieces, port.job_wide, nodes)  # of ports that are alike the next one begins where the last ended
+    first = owners.searched.get(key, low)
     while taken := _any_taken(port, nodes, binding.numbers(first), owners):
         first += taken.ahead
     owners.searched[key] = first

@@ -47,27 +47,29 @@ class Need:
     overlap: bool
 
     @classmethod
-    def of(cls, shapes: Sequence[Shape], named: Sequence[str]) -> "Need":
-        """Add up what the roles need, on hosts of these names and on any."""
+    def of(cls, shapes: Sequence[Shape], named: Sequence[str], room: int) -> "Need":
+        """Add up what the roles need, on hosts of these names and on any, of which each has room for so many GPUs."""
         taking = [shape for shape in shapes if not shape.follows]
         hosts = [host for shape in taking for host in shape.role.hosts]
         floating = [shape for shape in taking if not shape.role.hosts]
         followers = [shape.nodes or 0 for shape in shapes if shape.follows and not shape.everywhere]
         own = sum(shape.alone for shape in floating if shape.role.dedicated)
+        gpus = sum(shape.workers * shape.role.gpus for shape in floating if not shape.role.dedicated)
+        alone = [shape.alone for shape in floating]
         separate = len(set(hosts)) + sum(shape.alone for shape in floating)
         return cls(
             separate=separate,
             least=max(separate, *followers, own + len(named), 1),
-            proven=max(own + len(named), *followers, *(shape.alone for shape in floating), 1),
+            proven=max(own + max(len(named), -(-gpus // max(1, room))), *followers, *alone, 1),
             overlap=len(set(hosts)) < len(hosts),
         )
 
 
-def shapes_of(request: Request, nodes: int) -> list[Shape]:
-    """Return what every role comes to on so many nodes."""
+def shapes_of(request: Request, nodes: int) -> tuple[list[Shape], int]:
+    """Return what every role comes to on so many nodes, and the GPUs of a node that roles on every node leave."""
     capacity = max(request.gpus_per_node, 1)
     room = capacity - sum(role.gpus * _per(role, capacity) for role in request.roles if role.per_node)
-    return [_shape(role, capacity, room, nodes) for role in request.roles]
+    return [_shape(role, capacity, room, nodes) for role in request.roles], room
 
 
 def _shape(role: RequestedRole, capacity: int, room: int, count: int) -> Shape:

@@ -100,7 +100,7 @@ def _stacked(blocks: Sequence[_Block]) -> Iterator[str]:
 
 
 def _sheet(seen: View) -> _Sheet:
-    per_line = min(_MOST_PER_LINE, max(row.node.gpus for row in seen.rows))
+    per_line = max(1, min(_MOST_PER_LINE, max(row.node.gpus for row in seen.rows)))
     names = [_node_name(row) for row in seen.rows] + [row.node.host or "" for row in seen.rows]
     side = max(84, 16 + _width(max(names, key=len)))
     least, most = (72, 132) if per_line <= 8 else (52, 72)

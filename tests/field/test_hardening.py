@@ -14,12 +14,16 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
+from dynplan.checker import check
 from dynplan.cli import app, reading
 from dynplan.language.order import in_order
+from dynplan.language.plan_file import to_tree
+from dynplan.model import Plan
+from tests.laws.jobs import jobs, outcome
 from tests.laws.profile import law
 
 ROLE = """\
@@ -185,6 +189,102 @@ def test_a20_a_wrapped_command_is_refused_in_jobs_and_plans(option: str) -> None
         told = dynplan(command, "-", stdin=plan.replace("account", option))
         assert (told.exit_code, told.stdout) == (1, "")
         assert f"error[D113]: `{option}` is written by dynplan" in told.stderr
+
+
+# A16, A23: the nodes of a job that names no number of them
+
+
+def falsified(job: str, **changes: tuple[str, str]) -> str:
+    """Return what `check` says of a plan of which a text was changed."""
+    plan = written("plan", "-", stdin=job)
+    assert written("check", "-", stdin=plan) == ""
+    for old, new in changes.values():
+        assert old in plan
+        plan = plan.replace(old, new)
+    told = refused("check", "-", stdin=plan)
+    assert refused("emit", "-", stdin=plan) == told
+    return told
+
+
+TWO = """\
+[cluster]
+gpus-per-node = 8
+[roles.decode]
+command = ["serve"]
+workers = 4
+gpus-per-worker = 2
+[roles.prefill]
+command = ["serve"]
+gpus-per-worker = 4
+"""
+
+
+@pytest.mark.parametrize("bound", [1, 3, 1000])
+@pytest.mark.parametrize("head", ["", "[job]\nnum-nodes = 2\n", '[job]\nnum-nodes = "min"\n'])
+def test_a16_a_bound_that_nobody_proved_is_refused(bound: int, head: str) -> None:
+    text = TWO if head else TWO.replace("workers = 4", "workers = 3")
+    told = falsified(text + head, bound=("lower-bound = 2", f"lower-bound = {bound}"))
+    assert told.startswith(f"error[D410]: `lower-bound` is {bound}, and for 2 nodes it is 2\n")
+
+
+def test_a16_a_mode_that_is_not_the_roles_is_refused() -> None:
+    told = falsified(TWO, mode=('mode = "separate"', 'mode = "shared"'))
+    assert told.startswith("error[D410]: `mode` is `shared`, and the roles are separate on 2 nodes\n")
+
+
+@given(tables=jobs(), bound=st.integers(1, 12), node=st.booleans())
+@law
+def test_a16_a23_a_plan_with_other_numbers_of_nodes_is_refused(tables: dict[str, Any], bound: int, node: bool) -> None:
+    """An empty node more, or another bound, is always seen where the job does not ask for the fewest."""
+    found = outcome(tables)
+    assume(isinstance(found, Plan) and found.job.num_nodes != "min")
+    assert isinstance(found, Plan)
+    tree = to_tree(found)
+    if node:
+        tree["nodes"].append({**tree["nodes"][0], "node": len(tree["nodes"]), "host": None})
+        assert check(tree)
+    else:
+        assume(bound != found.placement.lower)
+        tree["placement"]["lower-bound"] = bound
+        assert [finding.path for finding in check(tree)] == [("placement", "lower-bound")]
+
+
+def moved(plan: dict[str, Any], role: str, nodes: list[tuple[int, list[int]]]) -> None:
+    """Put the workers of a role on other nodes and GPUs."""
+    workers = [worker for worker in plan["workers"] if worker["role"] == role]
+    for worker, (node, gpus) in zip(workers, nodes, strict=True):
+        worker["tasks"][0] |= {"node": node, "gpus": gpus}
+
+
+def a23(nodes: int, **places: list[tuple[int, list[int]]]) -> list[str]:
+    """Return what is said of a plan of the two roles on so many nodes, placed like this."""
+    plan = tomllib.loads(written("plan", "-", stdin=TWO))
+    plan["nodes"] = [{"node": node, "gpus": 8} for node in range(nodes)]
+    plan["placement"]["lower-bound"] = nodes
+    for role, at in places.items():
+        moved(plan, role, at)
+    done = dynplan("check", "-", stdin=json.dumps(plan))
+    return [line for line in done.stderr.splitlines() if line.startswith("error[")]
+
+
+DECODE = [(0, [0, 1]), (0, [2, 3]), (0, [4, 5]), (0, [6, 7])]
+
+
+def test_a23_an_empty_node_more_is_refused() -> None:
+    assert a23(2) == []
+    assert a23(3) == ["error[D410]: the roles come to 2 nodes, and the plan has 3"]
+
+
+def test_a23_roles_merged_onto_fewer_nodes_are_refused() -> None:
+    assert a23(1, prefill=[(0, [0, 1, 2, 3])])[0] == "error[D410]: the roles come to 2 nodes, and the plan has 1"
+
+
+def test_a23_a_role_of_workers_spread_wider_than_it_needs_is_refused() -> None:
+    spread = [(0, [0, 1]), (0, [2, 3]), (1, [0, 1]), (1, [2, 3])]
+    assert a23(3, decode=spread, prefill=[(2, [0, 1, 2, 3])]) == [
+        "error[D410]: the roles come to 2 nodes, and the plan has 3",
+        "error[D407]: `decode` stands on nodes 0, 1, and 1 node holds it",
+    ]
 
 
 # A19: files that are written

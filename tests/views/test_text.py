@@ -280,6 +280,11 @@ def test_a_picture_shows_every_gpu_worker_and_port() -> None:
     ]
 
 
+def test_a_picture_of_a_job_without_gpus_shows_its_roles() -> None:
+    picture = as_svg(outline_of(job('[roles.etcd]\ncommand = ["etcd"]\nports = { client = 2379 }\n')))
+    assert texts_of(picture) == ["dynplan", "1 node", "node 0", "head node", "etcd 0", "client 2379"]
+
+
 def test_a_picture_of_many_nodes_is_small() -> None:
     found = two_roles("num-nodes = 1_000", "num-nodes = 1_000", "num-nodes = 1_000")
     assert "998 nodes as node 1: 2-999" in as_svg(found)
