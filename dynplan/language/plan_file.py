@@ -12,6 +12,7 @@ from dynplan.diagnostics import Finding, Findings
 from dynplan.language.cluster import MOST_GPUS
 from dynplan.language.job import read
 from dynplan.language.tables import LARGEST, Table, kind
+from dynplan.language.task_numbers import check_expressions
 from dynplan.model import HIGHEST_PORT, Block, Node, Outline, Placement, Plan, Ports, Role, Task, Worker
 
 SCHEMA = 1
@@ -79,6 +80,7 @@ def from_tree(tree: Mapping[str, Any]) -> Plan:
     )
     _check_roles(plan, findings)
     findings.raise_if_errors()
+    check_expressions(plan)
     return plan
 
 
