@@ -16,9 +16,9 @@ from dynplan.language.command_line import (
     option_pairs,
 )
 from dynplan.language.expressions import ExprError, evaluate
+from dynplan.language.extent import LONGEST_NAME, LONGEST_PATH, check_extent, check_rows
 from dynplan.language.files import read_files
 from dynplan.language.host_list import expand
-from dynplan.language.limits import LONGEST_NAME, LONGEST_PATH, check_limits, check_rows
 from dynplan.language.placeholders import check_templates
 from dynplan.language.plan_tables import tables_for_plan
 from dynplan.language.ports import read_ports
@@ -43,7 +43,7 @@ def read(tables: Tables) -> Job:
         InputError: everything that is wrong with them, in one go (D101 to D125).
     """
     findings = Findings()
-    check_limits(tables, findings)
+    check_extent(tables, findings)
     top = Table(tables, (), findings)
     cluster = read_cluster(top.table("cluster"))
     job = top.table("job")

@@ -17,7 +17,7 @@ _MOST_CONSTRAINTS = 10_000
 _LONGEST_ROW = 200  # roles that wait for one another, one after the other
 
 
-def check_limits(tables: Tables, findings: Findings) -> None:
+def check_extent(tables: Tables, findings: Findings) -> None:
     """Refuse a job with more parts than can be planned in seconds (D125).
 
     Raises:
