@@ -1,15 +1,14 @@
 """Reading input files: the job file, its parents, the cluster file, a plan. Used by the command line only."""
 
-import errno
 import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path as File
-from typing import Any, BinaryIO
+from typing import Any
 
-from attrs import evolve
+from attrs import evolve, field, frozen
 
+from dynplan.cli.reading import Content, Origin, read_file, read_stdin
 from dynplan.diagnostics import NOWHERE, Document, Finding, Findings, InputError, Path, nearest
 from dynplan.language import engines, parse, parse_json
 
@@ -18,7 +17,13 @@ Inputs = list[Document]  # what a command has read so far: where its findings po
 STDIN = "-"
 _ENGINES = File(__file__).parents[1] / "engines"
 _MOST_PARENTS = 50
-_MOST_BYTES = 256 * 1024 * 1024  # a plan of 10,000 nodes has a tenth of that, and /dev/zero has no end
+
+
+@frozen(eq=False, repr=False)
+class Input(Document):
+    """A document that was read from a regular file, and which one that was."""
+
+    origin: Origin | None = field(default=None, eq=False)
 
 
 def load(name: str) -> Document:
@@ -30,8 +35,13 @@ def load(name: str) -> Document:
     Raises:
         InputError: D001 to D004.
     """
-    raw, shown = _read_named(name), "<stdin>" if name == STDIN else name
-    return parse_json(shown, raw) if raw.lstrip()[:1] == b"{" else parse(shown, raw)
+    content, shown = _read_named(name), "<stdin>" if name == STDIN else name
+    return _parsed(shown, content, parse_json if content.raw.lstrip()[:1] == b"{" else parse)
+
+
+def _parsed(name: str, content: Content, parser: Callable[[str, bytes], Document] = parse) -> Input:
+    document = parser(name, content.raw)
+    return Input(name, document.text, document.data, origin=content.origin)
 
 
 def is_plan(document: Document) -> bool:
@@ -92,6 +102,8 @@ def _going_on(findings: Findings, unread: Path) -> Iterator[None]:
     try:
         yield
     except InputError as problem:
+        if problem.findings[-1].code == "D007":  # all that `findings` holds, and an end of it
+            raise
         findings.found += problem.findings
         findings.unread.add(unread)
 
@@ -139,7 +151,8 @@ def _chain(document: Document, file: File, findings: Findings) -> list[tuple[Doc
     while (parent := document.data.get("extends")) is not None:
         with _going_on(findings, ()):
             file = _parent(document, parent, file, seen)
-            document = parse(os.fspath(file), _read(file, Finding("D108", "", ("extends",), document=document)))
+            asked = Finding("D108", "", ("extends",), document=document)
+            document = _parsed(os.fspath(file), _read(file, asked))
             found.append((document, file.parent))
             seen.append(os.path.realpath(file))
             continue
@@ -154,47 +167,37 @@ def _parent(document: Document, parent: object, file: File, seen: Sequence[str])
         fix = "a file extends one other, which may extend the next"
         raise InputError([evolve(asked, message="`extends` must be the name of one file", help=fix)])
     file = file.parent / parent
-    if os.path.realpath(file) in seen or len(seen) > _MOST_PARENTS:
+    if os.path.realpath(file) in seen:
         raise InputError([evolve(asked, message=f"`{os.fspath(file)}` extends itself, through this file")])
+    if len(seen) > _MOST_PARENTS:
+        message = f"the chain of `extends` is longer than {_MOST_PARENTS} files"
+        raise InputError([evolve(asked, message=message, help="put some of these files together")])
     return file
 
 
-def _read_named(name: str) -> bytes:
-    """Return the bytes of a file named on the command line, or of standard input."""
+def _read_named(name: str) -> Content:
+    """Return what is in a file named on the command line, or on standard input."""
     return _read(None if name == STDIN else File(name), Finding("D004", "", document=NOWHERE))
 
 
-def _read(file: File | None, asked: Finding) -> bytes:
-    """Return the bytes of a file or, for None, of standard input.
+def _read(file: File | None, asked: Finding) -> Content:
+    """Return what is in a file or, for None, on standard input.
 
     Raises `asked` with the reason where that cannot be done: who asked for the file knows the place to show.
     """
     try:
-        with _opened(file) as stream:
-            raw = stream.read(_MOST_BYTES + 1)
+        return read_file(file, given=not asked.path) if file else read_stdin()
     except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
-        reason = ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()
-    else:
-        if len(raw) <= _MOST_BYTES:
-            return raw
-        reason = f"it is larger than {_MOST_BYTES // 1024 // 1024} MiB"
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     name = f"`{file}`" if file else "standard input"
     fix = "a path is relative to the folder of the file it stands in" if asked.path else ""
     if fix and file and str(file).strip("./")[:1] in ("$", "~"):
         fix = "no shell reads it: write the path out, or name the file on the command line"
-    raise InputError([evolve(asked, message=f"cannot read {name}: {reason}", help=fix)])
+    raise InputError([evolve(asked, message=f"cannot read {name}: {reason[:1].lower()}{reason[1:]}", help=fix)])
 
 
-def _opened(file: File | None) -> AbstractContextManager[BinaryIO]:
-    if file:
-        return file.open("rb")
-    if sys.stdin is None:
-        raise OSError(errno.EBADF, "it is closed")
-    return nullcontext(sys.stdin.buffer)
-
-
-def _cluster_document(name: str, raw: bytes, findings: Findings) -> Document:
-    document = parse(name, raw)
+def _cluster_document(name: str, content: Content, findings: Findings) -> Document:
+    document = _parsed(name, content)
     if not isinstance(document.data.get("cluster"), Mapping):
         message = f"`{name}` has no table `[cluster]`"
         fix = "a cluster file holds one table: `[cluster]`"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dynplan.cli.inputs import is_plan
 from dynplan.cli.program import AsDrawing, ClusterFile, Drawing, JobOrPlan, Output, Sets, Strict, app
-from dynplan.cli.stages import allowed, check_promises, planned, read, script_of
+from dynplan.cli.stages import allowed, check_plan, check_promises, planned, read, script_of
 from dynplan.cli.streams import reporting, tell, write
 from dynplan.diagnostics import Finding, InputError
 from dynplan.model import Outline, outline_of
@@ -30,7 +30,7 @@ def show(
         else:
             found = outline_of(planned(source, document, sets, cluster, inputs))
         allowed(found.warnings, strict=strict)
-        write(_drawn(found, form), output)
+        write(_drawn(found, form), output, inputs)
 
 
 @app.command()
@@ -45,11 +45,11 @@ def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None, stric
         document = read(source, inputs)
         if is_plan(document):
             _refuse_changes(sets, cluster)
-            check_promises(document.data)
-            if "roles" in document.data:  # a plan without commands may come from anywhere
-                allowed(from_tree(document.data).warnings, strict=strict)
-            elif strict:
-                allowed(outline(document.data).warnings, strict=strict)
+            beside = check_plan(document.data)
+            # A plan without commands may come from anywhere.
+            own = from_tree(document.data) if "roles" in document.data else outline(document.data) if strict else None
+            allowed((*beside, *(own.warnings if own else ())), strict=strict)
+            tell(beside, inputs)
             return
         found = planned(source, document, sets, cluster, inputs)
         allowed(found.warnings, strict=strict)

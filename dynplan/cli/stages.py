@@ -62,6 +62,14 @@ def allowed(warnings: Sequence[Finding], *, strict: bool) -> None:
         raise InputError((*warnings, refusal))
 
 
+def check_plan(tree: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Check the promises of a plan that may come from anywhere, and return what it does beside its roles (W501)."""
+    from dynplan.checker import beside_roles  # `compile` makes its plan itself
+
+    check_promises(tree)
+    return beside_roles(tree)
+
+
 def check_promises(tree: Mapping[str, Any]) -> None:
     """Raise InputError for a plan that breaks a promise (D4xx, D5xx)."""
     from dynplan.checker import check  # `compile` trusts its own planner

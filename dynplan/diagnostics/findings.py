@@ -6,6 +6,7 @@ The core speaks key paths into the merged data, never lines; `dynplan.diagnostic
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from attrs import define, field, frozen
@@ -20,6 +21,7 @@ CODES: dict[str, str] = {
     "D004": "a file cannot be read",
     "D005": "the output cannot be written",
     "D006": "a warning where none is allowed",
+    "D007": "more mistakes than are looked for",
     "D101": "an unknown key",
     "D102": "a value of the wrong type",
     "D103": "something required is missing",
@@ -40,6 +42,7 @@ CODES: dict[str, str] = {
     "D122": "a role or port that does not exist",
     "D123": "a placeholder that does not exist",
     "D124": "a `$` right before a placeholder",
+    "D125": "more parts than a job can have",
     "D201": "a worker larger than the nodes it is given",
     "D202": "numbers of workers that do not agree",
     "D203": "fewer nodes than the largest role needs",
@@ -82,6 +85,7 @@ CODES: dict[str, str] = {
     "W201": "nodes that run no role with GPUs",
     "W202": "a number of nodes that is not proven minimal",
     "W301": "a port in the ephemeral range",
+    "W501": "a plan that does more than its roles say",
 }
 
 
@@ -150,6 +154,10 @@ class InputError(Exception):
         super().__init__("; ".join(f"{finding.code}: {finding.message}" for finding in self.findings))
 
 
+_MOST_ERRORS = 100  # of the stages that share their findings
+_LONGEST_NAME, _MOST_NAMES = 100, 300  # that are compared to find the nearest one
+
+
 @define
 class Findings:
     """What one stage or several have found so far, in the order it was found.
@@ -160,6 +168,7 @@ class Findings:
 
     found: list[Finding] = field(factory=list)
     unread: set[Path] = field(factory=set)
+    _full: int = field(default=_MOST_ERRORS, init=False)  # so many found, there may be too many errors among them
 
     def error(
         self,
@@ -176,6 +185,7 @@ class Findings:
     ) -> None:
         """Add an error, or as `warn` a warning; arguments as in `Finding`."""
         self.found.append(Finding(code, message, path, help, label, key, document, lacks=lacks, also=also))
+        self._stop_when_full()
 
     warn = error  # for the reader: the code's letter is what makes it a warning
 
@@ -194,6 +204,16 @@ class Findings:
         """The warnings among what is told."""
         return tuple(finding for finding in self.told if finding.severity == "warning")
 
+    def _stop_when_full(self) -> None:
+        """Raise InputError with a hundred errors: no one reads more, and to look for a fix for each takes time."""
+        if len(self.found) < self._full:
+            return
+        missing = _MOST_ERRORS - len(self.errors)
+        if missing <= 0:
+            message, fix = f"there are {_MOST_ERRORS} mistakes, and the rest is not looked for", "mend these first"
+            raise InputError([*self.told, Finding("D007", message, help=fix, document=NOWHERE)])
+        self._full = len(self.found) + missing
+
     def raise_if_errors(self) -> None:
         """Raise InputError with everything that is told, warnings too, once there is an error."""
         if self.errors:
@@ -208,12 +228,22 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that `name` was probably meant to be, or None if nothing comes close."""
     from difflib import get_close_matches  # 10 ms, and only a wrong name needs it
 
-    spellings = {_fold(candidate): candidate for candidate in sorted(known)}
+    if len(name) > _LONGEST_NAME:
+        return None
+    spellings = {_fold(candidate): candidate for candidate in sorted(_comparable(name, known))}
     wrong = _fold(name)
     close = get_close_matches(wrong, spellings, n=1) or sorted(
         (spelling for spelling in spellings if set(wrong.split("-")) < set(spelling.split("-"))), key=len
     )
     return spellings[close[0]] if close else None
+
+
+def _comparable(name: str, known: Iterable[str]) -> list[str]:
+    """Return the names that are worth a comparison: all, and of very many those that begin like `name`."""
+    names = [candidate for candidate in known if len(candidate) <= _LONGEST_NAME]
+    if len(names) <= _MOST_NAMES:
+        return names
+    return list(islice((candidate for candidate in names if candidate[:1] == name[:1]), _MOST_NAMES))
 
 
 def _fold(name: str) -> str:

@@ -3,7 +3,7 @@
 import re
 
 from dynplan.diagnostics import nearest
-from dynplan.language.command_line import env_pairs, option_pairs
+from dynplan.language.command_line import env_pairs, meant, option_pairs
 from dynplan.language.tables import Table, name_of, scalar
 from dynplan.model import Cluster, PortRange
 
@@ -11,6 +11,10 @@ MOST_GPUS = 1024
 _RANGE = re.compile(r" *([0-9]{1,5}) *(?:- *([0-9]{1,5}) *)?")
 _REQUEST = re.compile(r"gpus-per-node|none|gres(:[A-Za-z0-9_.-]+)?")
 _OPTION = re.compile(r"[a-z][a-z0-9-]*")
+# What a shell or the loader runs, among the variables that `export` names.
+_CODE = re.compile(
+    r"(?<![A-Za-z0-9_])(BASH_ENV|ENV|LD_PRELOAD|LD_AUDIT|BASH_FUNC_[A-Za-z0-9_]*|SHELLOPTS|BASHOPTS|PS4)(?![A-Za-z0-9_])"
+)
 
 
 def read_cluster(table: Table) -> Cluster:
@@ -51,13 +55,16 @@ def sbatch_options(table: Table) -> tuple[tuple[str, str | int | bool], ...]:
             table.findings.error("D104", f"`{name}` is not the long name of an sbatch option", path, key=True)
         elif refusal := refused(name, text)[0]:
             table.findings.error("D113", refusal, path, help=refused(name, text)[1], key=True)
-        elif text is None:
-            table.wrong(path, "one value, `true` or `false`", value)
+        elif text is None or (name == "gres" and value is True):
+            table.wrong(path, "one value" if value is True else "one value, `true` or `false`", value)
+        elif meant(name, ("export",)) and (code := _CODE.search(text)):
+            message = f"`{code[0]}` is code to every shell of the job, dynplan's own too"
+            table.findings.error("D114", message, path, help="set it in the `env` of a role")
         elif not text.isprintable():
             table.bad(name, f"{name_of(path)} must be one line of printable text", code="D107")
         else:
             found.append((name, value if isinstance(value, bool) else text))
-            if name not in known:
+            if name not in known and sum(option.startswith(name) for option in known) != 1:  # as getopt_long(3)
                 near = nearest(name, known)
                 fix = f"did you mean `{near}`?" if near else "if a plugin of the site has it, `sbatch --help` names it"
                 table.findings.warn("W104", f"sbatch has no option `{name}`", path, help=fix, key=True)

@@ -5,7 +5,7 @@ nothing, a table is one word of compact JSON. Every word is a template.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dynplan.diagnostics import Findings, Path
@@ -227,6 +227,11 @@ _OF_SCRIPT = {
 }
 
 
+def meant(name: str, options: Iterable[str]) -> str:
+    """Return the option that Slurm takes a name for, which may be its beginning (getopt_long(3)); empty for none."""
+    return name if name in options else next((option for option in options if option.startswith(name)), "")
+
+
 def option_pairs(table: Table) -> Pairs:
     """Read further options of `srun`: `true` is a bare flag, which stands as an empty value."""
     pairs: list[tuple[str, str]] = []
@@ -235,9 +240,9 @@ def option_pairs(table: Table) -> Pairs:
         text = scalar(value)
         if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
             table.findings.error("D104", f"`{name}` is not the long name of an option", table.at(name), key=True)
-        elif name in _OF_SCRIPT:
+        elif owned := meant(name, _OF_SCRIPT):
             message = f"`{name}` is written by dynplan"
-            table.findings.error("D113", message, table.at(name), help=_OF_SCRIPT[name], key=True)
+            table.findings.error("D113", message, table.at(name), help=_OF_SCRIPT[owned], key=True)
         elif text is None:
             table.wrong(table.at(name), "one value", value)
         elif value is not False:

@@ -1,5 +1,9 @@
 """Options of sbatch: those that dynplan writes or that fight the plan, and the names that sbatch knows."""
 
+from collections.abc import Collection
+
+from dynplan.language.command_line import meant
+
 _TASKS = "each role's step says how many tasks it has: see `workers`, `num-nodes` and `launch`"
 _GPUS = "the cluster's `gpu-request` says how to ask for GPUs, `gpus-per-worker` how many a worker has"
 _SLICES = "each worker sees the GPUs of its slice: see `gpus-per-worker`"
@@ -27,18 +31,19 @@ _FOUGHT = {
     **dict.fromkeys(("distribution", "overcommit"), _PLACES),
     **dict.fromkeys(("hetjob", "packjob", "het-group"), "the nodes of a job are all alike: make several jobs of it"),
 }
+_GRES = ("gres", "tres-per-job", "tres-per-node", "tres-per-socket")
 _NO_JOB = ("test-only", "help", "usage", "version")
 
 
 def refused(name: str, value: str | None) -> tuple[str, str]:
     """Return why a job file cannot set an option of sbatch, and what to do instead; empty texts where it can."""
-    if name in _WRITTEN:
-        return f"`{name}` is written by dynplan", _WRITTEN[name]
-    if name == "gres" and value is not None and "gpu" in value:
+    if option := _meant(name, _WRITTEN):
+        return f"`{name}` is written by dynplan", _WRITTEN[option]
+    if value is not None and "gpu" in value.lower() and _meant(name, _GRES):
         return f"`{name}` is written by dynplan", _GPUS
-    if name in _FOUGHT:
-        return f"`{name}` contradicts the plan", _FOUGHT[name]
-    if name in _NO_JOB:
+    if option := _meant(name, _FOUGHT):
+        return f"`{name}` contradicts the plan", _FOUGHT[option]
+    if _meant(name, _NO_JOB):
         return f"with `{name}` sbatch submits nothing", "write it on the command line: `sbatch --test-only job.sbatch`"
     return "", ""
 
@@ -66,6 +71,11 @@ _PYXIS = (
     "no-container-mount-home container-remap-root no-container-remap-root container-entrypoint "
     "no-container-entrypoint container-entrypoint-log container-writable container-readonly container-env"
 )
+
+
+def _meant(name: str, options: Collection[str]) -> str:
+    """Return which of these options sbatch takes a name for; one that it has is no beginning of another."""
+    return meant(name, options) if name in options or name not in known_options() else ""
 
 
 def known_options() -> frozenset[str]:

@@ -1,5 +1,7 @@
 """Read how many workers a role has, how large each of them is and where they may stand -> `Size`."""
 
+from collections import Counter
+
 from dynplan.language.expressions import ExprError, evaluate
 from dynplan.language.host_list import expand
 from dynplan.language.misplaced import misplaced
@@ -26,9 +28,9 @@ def read_hosts(table: Table, key: str) -> tuple[str, ...]:
             hosts += expand(text)
         except ValueError as error:
             table.bad(key, str(error), 'write host names, or a host list such as `"node[08-15]"`')
-    twice = sorted({host for host in hosts if hosts.count(host) > 1}) if len(hosts) < 5000 else ()
+    twice = min((host for host, times in Counter(hosts).items() if times > 1), default=None)
     if twice:
-        table.bad(key, f"{name_of(table.at(key))} names `{twice[0]}` twice", "name each host once")
+        table.bad(key, f"{name_of(table.at(key))} names `{twice}` twice", "name each host once")
     if not texts:
         table.bad(key, f"{name_of(table.at(key))} is empty", "name a host, or leave the key out")
     return tuple(hosts)

@@ -6,6 +6,7 @@ from typing import Any
 from dynplan.diagnostics import Findings
 from dynplan.language.cluster import read_cluster, sbatch_options
 from dynplan.language.command_line import env_pairs
+from dynplan.language.counts import LONGEST_NAME, LONGEST_PATH, check_counts, check_rows
 from dynplan.language.extents import read_hosts, read_size
 from dynplan.language.files import read_files
 from dynplan.language.launch import optional_command, read_launch
@@ -35,6 +36,7 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
         InputError: everything that is wrong with them, in one go (D101 to D129), and what was found before.
     """
     findings = Findings() if findings is None else findings
+    check_counts(tables, findings)
     top = Table(tables, (), findings)
     cluster = read_cluster(top.table("cluster"))
     job = top.table("job")
@@ -64,6 +66,7 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
     _ = [key in top for key in ("extends", "vars", "phase-defaults")]  # resolved before
     top.close()
     check_relations(found, findings)
+    check_rows(found, findings)
     check_templates(found, findings)
     findings.raise_if_errors()
     return found
@@ -73,6 +76,9 @@ def _job_name(job: Table) -> str:
     name = job.line("name", "dynplan")
     if not name or "/" in name or name.startswith(("-", ".")):
         job.bad("name", f"`name` cannot be `{name}`", "a name has no `/` and starts with no dash or dot")
+    if len(name.encode()) > LONGEST_NAME:
+        job.bad("name", f"`name` has {len(name)} characters", f"{LONGEST_NAME} bytes fit into the name of a file")
+        return "dynplan"
     return name
 
 
@@ -97,6 +103,9 @@ def _output_dir(job: Table) -> str:
     value = job.line("output-dir", "results/%x-%j")
     if not value or re.search(r"%(?![xj])", value) or refs(value):
         job.bad("output-dir", f"`output-dir` cannot be `{value}`", "use `%x` for the job's name, `%j` for its id")
+    if len(value) > LONGEST_PATH:
+        job.bad("output-dir", f"`output-dir` has {len(value)} characters, and a path has at most {LONGEST_PATH}")
+        return "results/%x-%j"
     return value
 
 

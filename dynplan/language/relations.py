@@ -1,11 +1,12 @@
 """What the parts of a job say about one another: roles that others name, constraints, what a role is given."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from dynplan.diagnostics import Findings, Path, nearest
 from dynplan.language.clashes import check_names
 from dynplan.language.expressions import ExprError, compare
+from dynplan.language.order import in_order
 from dynplan.language.sizes import lookup_args
 from dynplan.language.tables import Table, name_of
 from dynplan.model import Job, Role, Tables
@@ -78,7 +79,7 @@ def check_relations(job: Job, findings: Findings) -> None:
 
 
 def _check_references(job: Job, findings: Findings) -> None:
-    names = [role.name for role in job.roles]
+    names = dict.fromkeys(role.name for role in job.roles)
     for role in job.roles:
         for index, name in enumerate(role.after):
             _check_role_name(name, names, ("roles", role.name, "after", index), findings)
@@ -132,7 +133,7 @@ def _check_devices(job: Job, findings: Findings) -> None:
                 findings.error("D114", message, (*path, _DEVICES), help="leave it out", key=True)
 
 
-def _check_role_name(name: str, names: list[str], path: Path, findings: Findings) -> None:
+def _check_role_name(name: str, names: Collection[str], path: Path, findings: Findings) -> None:
     if name not in names:
         near = nearest(name, names)
         fix = f"did you mean `{near}`?" if near else "the roles are " + ", ".join(f"`{name}`" for name in names)
@@ -154,9 +155,8 @@ def _check_cycles(job: Job, key: str, findings: Findings) -> None:
 
 def _held_up(edges: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Leave out the roles that wait for no other of them, and so on, until all that is left waits."""
-    while free := [name for name, others in edges.items() if not any(other in edges for other in others)]:
-        edges = {name: others for name, others in edges.items() if name not in free}
-    return edges
+    free = set(in_order(edges))
+    return {name: others for name, others in edges.items() if name not in free}
 
 
 def _edges(role: Role, key: str) -> tuple[str, ...]:
