@@ -709,3 +709,35 @@ def test_a22_a_shell_text_of_very_many_placeholders_is_read_once() -> None:
     before = time.process_time()
     assert dynplan("check", "-", stdin=text).exit_code in (0, 1)
     assert time.process_time() - before < 30
+
+
+# Where limits and messages meet
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("distr", "error[D113]: `distr` contradicts the plan\n"),
+        ("test", "error[D113]: with `test` sbatch submits nothing\n"),
+        ("acc", "warning[W104]: sbatch has no option `acc`\n"),  # two options begin like this: sbatch refuses it
+        ("acco", ""),
+        ("cluster", ""),  # an option of its own, and the beginning of others
+    ],
+)
+def test_the_beginning_of_an_option_is_taken_as_sbatch_does(option: str, told: str) -> None:
+    done = dynplan("check", "-", stdin=f'{ROLE}[job.sbatch]\n{option} = "x"\n')
+    assert done.stderr.startswith(told)
+    assert bool(done.stderr) == bool(told)
+
+
+def test_a_hundred_mistakes_are_told_once_wherever_they_are_found(folder: Path) -> None:
+    (folder / "site.toml").write_text("".join(f"k{index} = 1\n" for index in range(300)) + "[cluster]\n")
+    told = refused("compile", "-", "--cluster", "site.toml", stdin=ROLE)
+    assert told.count("error[D101]") == 100
+    assert told.count("error[D007]") == 1
+
+
+def test_too_many_parts_hide_nothing_that_was_found_before(folder: Path) -> None:
+    options = "".join(f"option{index} = 1\n" for index in range(301))
+    told = refused("compile", "-", stdin=f'extends = "none.toml"\n{ROLE}[job.sbatch]\n{options}')
+    assert [line[:12] for line in told.splitlines() if line.startswith("error[")] == ["error[D108]:", "error[D125]:"]
