@@ -8,6 +8,7 @@ import tomllib
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import tomli_w
@@ -27,6 +28,7 @@ JOBS = [SMALL, {key: value for key, value in PLAN.items() if key in ("job", "clu
 # What the language means something by, somewhere, and what it never does.
 OTHERS: list[Any] = [
     *(0, -1, 1, 2, 3, 4, 8, 9, 100, 65535, 65536, 2_000_000, 2**63 - 1, 0.5, float("inf"), float("nan"), True, False),
+    *("\x1b[2J\x07", "\u202etxt", "\u200b", "\x9b", "\u0663", "n" * 5000, "<&>]]>"),
     *("", "x", "é", "\n", "\0", "$", "{", "{{", "8", "30m", "min", "max", "auto", "head", "every-node", "with:decode"),
     *("{host}", "{port.system}", "{port.nope}", "{= rank}", "{= 1 / 0}", "{vars.model}", "{role.decode.url.system}"),
     *("tensor-parallel-size * 2", "8 / (last - 1)", "node[1-3]", "20000-20010", "30-20", "per-gpu", "task", "[a-z"),
@@ -46,8 +48,13 @@ SIGNS = ["0", "'x'", "true", "[]", "{}", "=", ".", "[", "]", "{", "}", "#", '"',
 
 def outcome(command: str, text: bytes) -> None:
     """Run a command on standard input, in this process; it ends well, or says what is wrong and writes nothing."""
-    done = CliRunner().invoke(app, [command, "-"], input=text, catch_exceptions=False)
+    done = CliRunner().invoke(app, [*command.split(), "-"], input=text, catch_exceptions=False)
     assert done.exit_code in (0, 1)
+    assert all(line.isprintable() for line in done.stderr.split("\n"))
+    if command.startswith("show"):
+        assert all(line.isprintable() for line in done.stdout.split("\n"))
+    if command.endswith("svg") and not done.exit_code:
+        ElementTree.fromstring(done.stdout)  # noqa: S314 - our own picture
     if done.exit_code:
         assert done.stdout_bytes == b""
         assert done.stderr.startswith(("error[D", "warning[W"))
@@ -136,5 +143,5 @@ def test_a_job_with_other_values_gives_an_error_in_words(tree: Any) -> None:
 @given(tree=changed(PLAN, st.sampled_from([None, *OTHERS])))
 def test_a_plan_with_other_values_gives_an_error_in_words(tree: Any) -> None:
     text = json.dumps(tree, default=str).encode()
-    for command in ("emit", "check", "show"):
+    for command in ("emit", "check", "show", "show --format svg"):
         outcome(command, text)

@@ -36,6 +36,7 @@ BESIDE_THE_DOOR = {
     "language.plan_file",
     "planner.advice",
     "diagnostics.rendering",
+    "diagnostics.visible",
     "views.text",
     "views.svg",
 }

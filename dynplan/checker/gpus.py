@@ -1,5 +1,6 @@
 """The promises about GPUs: whose they are, in one piece, in order, and inside one group where that can be."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
 
@@ -17,8 +18,9 @@ Holding = tuple[StatedWorker, StatedTask]
 def check_gpus(plan: StatedPlan, findings: Findings) -> None:
     """Report GPUs that are held twice, outside their node, apart, out of order or across groups."""
     holdings: list[list[Holding]] = [[] for _ in plan.nodes]
+    largest = max(node.gpus for node in plan.nodes)
     for worker in plan.workers:
-        _check_worker(plan, worker, findings)
+        _check_worker(worker, largest, findings)
         for task in worker.tasks:
             if task.gpus:
                 holdings[task.node].append((worker, task))
@@ -29,16 +31,15 @@ def check_gpus(plan: StatedPlan, findings: Findings) -> None:
             _check_order(node, held, plan.request.groups, findings)
 
 
-def _check_worker(plan: StatedPlan, worker: StatedWorker, findings: Findings) -> None:
+def _check_worker(worker: StatedWorker, largest: int, findings: Findings) -> None:
     """A worker that fits on a node has one task; a larger one's slices differ by at most one GPU."""
-    nodes = [task.node for task in worker.tasks]
-    if len(nodes) == 1:
+    nodes = Counter(task.node for task in worker.tasks)
+    if len(worker.tasks) == 1:
         return
-    twice = next((task for task in worker.tasks if nodes.count(task.node) > 1), None)
+    twice = next((task for task in worker.tasks if nodes[task.node] > 1), None)
     if twice:
         findings.error("D406", f"{worker.name} has two tasks on node {twice.node}", (*worker.path, "tasks"))
         return
-    largest = max(node.gpus for node in plan.nodes)
     span = -(-worker.gpus // largest) if largest else 0
     if len(nodes) > max(1, span):
         nodes_needed = "one node holds" if span <= 1 else f"{span} nodes hold"
@@ -46,7 +47,7 @@ def _check_worker(plan: StatedPlan, worker: StatedWorker, findings: Findings) ->
         findings.error("D406", message, (*worker.path, "tasks"))
     sizes = [len(task.gpus) for task in worker.tasks]
     if max(sizes) - min(sizes) > 1:
-        message = f"the slices of {worker.name} have {_listed(sizes)} GPUs"
+        message = f"the slices of {worker.name} have {_listed(sorted(set(sizes), reverse=True))} GPUs"
         fix = "slices of one worker differ by at most one GPU"
         findings.error("D406", message, (*worker.path, "tasks"), help=fix)
 

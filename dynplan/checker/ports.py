@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from attrs import Factory, define, frozen
 
+from dynplan.checker.book import Book, Stretches, Taken
 from dynplan.checker.stated import (
     HIGHEST_PORT,
     Request,
@@ -45,17 +46,17 @@ def _check_alike(plan: StatedPlan, findings: Findings) -> None:
 
 def _check_once(plan: StatedPlan, findings: Findings) -> None:
     """Without the job's tables: no number twice on a node."""
-    owners: list[dict[int, str]] = [{} for _ in plan.nodes]
+    books = [Book() for _ in plan.nodes]
     for worker in plan.workers:
         for task in worker.tasks:
             for port in task.ports:
-                numbers = range(port.first, port.first + port.count)
                 if not 1 <= port.first <= HIGHEST_PORT + 1 - port.count:
                     _report_past(port, worker, findings)
                     continue
                 me = f"{worker.name} (`{port.name}`)"
-                _check_free(port, me, numbers, task.node, owners[task.node], findings)
-                owners[task.node].update(dict.fromkeys(numbers, me))
+                numbers = ((port.first, port.first + port.count),)
+                if not _report_taken(port, me, task.node, books[task.node].taken(numbers), findings):
+                    books[task.node].enter(numbers, me)
 
 
 def _report_past(port: StatedPort, worker: StatedWorker, findings: Findings) -> None:
@@ -63,13 +64,11 @@ def _report_past(port: StatedPort, worker: StatedWorker, findings: Findings) -> 
     findings.error("D412", message, (*port.path, "port"))
 
 
-def _check_free(
-    port: StatedPort, me: str, numbers: Sequence[int], node: int, owner: dict[int, str], findings: Findings
-) -> None:
-    taken = next((number for number in numbers if number in owner), None)
-    if taken is not None:
-        message = f"port {taken} of node {node} is held by {owner[taken]} and by {me}"
+def _report_taken(port: StatedPort, me: str, node: int, taken: Taken | None, findings: Findings) -> bool:
+    if taken:
+        message = f"port {taken.number} of node {node} is held by {taken.owner} and by {me}"
         findings.error("D411", message, (*port.path, "port"))
+    return taken is not None
 
 
 # With the job's tables
@@ -106,6 +105,10 @@ class _Binding:
         """The port as each of the tasks claims it."""
         return [next(port for port in task.ports if port.name == self.port.name) for task in self.tasks]
 
+    def numbers(self, first: int) -> Stretches:
+        """Return everything it takes when its first number is `first`."""
+        return tuple((first + low, first + end) for low, end in self.port.pieces)
+
     @property
     def name(self) -> str:
         """How a message calls it."""
@@ -114,31 +117,34 @@ class _Binding:
 
 @define
 class _Owners:
-    """Who has which number: by node, anywhere, and for the whole job."""
+    """Who has which number: by node, anywhere, and for the whole job; `reserved` are nobody's on all nodes."""
 
-    on_node: list[dict[int, str]]
-    anywhere: dict[int, str] = Factory(dict)
-    job_wide: dict[int, str] = Factory(dict)
-    searched: dict[tuple[RequestedPort, tuple[int, ...]], int] = Factory(dict)
+    reserved: Book
+    on_node: list[Book]
+    anywhere: Book = Factory(Book)
+    job_wide: Book = Factory(Book)
+    searched: dict[tuple[int, Stretches, bool, tuple[int, ...]], int] = Factory(dict)
 
-    def elsewhere(self, port: RequestedPort) -> dict[int, str]:
-        """Return the numbers that a port must stay clear of on whatever node it stands."""
-        return self.anywhere if port.job_wide else self.job_wide
+    def on(self, node: int, numbers: Stretches) -> Taken | None:
+        """Return the first of the numbers that is held on a node."""
+        return self.reserved.taken(numbers) or self.on_node[node].taken(numbers)
+
+    def elsewhere(self, port: RequestedPort, numbers: Stretches) -> Taken | None:
+        """Return the first of the numbers that a port must stay clear of on whatever node it stands."""
+        return (self.anywhere if port.job_wide else self.job_wide).taken(numbers)
 
     def enter(self, binding: _Binding, first: int) -> None:
         """Note the numbers of a binding."""
-        entry = dict.fromkeys(binding.port.numbers(first), binding.name)
-        for task in binding.tasks:
-            self.on_node[task.node].update(entry)
-        self.anywhere.update(entry)
-        if binding.port.job_wide:
-            self.job_wide.update(entry)
+        numbers = binding.numbers(first)
+        books = [*(self.on_node[task.node] for task in binding.tasks), self.anywhere]
+        for book in books + [self.job_wide] * binding.port.job_wide:
+            book.enter(numbers, binding.name)
 
 
 def _check_ledger(plan: StatedPlan, request: Request, findings: Findings) -> None:
     """Enter every port in the order of the promise, and hold each against those before it."""
-    reserved = {number: "`reserved-ports`" for first, last in request.reserved for number in range(first, last + 1)}
-    owners = _Owners([dict(reserved) for _ in plan.nodes])
+    owners = _Owners(Book(), [Book() for _ in plan.nodes])
+    owners.reserved.enter(tuple((low, high + 1) for low, high in request.reserved), "`reserved-ports`")
     moved: list[tuple[_Binding, int]] = []
     before = len(findings.found)
     for binding in _bindings(plan, request):
@@ -157,14 +163,15 @@ def _check_ledger(plan: StatedPlan, request: Request, findings: Findings) -> Non
 
 
 def _check_owners(binding: _Binding, first: int, owners: _Owners, findings: Findings) -> None:
-    numbers = binding.port.numbers(first)
-    before = len(findings.found)
-    for task, port in zip(binding.tasks, binding.claims, strict=True):
-        _check_free(port, binding.name, numbers, task.node, owners.on_node[task.node], findings)
-    other = owners.elsewhere(binding.port)
-    taken = next((number for number in numbers if number in other), None)
-    if taken is not None and len(findings.found) == before:
-        message = f"port {taken} is held by {other[taken]} and by {binding.name}, and stands once in the whole job"
+    numbers = binding.numbers(first)
+    reports = [
+        _report_taken(port, binding.name, task.node, owners.on(task.node, numbers), findings)
+        for task, port in zip(binding.tasks, binding.claims, strict=True)
+    ]
+    taken = owners.elsewhere(binding.port, numbers)
+    if taken and not any(reports):
+        both = f"{taken.owner} and by {binding.name}"
+        message = f"port {taken.number} is held by {both}, and stands once in the whole job"
         findings.error("D411", message, (*binding.claims[0].path, "port"))
 
 
@@ -203,19 +210,25 @@ def _check_bounds(binding: _Binding, first: int, request: Request, findings: Fin
         findings.error("D412", message, (*other.path, "port"), help="`same` is one number on all nodes of a worker")
     elif port.fixed and first != port.base:
         findings.error("D412", f"{where}, and it is fixed at {port.base}", path)
-    elif first < low or first + port.count - 1 > high or max(port.numbers(first)) > HIGHEST_PORT:
+    elif first < low or first + port.count - 1 > high or binding.numbers(first)[-1][1] > HIGHEST_PORT + 1:
         findings.error("D412", f"{where}, outside {low} to {high}", path)
 
 
 def _first_free(binding: _Binding, request: Request, owners: _Owners) -> int:
     """Return the first number that is free on all nodes of a binding; nothing is ever given back."""
     port, nodes = binding.port, tuple(task.node for task in binding.tasks)
-    taken = [*(owners.on_node[node] for node in nodes), owners.elsewhere(port)]
-    first = owners.searched.get((port, nodes), _limits(port, request)[0])
-    while any(number in owner for number in port.numbers(first) for owner in taken):
-        first += 1
-    owners.searched[port, nodes] = first
+    low = _limits(port, request)[0]
+    key = (low, port.pieces, port.job_wide, nodes)  # of ports that are alike the next one begins where the last ended
+    first = owners.searched.get(key, low)
+    while taken := _any_taken(port, nodes, binding.numbers(first), owners):
+        first += taken.ahead
+    owners.searched[key] = first
     return first
+
+
+def _any_taken(port: RequestedPort, nodes: Sequence[int], numbers: Stretches, owners: _Owners) -> Taken | None:
+    on_nodes = (taken for node in nodes if (taken := owners.on(node, numbers)))
+    return next(on_nodes, None) or owners.elsewhere(port, numbers)
 
 
 def _span(first: int, count: int) -> str:

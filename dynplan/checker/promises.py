@@ -2,7 +2,7 @@
 
 A plan may come from anywhere: from `dynplan plan`, from an editor, from another tool. Whatever it
 carries of the job (`roles`, `job`, `cluster`) is held against it; without them the promises that need
-no job are checked. The rules are those of "Placement" in docs/language.md, read a second time.
+no job are checked. The rules are those of "Placement" in docs/job-file.md, read a second time.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from dynplan.checker.gpus import check_gpus
 from dynplan.checker.places import check_places
 from dynplan.checker.ports import check_ports
 from dynplan.checker.stated import StatedPlan, read_stated
-from dynplan.diagnostics import Finding, Findings
+from dynplan.diagnostics import Finding, Findings, InputError
 
 
 def check(tree: Mapping[str, Any]) -> tuple[Finding, ...]:
@@ -26,12 +26,15 @@ def check(tree: Mapping[str, Any]) -> tuple[Finding, ...]:
         and D410 for numbers that do not add up, else D401 to D413.
     """
     findings = Findings()
-    plan = read_stated(tree, findings)
-    for stage in ((_check_numbers,), (check_gpus, check_places, check_ports)):
-        if findings.found:
-            break  # what comes later counts on what came before
-        for promise in stage:
-            promise(plan, findings)
+    try:
+        plan = read_stated(tree, findings)
+        for stage in ((_check_numbers,), (check_gpus, check_places, check_ports)):
+            if findings.found:
+                break  # what comes later counts on what came before
+            for promise in stage:
+                promise(plan, findings)
+    except InputError as full:  # there are more than anybody reads
+        return full.findings
     return tuple(findings.found)
 
 
@@ -65,7 +68,7 @@ def _check_nodes(plan: StatedPlan, findings: Findings) -> None:
 
 def _check_list(plan: StatedPlan, findings: Findings) -> None:
     """Workers come role by role in declaration order, and count from 0 within their role."""
-    declared = [role.name for role in plan.request.roles] if plan.request else None
+    declared = {role.name: at for at, role in enumerate(plan.request.roles)} if plan.request else None
     seen: dict[str, int] = {}
     for worker in plan.workers:
         name = worker.role
@@ -74,7 +77,7 @@ def _check_list(plan: StatedPlan, findings: Findings) -> None:
             return
         latest = next(reversed(seen), name)
         late = name in seen and name != latest
-        if late or (declared is not None and declared.index(name) < declared.index(latest)):
+        if late or (declared is not None and declared[name] < declared[latest]):
             message = f"workers of `{name}` stand after workers of `{latest}`"
             fix = "workers are listed by role, in declaration order"
             findings.error("D405", message, (*worker.path, "role"), help=fix)

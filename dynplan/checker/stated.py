@@ -5,7 +5,7 @@ tables of the job are read only as far as promises follow from them; other tools
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -14,7 +14,7 @@ from dynplan.diagnostics import Findings, Path
 
 HIGHEST_PORT = 65535
 _LARGEST = 10**6
-_RANGE = re.compile(r"\+?(\d{1,5})(?:(?:-|\.\.)\+?(\d{1,5}))?")
+_RANGE = re.compile(r"\+?([0-9]{1,5})(?:(?:-|\.\.)\+?([0-9]{1,5}))?")
 
 Range = tuple[int, int]  # both ends included
 
@@ -72,7 +72,10 @@ class StatedWorker:
 
 @frozen
 class RequestedPort:
-    """A port as the role asks for it; `base` is None for `"auto"`, `also` are offsets from the number."""
+    """A port as the role asks for it; `base` is None for `"auto"`.
+
+    `pieces` is all that it takes: offsets from its number, the end exclusive, apart from each other.
+    """
 
     path: Path
     name: str
@@ -84,12 +87,7 @@ class RequestedPort:
     everywhere: bool
     same: bool
     job_wide: bool
-    also: tuple[int, ...]
-
-    def numbers(self, first: int) -> tuple[int, ...]:
-        """Return everything it takes when its first number is `first`."""
-        block = range(first, first + self.count)
-        return (*block, *(first + offset for offset in self.also if offset >= self.count))
+    pieces: tuple[Range, ...]
 
 
 @frozen
@@ -126,16 +124,23 @@ class Request:
 
 @frozen
 class StatedPlan:
-    """A plan as it stands; `request` is None, and `head` too, where it carries no tables of the job."""
+    """A plan as it stands; `request` is None where it carries no tables of the job.
+
+    `head`, `mode` and `lower` are what `placement` says, None or empty where it does not; `by_role` are the
+    workers again.
+    """
 
     nodes: tuple[StatedNode, ...]
     workers: tuple[StatedWorker, ...]
     head: int | None
+    mode: str
+    lower: int | None
     request: Request | None
+    by_role: Mapping[str, list[StatedWorker]]
 
     def of_role(self, name: str) -> list[StatedWorker]:
         """Return a role's workers, as listed."""
-        return [worker for worker in self.workers if worker.role == name]
+        return self.by_role.get(name, [])
 
 
 def read_stated(tree: Mapping[str, Any], findings: Findings) -> StatedPlan:
@@ -148,9 +153,19 @@ def read_stated(tree: Mapping[str, Any], findings: Findings) -> StatedPlan:
         for part in top.parts("nodes", needed=True)
     )
     workers = tuple(_worker(part) for part in top.parts("workers", needed=True))
+    by_role: dict[str, list[StatedWorker]] = {}
+    for worker in workers:
+        by_role.setdefault(worker.role, []).append(worker)
     place = top.part("placement")
-    head = place.count("head") if "head" in place.data else None
-    return StatedPlan(nodes, workers, head, _asked(top) if "roles" in tree else None)
+    return StatedPlan(
+        nodes=nodes,
+        workers=workers,
+        head=place.maybe("head"),
+        mode=place.text("mode"),
+        lower=place.maybe("lower-bound"),
+        request=_asked(top) if "roles" in tree else None,
+        by_role=by_role,
+    )
 
 
 class _Part:
@@ -294,16 +309,30 @@ def _port(name: str, role: _Part) -> RequestedPort:
     part = _Part(value if isinstance(value, Mapping) else {"base": value}, (*role.path, "ports", name), role.findings)
     fixed = part.data.get("fixed", False)
     base = part.data.get("base", "auto") if isinstance(fixed, bool) else fixed
+    count = part.count("count", 1)
     return RequestedPort(
         path=part.path,
         name=name,
         base=None if base == "auto" else part.number(base, part.path),
-        count=part.count("count", 1),
+        count=count,
         low=part.count("min", 1),
         high=part.count("max", HIGHEST_PORT),
         fixed=fixed is not False,
         everywhere=part.text("on") == "every-task" or part.flag("same"),
         same=part.flag("same"),
         job_wide=part.text("scope") == "job",
-        also=tuple(sorted({offset for low, high in part.ranges("also") for offset in range(low, high + 1)})),
+        pieces=tuple(_apart([(0, max(1, count)), *((low, high + 1) for low, high in part.ranges("also"))])),
     )
+
+
+def _apart(pieces: Iterable[Range]) -> Iterator[Range]:
+    """Yield stretches, their ends exclusive, in ascending order and those that touch as one."""
+    first = end = -1
+    for low, high in sorted(pieces):
+        if low > end:
+            if first < end:
+                yield first, end
+            first, end = low, high
+        end = max(end, high)
+    if first < end:
+        yield first, end

@@ -3,31 +3,40 @@
 from collections.abc import Sequence
 
 from dynplan.cli.inputs import Inputs, is_plan
-from dynplan.cli.program import AsFormat, ClusterFile, Format, JobFile, Output, PlanFile, Sets, app
-from dynplan.cli.stages import check_promises, planned, read, script_of
+from dynplan.cli.program import AsFormat, ClusterFile, Format, JobFile, Output, PlanFile, Sets, Strict, app
+from dynplan.cli.stages import allowed, check_plan, planned, read, script_of
 from dynplan.cli.streams import reporting, tell, write
 from dynplan.diagnostics import Finding, InputError
 from dynplan.model import Plan
 
 
 @app.command("compile")
-def compile_(job: JobFile, cluster: ClusterFile = "", sets: Sets = None, output: Output = "") -> None:
+def compile_(
+    job: JobFile, cluster: ClusterFile = "", sets: Sets = None, strict: Strict = False, output: Output = ""
+) -> None:
     """Write the sbatch script of a job file."""
     with reporting() as inputs:
-        write(script_of(_job(job, sets, cluster, inputs)), output)
+        found = _job(job, sets, cluster, strict, inputs)
+        write(script_of(found), output, inputs, private=_has_env(found))
 
 
 @app.command()
 def plan(
-    job: JobFile, cluster: ClusterFile = "", sets: Sets = None, form: AsFormat = Format.toml, output: Output = ""
+    job: JobFile,
+    cluster: ClusterFile = "",
+    sets: Sets = None,
+    form: AsFormat = Format.toml,
+    strict: Strict = False,
+    output: Output = "",
 ) -> None:
     """Write the placement plan of a job file."""
     with reporting() as inputs:
-        write(_plan_text(_job(job, sets, cluster, inputs), form), output)
+        found = _job(job, sets, cluster, strict, inputs)
+        write(_plan_text(found, form), output, inputs, private=_has_env(found))
 
 
 @app.command()
-def emit(plan_file: PlanFile, output: Output = "") -> None:
+def emit(plan_file: PlanFile, strict: Strict = False, output: Output = "") -> None:
     """Write the sbatch script of a plan: the same bytes as compile.
 
     A plan that breaks a promise, a GPU or a port given out twice for example, is refused as by check.
@@ -37,11 +46,13 @@ def emit(plan_file: PlanFile, output: Output = "") -> None:
 
         tree = read(plan_file, inputs).data
         found = from_tree(tree)
-        check_promises(tree)
-        write(script_of(found), output)
+        beside = check_plan(tree)
+        allowed((*beside, *found.warnings), strict=strict)
+        tell(beside, inputs)
+        write(script_of(found), output, inputs, private=_has_env(found))
 
 
-def _job(name: str, sets: Sequence[str] | None, cluster: str, inputs: Inputs) -> Plan:
+def _job(name: str, sets: Sequence[str] | None, cluster: str, strict: bool, inputs: Inputs) -> Plan:
     """Read and plan a job file, and tell its warnings."""
     document = read(name, inputs)
     if is_plan(document):
@@ -50,8 +61,17 @@ def _job(name: str, sets: Sequence[str] | None, cluster: str, inputs: Inputs) ->
             [Finding("D504", message, ("schema",), "`dynplan emit` writes the script of a plan", key=True)]
         )
     found = planned(name, document, sets, cluster, inputs)
+    allowed(found.warnings, strict=strict)
     tell(found.warnings, inputs)
     return found
+
+
+def _has_env(found: Plan) -> bool:
+    """Tell whether a job sets variables: keys and tokens are told to programs there."""
+    job = found.job
+    launches = [role.launch for role in job.roles] + [phase.launch for phase in job.phases]
+    exported = any(name == "export" and "=" in str(value) for name, value in (*job.cluster.sbatch, *job.sbatch))
+    return exported or any((job.env, job.cluster.env, *(launch.env for launch in launches)))
 
 
 def _plan_text(found: Plan, form: Format) -> str:

@@ -1,16 +1,15 @@
 """Reading input files: the job file, its parents, the cluster file, a plan. Used by the command line only."""
 
-import errno
 import os
-import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path as File
-from typing import Any, BinaryIO
+from typing import Any
 
-from attrs import evolve
+from attrs import evolve, field, frozen
 
-from dynplan.diagnostics import NOWHERE, Document, Finding, Findings, InputError, nearest
+from dynplan.cli.reading import Content, Origin, read_file, read_stdin
+from dynplan.diagnostics import NOWHERE, Document, Finding, Findings, InputError, Path, nearest
 from dynplan.language import engines, parse, parse_json
 
 Inputs = list[Document]  # what a command has read so far: where its findings point
@@ -18,7 +17,13 @@ Inputs = list[Document]  # what a command has read so far: where its findings po
 STDIN = "-"
 _ENGINES = File(__file__).parents[1] / "engines"
 _MOST_PARENTS = 50
-_MOST_BYTES = 256 * 1024 * 1024  # a plan of 10,000 nodes has a tenth of that, and /dev/zero has no end
+
+
+@frozen(eq=False, repr=False)
+class Input(Document):
+    """A document that was read from a regular file, and which one that was."""
+
+    origin: Origin | None = field(default=None, eq=False)
 
 
 def load(name: str) -> Document:
@@ -30,8 +35,13 @@ def load(name: str) -> Document:
     Raises:
         InputError: D001 to D004.
     """
-    raw, shown = _read_named(name), "<stdin>" if name == STDIN else name
-    return parse_json(shown, raw) if raw.lstrip()[:1] == b"{" else parse(shown, raw)
+    content, shown = _read_named(name), "<stdin>" if name == STDIN else name
+    return _parsed(shown, content, parse_json if content.raw.lstrip()[:1] == b"{" else parse)
+
+
+def _parsed(name: str, content: Content, parser: Callable[[str, bytes], Document] = parse) -> Input:
+    document = parser(name, content.raw)
+    return Input(name, document.text, document.data, origin=content.origin)
 
 
 def is_plan(document: Document) -> bool:
@@ -40,7 +50,9 @@ def is_plan(document: Document) -> bool:
     return "schema" in data or isinstance(data.get("workers"), list) or document.text.lstrip()[:1] == "{"
 
 
-def job_documents(name: str, document: Document, sets: Sequence[str], cluster: str) -> list[Document]:
+def job_documents(
+    name: str, document: Document, sets: Sequence[str], cluster: str, findings: Findings | None = None
+) -> list[Document]:
     """Return the documents a job is made of, the one that wins first.
 
     Args:
@@ -48,46 +60,78 @@ def job_documents(name: str, document: Document, sets: Sequence[str], cluster: s
         document: what is in it.
         sets: `KEY=VALUE` overrides, the last one wins.
         cluster: the file that `--cluster` names, or an empty string.
+        findings: where to report, for a caller that goes on with what could be read; without it errors are
+            raised here.
 
     Raises:
-        InputError: D001 to D004, D101, D103, D108 or D115.
+        InputError: D001 to D004, D101, D103, D108, D115, D122 or D123.
     """
-    documents = _user_documents(name, document, sets, cluster)
+    if findings is None:
+        documents = job_documents(name, document, sets, cluster, found := Findings())
+        found.raise_if_errors()
+        return documents
+    documents = _user_documents(name, document, sets, cluster, findings)
     wanted = engines(documents)
-    return documents + (_presets(wanted) if wanted else [])
+    documents += _presets(wanted, findings) if wanted else []
+    if sets:
+        from dynplan.cli.overrides import without_slips  # only some command lines set something
+
+        documents = without_slips(documents, findings)
+    return documents
 
 
-def _presets(wanted: Mapping[str, str]) -> list[Document]:
+def _presets(wanted: Mapping[str, str], findings: Findings) -> list[Document]:
     """Return the presets of roles, each hanging below its role; `wanted` is the engine by role."""
     files = {file.stem: file for file in sorted(_ENGINES.iterdir(), key=lambda file: file.stem)}
-    findings = Findings()
     for role, engine in wanted.items():
         if engine not in files:
             near = nearest(engine, files)
             fix = f"did you mean `{near}`?" if near else "engines: " + ", ".join(files)
             findings.error("D115", f"there is no engine `{engine}`", ("roles", role, "engine"), help=fix)
-    findings.raise_if_errors()
+            findings.unread.add(("roles", role))
     return [
         evolve(parse(f"engine {engine}", files[engine].read_bytes()), root=("roles", role))
         for role, engine in wanted.items()
+        if engine in files
     ]
 
 
-def _user_documents(name: str, document: Document, sets: Sequence[str], cluster: str) -> list[Document]:
-    overrides = [_override(text) for text in reversed(sets)]
-    chain = _chain(document, File() if name == STDIN else File(name))
+@contextmanager
+def _going_on(findings: Findings, unread: Path) -> Iterator[None]:
+    """Keep what is wrong with one input, and go on without it: nobody knows what stands at `unread` then."""
+    try:
+        yield
+    except InputError as problem:
+        if problem.findings[-1].code == "D007":  # all that `findings` holds, and an end of it
+            raise
+        findings.found += problem.findings
+        findings.unread.add(unread)
+
+
+def _user_documents(
+    name: str, document: Document, sets: Sequence[str], cluster: str, findings: Findings
+) -> list[Document]:
+    overrides: list[Document] = []
+    for text in reversed(sets):
+        with _going_on(findings, ()):
+            overrides.append(_override(text))
+    chain = _chain(document, File() if name == STDIN else File(name), findings)
     files = [document for document, _ in chain]
     if cluster:
         # The whole description is replaced, not merged: half of one site and half of another is neither.
         files = [evolve(document, data=_without_cluster(document.data)) for document in files]
-        return [*overrides, *files, _cluster_document(cluster, _read_named(cluster))]
+        with _going_on(findings, ("cluster",)):
+            files.append(_cluster_document(cluster, _read_named(cluster), findings))
+        return [*overrides, *files]
     for document, folder in [*((document, File()) for document in overrides), *chain]:
         job = document.data.get("job")
         asked = job.get("cluster") if isinstance(job, Mapping) else None
         if isinstance(asked, str):
             finding = Finding("D108", "", ("job", "cluster"), document=document)
             file = folder / asked
-            return [*overrides, *files, _cluster_document(os.fspath(file), _read(file, finding))]
+            with _going_on(findings, ("cluster",)):
+                files.append(_cluster_document(os.fspath(file), _read(file, finding), findings))
+            break
     return [*overrides, *files]
 
 
@@ -100,67 +144,69 @@ def _override(text: str) -> Document:
     return document
 
 
-def _chain(document: Document, file: File) -> list[tuple[Document, File]]:
-    """Return a job file and its parents, each with the folder its paths are relative to."""
+def _chain(document: Document, file: File, findings: Findings) -> list[tuple[Document, File]]:
+    """Return a job file and its parents, as far as they can be read, each with the folder its paths are relative to."""
     found = [(document, file.parent)]
     seen = [os.path.realpath(file)]
     while (parent := document.data.get("extends")) is not None:
-        asked = Finding("D108", "", ("extends",), document=document)
-        if not isinstance(parent, str):
-            raise InputError([evolve(asked, message="`extends` must be the name of one file")])
-        file = file.parent / parent
-        name, raw = os.fspath(file), _read(file, asked)
-        if os.path.realpath(file) in seen or len(seen) > _MOST_PARENTS:
-            raise InputError([evolve(asked, message=f"`{name}` extends itself, through this file")])
-        document = parse(name, raw)
-        found.append((document, file.parent))
-        seen.append(os.path.realpath(file))
+        with _going_on(findings, ()):
+            file = _parent(document, parent, file, seen)
+            asked = Finding("D108", "", ("extends",), document=document)
+            document = _parsed(os.fspath(file), _read(file, asked))
+            found.append((document, file.parent))
+            seen.append(os.path.realpath(file))
+            continue
+        break
     return found
 
 
-def _read_named(name: str) -> bytes:
-    """Return the bytes of a file named on the command line, or of standard input."""
+def _parent(document: Document, parent: object, file: File, seen: Sequence[str]) -> File:
+    """Return the file that a document extends."""
+    asked = Finding("D108", "", ("extends",), document=document)
+    if not isinstance(parent, str):
+        fix = "a file extends one other, which may extend the next"
+        raise InputError([evolve(asked, message="`extends` must be the name of one file", help=fix)])
+    file = file.parent / parent
+    if os.path.realpath(file) in seen:
+        raise InputError([evolve(asked, message=f"`{os.fspath(file)}` extends itself, through this file")])
+    if len(seen) > _MOST_PARENTS:
+        message = f"the chain of `extends` is longer than {_MOST_PARENTS} files"
+        raise InputError([evolve(asked, message=message, help="put some of these files together")])
+    return file
+
+
+def _read_named(name: str) -> Content:
+    """Return what is in a file named on the command line, or on standard input."""
     return _read(None if name == STDIN else File(name), Finding("D004", "", document=NOWHERE))
 
 
-def _read(file: File | None, asked: Finding) -> bytes:
-    """Return the bytes of a file or, for None, of standard input.
+def _read(file: File | None, asked: Finding) -> Content:
+    """Return what is in a file or, for None, on standard input.
 
     Raises `asked` with the reason where that cannot be done: who asked for the file knows the place to show.
     """
     try:
-        with _opened(file) as stream:
-            raw = stream.read(_MOST_BYTES + 1)
+        return read_file(file, given=not asked.path) if file else read_stdin()
     except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
-        reason = ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()
-    else:
-        if len(raw) <= _MOST_BYTES:
-            return raw
-        reason = f"it is larger than {_MOST_BYTES // 1024 // 1024} MiB"
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     name = f"`{file}`" if file else "standard input"
     fix = "a path is relative to the folder of the file it stands in" if asked.path else ""
-    raise InputError([evolve(asked, message=f"cannot read {name}: {reason}", help=fix)])
+    if fix and file and str(file).strip("./")[:1] in ("$", "~"):
+        fix = "no shell reads it: write the path out, or name the file on the command line"
+    raise InputError([evolve(asked, message=f"cannot read {name}: {reason[:1].lower()}{reason[1:]}", help=fix)])
 
 
-def _opened(file: File | None) -> AbstractContextManager[BinaryIO]:
-    if file:
-        return file.open("rb")
-    if sys.stdin is None:
-        raise OSError(errno.EBADF, "it is closed")
-    return nullcontext(sys.stdin.buffer)
-
-
-def _cluster_document(name: str, raw: bytes) -> Document:
-    document = parse(name, raw)
+def _cluster_document(name: str, content: Content, findings: Findings) -> Document:
+    document = _parsed(name, content)
     if not isinstance(document.data.get("cluster"), Mapping):
         message = f"`{name}` has no table `[cluster]`"
         fix = "a cluster file holds one table: `[cluster]`"
         raise InputError([Finding("D103", message, help=fix, document=document)])
-    strange = [key for key in document.data if key != "cluster"]
-    if strange:
-        message = f"unknown key `{strange[0]}` in a cluster file"
-        raise InputError([Finding("D101", message, (strange[0],), "known keys: cluster", key=True, document=document)])
-    return document
+    for key in document.data:
+        if key != "cluster":
+            message = f"unknown key `{key}` in a cluster file"
+            findings.error("D101", message, (key,), help="known keys: cluster", key=True, document=document)
+    return evolve(document, data={"cluster": document.data["cluster"]})
 
 
 def _without_cluster(data: dict[str, Any]) -> dict[str, Any]:

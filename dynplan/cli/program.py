@@ -59,6 +59,7 @@ Output = Annotated[
     str,
     typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, all of it or nothing, not to standard output."),
 ]
+Strict = Annotated[bool, typer.Option("--strict", help="Take a warning for an error: write nothing, exit with 1.")]
 AsFormat = Annotated[Format, typer.Option("--format", help="How to write the plan.", show_default=True)]
 AsDrawing = Annotated[Drawing, typer.Option("--format", help="How to draw the placement.", show_default=True)]
 Version = Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)]

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from dynplan.cli.inputs import is_plan
-from dynplan.cli.program import AsDrawing, ClusterFile, Drawing, JobOrPlan, Output, Sets, app
-from dynplan.cli.stages import check_promises, planned, read, script_of
+from dynplan.cli.program import AsDrawing, ClusterFile, Drawing, JobOrPlan, Output, Sets, Strict, app
+from dynplan.cli.stages import allowed, check_plan, check_promises, planned, read, script_of
 from dynplan.cli.streams import reporting, tell, write
 from dynplan.diagnostics import Finding, InputError
 from dynplan.model import Outline, outline_of
@@ -12,7 +12,12 @@ from dynplan.model import Outline, outline_of
 
 @app.command()
 def show(
-    source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None, form: AsDrawing = Drawing.text, output: Output = ""
+    source: JobOrPlan,
+    cluster: ClusterFile = "",
+    sets: Sets = None,
+    form: AsDrawing = Drawing.text,
+    strict: Strict = False,
+    output: Output = "",
 ) -> None:
     """Draw the placement for people: nodes by GPUs, ports, warnings."""
     with reporting() as inputs:
@@ -24,26 +29,30 @@ def show(
             found = outline(document.data)
         else:
             found = outline_of(planned(source, document, sets, cluster, inputs))
-        write(_drawn(found, form), output)
+        allowed(found.warnings, strict=strict)
+        write(_drawn(found, form), output, inputs)
 
 
 @app.command()
-def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None) -> None:
+def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None, strict: Strict = False) -> None:
     """Say what is wrong with a job or a plan, and write nothing else.
 
     Every promise of a plan is checked again, by code that the planner does not share.
     """
-    from dynplan.language.plan_file import from_tree, to_tree  # `compile` reads no plan and writes none
+    from dynplan.language.plan_file import from_tree, outline, to_tree  # `compile` reads no plan and writes none
 
     with reporting() as inputs:
         document = read(source, inputs)
         if is_plan(document):
             _refuse_changes(sets, cluster)
-            check_promises(document.data)
-            if "roles" in document.data:  # a plan without commands may come from anywhere
-                from_tree(document.data)
+            beside = check_plan(document.data)
+            # A plan without commands may come from anywhere.
+            own = from_tree(document.data) if "roles" in document.data else outline(document.data) if strict else None
+            allowed((*beside, *(own.warnings if own else ())), strict=strict)
+            tell(beside, inputs)
             return
         found = planned(source, document, sets, cluster, inputs)
+        allowed(found.warnings, strict=strict)
         tell(found.warnings, inputs)
         check_promises(to_tree(found))
         script_of(found)  # a script may be too large for Slurm

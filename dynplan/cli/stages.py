@@ -5,10 +5,11 @@ from pathlib import Path as File
 from typing import Any
 
 import typer
+from attrs import evolve
 
 from dynplan.cli.inputs import STDIN, Inputs, job_documents, load
 from dynplan.cli.program import STAMP
-from dynplan.diagnostics import Document, InputError
+from dynplan.diagnostics import NOWHERE, Document, Finding, Findings, InputError
 from dynplan.emitter import lower, write
 from dynplan.language import read as read_job
 from dynplan.language import resolve
@@ -40,14 +41,33 @@ def planned(name: str, document: Document, sets: Sequence[str] | None, cluster: 
     """
     if name == STDIN == cluster:
         raise typer.BadParameter("standard input can be read once, for the job or for the cluster")
-    inputs[:] = job_documents(name, document, sets or (), cluster)
-    tables = resolve(inputs)
+    findings = Findings()
+    inputs[:] = job_documents(name, document, sets or (), cluster, findings)
+    tables = resolve(inputs, findings)
+    job = read_job(tables, findings)
     try:
-        return plan(read_job(tables))
+        found = plan(job)
     except InputError as problem:
         from dynplan.planner.advice import advised  # most jobs plan
 
-        raise advised(tables, problem) from None
+        raise InputError((*findings.warnings, *advised(tables, problem).findings)) from None
+    warnings = findings.warnings
+    return evolve(found, warnings=(*warnings, *found.warnings)) if warnings else found
+
+
+def allowed(warnings: Sequence[Finding], *, strict: bool) -> None:
+    """Raise InputError for warnings where a command was told to allow none."""
+    if strict and warnings:
+        refusal = Finding("D006", "there are warnings, and `--strict` allows none", document=NOWHERE)
+        raise InputError((*warnings, refusal))
+
+
+def check_plan(tree: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Check the promises of a plan that may come from anywhere, and return what it does beside its roles (W501)."""
+    from dynplan.checker import beside_roles  # `compile` makes its plan itself
+
+    check_promises(tree)
+    return beside_roles(tree)
 
 
 def check_promises(tree: Mapping[str, Any]) -> None:

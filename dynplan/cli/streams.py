@@ -3,15 +3,20 @@
 import errno
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
+from operator import and_
 from pathlib import Path as File
 from typing import TextIO
 
 import typer
 
-from dynplan.cli.inputs import STDIN, Inputs
+from dynplan.cli.inputs import STDIN, Input, Inputs
+from dynplan.cli.reading import Origin, origin_of
 from dynplan.diagnostics import NOWHERE, Finding, InputError
+
+_OWNER, _ALL = 0o600, 0o666  # who may read and write a new file; the umask comes off
 
 
 @contextmanager
@@ -43,11 +48,22 @@ def _hush(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def write(text: str, output: str) -> None:
-    """Write the artefact, all of it or nothing."""
+def write(text: str, output: str, inputs: Inputs, *, private: bool = False) -> None:
+    """Write the artefact, all of it or nothing.
+
+    Args:
+        text: the artefact.
+        output: the file to write, or `-` or nothing for standard output.
+        inputs: what it was made of: none of these files is written over, and no one may read the new file who may
+            not read them all.
+        private: no one but its owner may read the new file.
+    """
     try:
         if output not in ("", STDIN):
-            _write_file(text.encode(), File(output))
+            origins = [document.origin for document in inputs if isinstance(document, Input) and document.origin]
+            _keep(origins, output)
+            mode = reduce(and_, (origin.mode | _OWNER for origin in origins), _OWNER if private else _ALL)
+            _write_file(text.encode(), File(output), mode)
             return
         if sys.stdout is None:
             raise OSError(errno.EBADF, "it is closed")
@@ -62,18 +78,32 @@ def write(text: str, output: str) -> None:
         raise InputError([Finding("D005", f"cannot write {target}: {reason.lower()}", document=NOWHERE)]) from None
 
 
-def _write_file(data: bytes, target: File) -> None:
-    """Put a new file in the place of the old one, which stays as it is where that fails."""
+def _keep(origins: Iterable[Origin], output: str) -> None:
+    """Refuse to write over a file that was read, by whatever name."""
+    target = origin_of(File(output))
+    if target and any((origin.device, origin.inode) == (target.device, target.inode) for origin in origins):
+        message, fix = f"cannot write `{output}`: it is what this command has read", "name another file"
+        raise InputError([Finding("D005", message, help=fix, document=NOWHERE)])
+
+
+def _write_file(data: bytes, target: File, mode: int) -> None:
+    """Put a new file in the place of the old one, which stays as it is where that fails.
+
+    What was there keeps its mode. The new file has a name that nobody can guess and is made here: a link that stands
+    in its place is not followed.
+    """
     if target.exists() and not target.is_file():
         target.write_bytes(data)  # /dev/null, a pipe: nothing to put something in the place of
         return
     target = target.resolve()  # a link stays a link
-    partial = target.with_name(f".dynplan-{os.getpid()}")
+    old = target.stat().st_mode & 0o777 if target.exists() else None
+    partial = target.with_name(f".dynplan-{os.urandom(8).hex()}")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode if old is None else _OWNER)
     try:
-        partial.write_bytes(data)
-        if target.exists():
-            partial.chmod(target.stat().st_mode)
+        with os.fdopen(handle, "wb") as stream:
+            if old is not None:
+                os.fchmod(handle, old)
+            stream.write(data)
         partial.replace(target)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    finally:
+        partial.unlink(missing_ok=True)  # it has gone where all went well

@@ -6,6 +6,7 @@ The core speaks key paths into the merged data, never lines; `dynplan.diagnostic
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from attrs import define, field, frozen
@@ -19,6 +20,8 @@ CODES: dict[str, str] = {
     "D003": "a number is too large or the nesting too deep",
     "D004": "a file cannot be read",
     "D005": "the output cannot be written",
+    "D006": "a warning where none is allowed",
+    "D007": "more mistakes than are looked for",
     "D101": "an unknown key",
     "D102": "a value of the wrong type",
     "D103": "something required is missing",
@@ -39,6 +42,7 @@ CODES: dict[str, str] = {
     "D122": "a role or port that does not exist",
     "D123": "a placeholder that does not exist",
     "D124": "a `$` right before a placeholder",
+    "D125": "more parts than a job can have",
     "D201": "a worker larger than the nodes it is given",
     "D202": "numbers of workers that do not agree",
     "D203": "fewer nodes than the largest role needs",
@@ -73,9 +77,15 @@ CODES: dict[str, str] = {
     "D504": "a plan where a job file belongs",
     "D601": "a script larger than Slurm takes",
     "D602": "more data than Linux takes",
+    "W101": "a key of a role among its program's options",
+    "W102": "text for a shell that no shell reads",
+    "W103": "braces that are no placeholder",
+    "W104": "an option that sbatch does not have",
+    "W105": "a limit that the job's time does not reach",
     "W201": "nodes that run no role with GPUs",
     "W202": "a number of nodes that is not proven minimal",
     "W301": "a port in the ephemeral range",
+    "W501": "a plan that does more than its roles say",
 }
 
 
@@ -110,7 +120,9 @@ class Finding:
 
     `message` is lower-case, without a full stop, names in backticks; the fix stands in `help` only, and
     `label` behind the carets. `key` points at the key, not its value. `document` looks for the path in that
-    document alone; with a `span` the place is given and `path` is not looked up.
+    document alone; with a `span` the place is given and `path` is not looked up. `lacks` is the path of what is
+    not there: the finding is dropped where that could not be read, see `Findings.unread`. `also` is the other key
+    of a contradiction: shown in place of `path` where that stands in a preset.
     """
 
     code: str
@@ -121,6 +133,8 @@ class Finding:
     key: bool = False
     document: Document | None = None
     span: Span | None = None
+    lacks: Path | None = None
+    also: Path = ()
 
     @property
     def severity(self) -> Literal["error", "warning"]:
@@ -140,11 +154,21 @@ class InputError(Exception):
         super().__init__("; ".join(f"{finding.code}: {finding.message}" for finding in self.findings))
 
 
+_MOST_ERRORS = 100  # of the stages that share their findings
+_LONGEST_NAME, _MOST_NAMES = 100, 300  # that are compared to find the nearest one
+
+
 @define
 class Findings:
-    """What one stage has found so far, in the order it was found."""
+    """What one stage or several have found so far, in the order it was found.
+
+    `unread` are paths of which nobody knows what stands there: a parent that is missing, an engine without a
+    preset, a key that is misspelt. Each has a finding of its own; that something is missing there is none.
+    """
 
     found: list[Finding] = field(factory=list)
+    unread: set[Path] = field(factory=set)
+    _full: int = field(default=_MOST_ERRORS, init=False)  # so many found, there may be too many errors among them
 
     def error(
         self,
@@ -156,38 +180,70 @@ class Findings:
         label: str = "",
         key: bool = False,
         document: Document | None = None,
+        lacks: Path | None = None,
+        also: Path = (),
     ) -> None:
         """Add an error, or as `warn` a warning; arguments as in `Finding`."""
-        self.found.append(Finding(code, message, path, help, label, key, document))
+        self.found.append(Finding(code, message, path, help, label, key, document, lacks=lacks, also=also))
+        self._stop_when_full()
 
     warn = error  # for the reader: the code's letter is what makes it a warning
 
     @property
+    def told(self) -> tuple[Finding, ...]:
+        """What was found, without what only follows from something that could not be read."""
+        return tuple(finding for finding in self.found if not self._follows(finding))
+
+    @property
     def errors(self) -> tuple[Finding, ...]:
-        """The errors among what was found."""
-        return tuple(finding for finding in self.found if finding.severity == "error")
+        """The errors among what is told."""
+        return tuple(finding for finding in self.told if finding.severity == "error")
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """The warnings among what was found."""
-        return tuple(finding for finding in self.found if finding.severity == "warning")
+        """The warnings among what is told."""
+        return tuple(finding for finding in self.told if finding.severity == "warning")
+
+    def _stop_when_full(self) -> None:
+        """Raise InputError with a hundred errors: no one reads more, and to look for a fix for each takes time."""
+        if len(self.found) < self._full:
+            return
+        missing = _MOST_ERRORS - len(self.errors)
+        if missing <= 0:
+            message, fix = f"there are {_MOST_ERRORS} mistakes, and the rest is not looked for", "mend these first"
+            raise InputError([*self.told, Finding("D007", message, help=fix, document=NOWHERE)])
+        self._full = len(self.found) + missing
 
     def raise_if_errors(self) -> None:
-        """Raise InputError with everything found, warnings too, once there is an error."""
+        """Raise InputError with everything that is told, warnings too, once there is an error."""
         if self.errors:
-            raise InputError(self.found)
+            raise InputError(self.told)
+
+    def _follows(self, finding: Finding) -> bool:
+        lacks = finding.lacks
+        return lacks is not None and any(lacks[: len(path)] == path for path in self.unread)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that `name` was probably meant to be, or None if nothing comes close."""
     from difflib import get_close_matches  # 10 ms, and only a wrong name needs it
 
-    spellings = {_fold(candidate): candidate for candidate in sorted(known)}
+    if len(name) > _LONGEST_NAME:
+        return None
+    spellings = {_fold(candidate): candidate for candidate in sorted(_comparable(name, known))}
     wrong = _fold(name)
     close = get_close_matches(wrong, spellings, n=1) or sorted(
         (spelling for spelling in spellings if set(wrong.split("-")) < set(spelling.split("-"))), key=len
     )
     return spellings[close[0]] if close else None
+
+
+def _comparable(name: str, known: Iterable[str]) -> list[str]:
+    """Return the names that are worth a comparison: all, and of very many those that begin like `name`."""
+    names = [candidate for candidate in known if len(candidate) <= _LONGEST_NAME]
+    if len(names) <= _MOST_NAMES:
+        return names
+    return list(islice((candidate for candidate in names if candidate[:1] == name[:1]), _MOST_NAMES))
 
 
 def _fold(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import accumulate
@@ -12,6 +13,7 @@ from attrs import frozen
 
 from dynplan.diagnostics.findings import Document, Finding, Path, Span
 from dynplan.diagnostics.places import spans
+from dynplan.diagnostics.visible import told, visible
 
 __all__ = ["Document", "render"]
 
@@ -19,6 +21,8 @@ _WIDTH = 100  # columns of an excerpt; a longer line is cut around the place
 _BEFORE = 30  # columns that a cut keeps before the place
 _CUT = "..."
 _TAB = "    "
+_MOST_PLACED = 1000  # findings of which the place is looked for: errors first, then in the order they were found
+_MOST_SHOWN = 200
 
 # Keys below these are the user's own: `a_b` and `a-b` differ there, and nowhere else.
 _VERBATIM = frozenset({"args", "env", "vars", "sbatch", "srun", "files"})
@@ -36,7 +40,12 @@ _UNDER: tuple[tuple[Path, Path], ...] = (
     (("job", "sbatch"), ("cluster", "sbatch")),
 )
 
+# Numbers that may be computed from a role's `args`, and how those are named there.
+_COMPUTED = frozenset({"gpus-per-worker", "count"})
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
 _Spans = Callable[[str], dict[Path, tuple[Span, Span]]]
+_Lines = Callable[[str], list[str]]
 
 
 @frozen
@@ -57,14 +66,22 @@ def render(findings: Iterable[Finding], documents: Sequence[Document]) -> str:
 
     `documents` stand in order of precedence: what `--set` gave, the job file, its parents, presets, the
     cluster. A name that starts with `--` is an option, and read last. A table that another document replaces
-    whole must be left out of `data`, or findings point at it. No findings give an empty string.
+    whole must be left out of `data`, or findings point at it. No findings give an empty string; of very many
+    the first are shown, and the rest is counted.
     """
-    spans_of = cache(spans)
-    placed = [(_place(finding, documents, spans_of), finding) for finding in findings]
+    spans_of, lines_of = cache(spans), cache(_lines)
+    found = sorted(findings, key=lambda finding: finding.severity == "warning")
+    placed = [(_place(finding, documents, spans_of), finding) for finding in found[:_MOST_PLACED]]
     placed.sort(key=lambda pair: pair[0].order)
     once = {_alike(finding, place): (place, finding) for place, finding in reversed(placed)}
-    blocks = {"\n".join(_block(finding, place)): finding.severity for place, finding in reversed(once.values())}
-    parts = [*blocks, *_summary(list(blocks.values()))]
+    blocks = {
+        "\n".join(_block(finding, place, lines_of)): finding.severity for place, finding in reversed(once.values())
+    }
+    rest = [finding.severity for finding in found[_MOST_PLACED:]]
+    parts = [*blocks]
+    if len(parts) > _MOST_SHOWN:  # no warning in the place of an error
+        parts = sorted(blocks, key=lambda block: blocks[block] == "warning")[:_MOST_SHOWN]
+    parts += _summary([*blocks.values(), *rest], len(parts))
     return "\n\n".join(parts) + "\n" if parts else ""
 
 
@@ -76,11 +93,12 @@ def _alike(finding: Finding, place: _Place) -> tuple[object, ...]:
     return finding.code, place.turn, place.order if place.span else finding.path, message
 
 
-def _summary(severities: list[str]) -> Iterator[str]:
+def _summary(severities: list[str], shown: int) -> Iterator[str]:
     counts = {kind: severities.count(kind) for kind in ("error", "warning") if kind in severities}
     if len(severities) > 1:
-        told = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts.items())
-        yield f"{next(iter(counts))}: {told}"
+        numbers = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts.items())
+        cut = f"; the first {shown} are shown" if shown < len(severities) else ""
+        yield f"{next(iter(counts))}: {numbers}{cut}"
 
 
 # From key path to place
@@ -103,6 +121,8 @@ def _locate(finding: Finding, documents: Sequence[Document], spans_of: _Spans) -
     documents = [finding.document] if finding.document else documents
     if value := _value(finding.path, documents):
         document, held = value
+        if document.root and (own := _written_by_the_user(finding.also, document, held, documents)):
+            document, held = own
         return document, spans_of(document.text)[held][0 if finding.key else 1]
     if not documents:
         return None, None
@@ -119,12 +139,48 @@ def _start(document: Document) -> Span | None:
 
 
 def _value(path: Path, documents: Sequence[Document]) -> tuple[Document, Path] | None:
-    """Return the document that a value came from, and its path there."""
+    """Return the document that a value came from, and its path there.
+
+    What is no table hides what the documents below have in its place: `http = 8000` a preset's `http.base`.
+    """
     for origin in (path, *_origins(path)):
         for document in documents:
-            if _depth(document, origin) == len(origin) > 0:
-                return document, _held(document, origin)
+            held = _held(document, origin)
+            whole = len(document.root) + len(held) == len(origin)
+            if held and (whole or not isinstance(_at(document.data, held), dict)):
+                return document, held
     return None
+
+
+def _written_by_the_user(
+    also: Path, preset: Document, held: Path, documents: Sequence[Document]
+) -> tuple[Document, Path] | None:
+    """Return the place of what a user wrote that a value of a preset goes against or is computed from, if any."""
+    users = [document for document in documents if not document.root]
+    if also and (value := _value(also, users)):
+        return value
+    computed = _at(preset.data, held)
+    if held[-1] not in _COMPUTED or not isinstance(computed, str):
+        return None
+    sizes = {_short(name) for name in _NAME.findall(computed)}
+    for document in users:
+        args = _held(document, (*preset.root, "args"))
+        for key in _at(document.data, args) if len(args) == len(preset.root) + 1 else ():
+            if _short(key) in sizes:
+                return document, (*args, key)
+    return None
+
+
+def _short(size: str) -> str:
+    """Return the short name of a size: `tp` for `tensor-parallel-size`, `tp-size` and `tp`."""
+    words = _kebab(size).removesuffix("-size").split("-")
+    return "".join(word[:1] for word in words) if len(words) > 1 else words[0]
+
+
+def _at(value: Any, path: Path) -> Any:
+    for key in path:
+        value = value[key]
+    return value
 
 
 def _origins(path: Path) -> Iterator[Path]:
@@ -172,27 +228,32 @@ def _kebab(key: str) -> str:
 # From place to text
 
 
-def _block(finding: Finding, place: _Place) -> Iterator[str]:
-    yield f"{finding.severity}[{finding.code}]: {_shown(finding.message)}"
+def _block(finding: Finding, place: _Place, lines_of: _Lines) -> Iterator[str]:
+    yield f"{finding.severity}[{finding.code}]: {told(finding.message)}"
     document, span = place.document, place.span
     gutter = " " * len(str(span.line)) if span else " "
     if document and document.name:
-        yield f"{gutter}--> {_shown(document.name)}" + (f":{span.line}:{span.column}" if span else "")
+        yield f"{gutter}--> {told(document.name)}" + (f":{span.line}:{span.column}" if span else "")
     if document and span:
-        source, marks = _excerpt(document.text, span)
+        source, marks = _excerpt(lines_of(document.text)[span.line - 1].rstrip(" \t\r"), span)
         yield f"{gutter} |"
         yield f"{span.line} | {source}".rstrip()
-        yield f"{gutter} | {marks} {_shown(finding.label)}".rstrip()
+        yield f"{gutter} | {marks} {told(finding.label)}".rstrip()
     if finding.help:
-        yield f"{gutter} = help: {_shown(finding.help)}"
+        yield f"{gutter} = help: {told(finding.help)}"
 
 
-def _excerpt(text: str, span: Span) -> tuple[str, str]:
+def _lines(text: str) -> list[str]:
+    return text.split("\n")
+
+
+def _excerpt(line: str, span: Span) -> tuple[str, str]:
     """Return the span's first line, fit to be shown, and the carets that go under it."""
-    line = text.split("\n")[span.line - 1].rstrip(" \t\r")
     start = min(span.column - 1, len(line))
     end = span.end_column - 1 if span.end_line == span.line else len(line)
-    low, high = _window([_columns(_shown(char)) for char in line], start)
+    near = max(0, start - _WIDTH)  # of a line of megabytes no more is looked at
+    low, high = _window([_columns(_shown(char)) for char in line[near : start + 2 * _WIDTH]], start - near)
+    low, high = near + low, near + high
     before, marked = (_shown(line[low:start]), _shown(line[start : min(end, high)]))
     left, right = _CUT if low else "", _CUT if high < len(line) else ""
     indent = " " * (len(left) + _columns(before))
@@ -212,12 +273,7 @@ def _fitting(widths: list[int], room: int) -> int:
 
 def _shown(text: str) -> str:
     """Return the text with tabs as spaces and everything else that does not print as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else _TAB if char == "\t" else char.encode("unicode_escape").decode()
-        for char in text
-    )
+    return visible(text, _TAB)
 
 
 def _columns(text: str) -> int:

@@ -1,5 +1,6 @@
 """The `#SBATCH` lines of a plan."""
 
+import re
 from collections.abc import Iterator
 
 from dynplan.emitter.lowered import Option
@@ -15,7 +16,10 @@ def margin_s(plan: Plan) -> int:
 
 def directives(plan: Plan) -> Iterator[Option]:
     """Yield the options of sbatch: what the plan says, then the site's and the job's own options."""
-    options = _planned(plan) | _defaults(plan) | dict(plan.job.cluster.sbatch) | dict(plan.job.sbatch)
+    planned = _planned(plan)
+    options = planned | _defaults(plan) | dict(plan.job.cluster.sbatch) | dict(plan.job.sbatch)
+    if "gres" in options:
+        options["gres"] = _gres(planned.get("gres"), plan)
     for name, value in options.items():
         if value is not False:
             yield name, value
@@ -37,6 +41,24 @@ def _planned(plan: Plan) -> dict[str, str | int | bool]:
         elif kind == "gres":
             options["gres"] = f"gpu:{model}:{gpus}" if model else f"gpu:{gpus}"
     return options
+
+
+def _gres(gpus: str | int | bool | None, plan: Plan) -> str | bool:
+    """Return the GPUs and what the site and the job ask for beside them, the job's word over the site's for each name.
+
+    Slurm takes one list (sbatch(1), --gres): a second would stand in the place of the first.
+    """
+    given: dict[str, list[str]] = {}
+    for options in (plan.job.cluster.sbatch, plan.job.sbatch):
+        own: dict[str, list[str]] = {}
+        value = dict(options).get("gres")
+        if value is False:
+            given = {}
+        for item in str(value).split(",") if value else []:
+            own.setdefault(re.split("[:=]", item, maxsplit=1)[0], []).append(item)
+        given |= own
+    items = [str(gpus)] * bool(gpus) + [item for several in given.values() for item in several]
+    return ",".join(items) or False
 
 
 def _defaults(plan: Plan) -> dict[str, str | int | bool]:

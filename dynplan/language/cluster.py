@@ -2,29 +2,19 @@
 
 import re
 
-from dynplan.language.command_line import env_pairs, option_pairs
+from dynplan.diagnostics import nearest
+from dynplan.language.command_line import env_pairs, meant, option_pairs
 from dynplan.language.tables import Table, name_of, scalar
 from dynplan.model import Cluster, PortRange
 
 MOST_GPUS = 1024
-_RANGE = re.compile(r"\s*(\d{1,5})\s*(?:-\s*(\d{1,5})\s*)?")
+_RANGE = re.compile(r" *([0-9]{1,5}) *(?:- *([0-9]{1,5}) *)?")
 _REQUEST = re.compile(r"gpus-per-node|none|gres(:[A-Za-z0-9_.-]+)?")
 _OPTION = re.compile(r"[a-z][a-z0-9-]*")
-
-# dynplan writes these directives from the plan; a second one would win over it or fight it.
-_OWNED = {
-    "array": "submit the script several times",
-    "gpus": "the cluster's `gpu-request` says how to ask for GPUs",
-    "gpus-per-node": "the cluster's `gpu-request` says how to ask for GPUs",
-    "job-name": "set `name` in `[job]`",
-    "nodelist": "set `nodes` in `[job]`",
-    "nodes": "set `num-nodes` in `[job]`",
-    "ntasks": "each role's step says how many tasks it has",
-    "ntasks-per-node": "each role's step says how many tasks it has",
-    "signal": "dynplan uses it to end the job in order before the time limit",
-    "time": "set `time` in `[job]`",
-    "wrap": "the script is what dynplan writes",
-}
+# What a shell or the loader runs, among the variables that `export` names.
+_CODE = re.compile(
+    r"(?<![A-Za-z0-9_])(BASH_ENV|ENV|LD_PRELOAD|LD_AUDIT|BASH_FUNC_[A-Za-z0-9_]*|SHELLOPTS|BASHOPTS|PS4)(?![A-Za-z0-9_])"
+)
 
 
 def read_cluster(table: Table) -> Cluster:
@@ -52,21 +42,32 @@ def read_cluster(table: Table) -> Cluster:
 def sbatch_options(table: Table) -> tuple[tuple[str, str | int | bool], ...]:
     """Read further directives by their long names; `true` is a bare flag, `false` drops a default."""
     found: list[tuple[str, str | int | bool]] = []
+    if not table.data:
+        return ()
+    from dynplan.language.directives import known_options, refused  # only some jobs have options of sbatch
+
+    known = known_options()
     for name, value in table.data.items():
         table.known.add(name)
         path = table.at(name)
         text = scalar(value)
         if not _OPTION.fullmatch(name):
             table.findings.error("D104", f"`{name}` is not the long name of an sbatch option", path, key=True)
-        elif name in _OWNED or (name == "gres" and text is not None and "gpu" in text):
-            fix = _OWNED.get(name, _OWNED["gpus"])
-            table.findings.error("D113", f"`{name}` is written by dynplan", path, help=fix, key=True)
-        elif text is None:
-            table.wrong(path, "one value, `true` or `false`", value)
+        elif refusal := refused(name, text)[0]:
+            table.findings.error("D113", refusal, path, help=refused(name, text)[1], key=True)
+        elif text is None or (name == "gres" and value is True):
+            table.wrong(path, "one value" if value is True else "one value, `true` or `false`", value)
+        elif meant(name, ("export",)) and (code := _CODE.search(text)):
+            message = f"`{code[0]}` is code to every shell of the job, dynplan's own too"
+            table.findings.error("D114", message, path, help="set it in the `env` of a role")
         elif not text.isprintable():
             table.bad(name, f"{name_of(path)} must be one line of printable text", code="D107")
         else:
             found.append((name, value if isinstance(value, bool) else text))
+            if name not in known and sum(option.startswith(name) for option in known) != 1:  # as getopt_long(3)
+                near = nearest(name, known)
+                fix = f"did you mean `{near}`?" if near else "if a plugin of the site has it, `sbatch --help` names it"
+                table.findings.warn("W104", f"sbatch has no option `{name}`", path, help=fix, key=True)
     return tuple(found)
 
 
@@ -102,7 +103,8 @@ def _groups(table: Table, gpus: int) -> tuple[tuple[int, ...], ...]:
     if any(isinstance(index, bool) or not isinstance(index, int) for index in flat) or sorted(flat) != list(
         range(gpus)
     ):
-        table.bad("gpu-groups", f"`gpu-groups` must name each of the GPUs 0 to {gpus - 1} once")
+        message = f"`gpu-groups` must name each of the GPUs 0 to {gpus - 1} once"
+        table.bad("gpu-groups", message, lacks=table.at("gpus-per-node") if "gpus-per-node" not in table else None)
         return ()
     return tuple(tuple(sorted(group)) for group in value if group)
 

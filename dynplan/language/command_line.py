@@ -5,7 +5,7 @@ nothing, a table is one word of compact JSON. Every word is a template.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dynplan.diagnostics import Findings, Path
@@ -14,6 +14,7 @@ from dynplan.language.templates import literal
 from dynplan.model import Each, Pairs, Texts, Words
 
 _EACH = 'repeated words look like `{ each = "prefill", args = ["--url", "{it.url.http}"] }`'
+_MOST_WORDS = 80  # characters of a list that is written out in a help
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # bash computes these itself or keeps them read-only: a value given to them would not arrive.
 _BASH_OWN = frozenset(
@@ -69,16 +70,29 @@ def _arg(key: str, value: Any, table: Table) -> Texts:
     if value is False:
         return ()
     if isinstance(value, list):
-        table.findings.error(
-            "D111",
-            f"{name_of(path)} is a list, and `args` cannot tell how the program wants it",
-            path,
-            help=f'write the words out: `extra-args = ["{flag}", ...]`',
-        )
+        _list(flag, value, path, table.findings)
         return ()
     if isinstance(value, Mapping):
         return (flag, compact_json(value, path, table.findings))
     return (flag, plain(scalar(value) or "", path, table.findings))
+
+
+def _list(flag: str, values: list[Any], path: Path, findings: Findings) -> None:
+    from dynplan.language.misplaced import is_ours  # lists are rare, as they are refused
+
+    owner, key = "phase" if path[0] != "roles" else "role", str(path[-1])
+    words = ", ".join(f'"{text}"' for text in (flag, *(scalar(value) or "..." for value in values)))
+    whole = f"`extra-args = [{words}]`" if len(words) <= _MOST_WORDS else f'`extra-args = ["{flag}", ...]`'
+    if is_ours(key.replace("_", "-"), values):
+        fix = f"`{key}` is a key of the {owner}: write it above `args`"
+    elif owner == "phase" and all(isinstance(value, int | float) for value in values):
+        fix = f"write one phase for each value; for a program that takes a list, {whole}"
+    elif values and all(isinstance(value, int | float) for value in values):
+        fix = f"write one job for each value, with `--set`; for a program that takes a list, {whole}"
+    else:
+        fix = f"write the words out: {whole}"
+    message = f"{name_of(path)} is a list, and `args` cannot tell how the program wants it"
+    findings.error("D111", message, path, help=fix)
 
 
 def compact_json(value: Any, path: Path, findings: Findings) -> str:
@@ -104,7 +118,7 @@ def command_words(table: Table, key: str) -> Words:
     if isinstance(value, str):
         return ("bash", "-c", plain(value, table.at(key), table.findings))
     words = word_list(table, key)
-    if value is not None and not words:
+    if isinstance(value, list) and not value:
         table.bad(key, f"{name_of(table.at(key))} is empty", "name a program: an array of words, or a string for bash")
     return words
 
@@ -141,7 +155,8 @@ def _each(table: Table) -> Each:
     role, words = table.text("each"), word_list(table, "args")
     for key in ("each", "args"):
         if key not in table:
-            table.findings.error("D103", f"{name_of(table.path)} needs `{key}`", table.path, help=_EACH)
+            message, lacks = f"{name_of(table.path)} needs `{key}`", table.at(key)
+            table.findings.error("D103", message, table.path, help=_EACH, lacks=lacks)
     if any(isinstance(word, Each) for word in words):
         table.bad("args", f"{name_of(table.at('args'))} cannot repeat words inside repeated words")
     table.close()
@@ -212,6 +227,11 @@ _OF_SCRIPT = {
 }
 
 
+def meant(name: str, options: Iterable[str]) -> str:
+    """Return the option that Slurm takes a name for, which may be its beginning (getopt_long(3)); empty for none."""
+    return name if name in options else next((option for option in options if option.startswith(name)), "")
+
+
 def option_pairs(table: Table) -> Pairs:
     """Read further options of `srun`: `true` is a bare flag, which stands as an empty value."""
     pairs: list[tuple[str, str]] = []
@@ -220,9 +240,9 @@ def option_pairs(table: Table) -> Pairs:
         text = scalar(value)
         if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
             table.findings.error("D104", f"`{name}` is not the long name of an option", table.at(name), key=True)
-        elif name in _OF_SCRIPT:
+        elif owned := meant(name, _OF_SCRIPT):
             message = f"`{name}` is written by dynplan"
-            table.findings.error("D113", message, table.at(name), help=_OF_SCRIPT[name], key=True)
+            table.findings.error("D113", message, table.at(name), help=_OF_SCRIPT[owned], key=True)
         elif text is None:
             table.wrong(table.at(name), "one value", value)
         elif value is not False:

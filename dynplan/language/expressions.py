@@ -7,8 +7,9 @@ so a minus stands between spaces.
 import re
 from collections.abc import Callable
 
-_TOKEN = re.compile(r"\s*(?:(\d{1,18})|([A-Za-z_][A-Za-z0-9_.-]*)|([-+*/%()]))")
+_TOKEN = re.compile(r"\s*(?:([0-9]{1,18})|([A-Za-z_][A-Za-z0-9_.-]*)|([-+*/%()]))")
 _COMPARE = re.compile(r"(<=|>=|==|!=|<|>)")
+_DIGITS = "0123456789"
 _LIMIT = 2**62
 _LONGEST = 400
 
@@ -16,11 +17,16 @@ Lookup = Callable[[str], int]
 
 
 class ExprError(Exception):
-    """An expression that cannot be read or has no value: the message says why, and `fix` what to do if known."""
+    """An expression that cannot be read or has no value: the message says why, and `fix` what to do if known.
 
-    def __init__(self, message: str, fix: str = "") -> None:
+    `key` is the name whose value is at fault, `lacks` one that has none.
+    """
+
+    def __init__(self, message: str, fix: str = "", *, key: str = "", lacks: str = "") -> None:
         super().__init__(message)
         self.fix = fix
+        self.key = key
+        self.lacks = lacks
 
 
 def evaluate(text: str, lookup: Lookup) -> int:
@@ -113,7 +119,7 @@ def _atom(tokens: list[str], lookup: Lookup) -> int:
         if not tokens or tokens.pop() != ")":
             raise ExprError("a parenthesis is not closed")
         return value
-    if token.isdigit():
+    if token[0] in _DIGITS:
         return int(token)
     if token[0].isalpha() or token[0] == "_":
         return lookup(token)

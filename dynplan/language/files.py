@@ -32,7 +32,8 @@ def _file(name: str, table: Table) -> TextFile:
         )
     set_keys = [key for key in ("content", "data") if key in table]
     if not set_keys:
-        table.findings.error("D103", f"{name_of(table.path)} needs `content` or `data`", table.path, help=_HELP)
+        message, lacks = f"{name_of(table.path)} needs `content` or `data`", table.at("content")
+        table.findings.error("D103", message, table.path, help=_HELP, lacks=lacks)
     if len(set_keys) > 1:
         table.bad("data", f"{name_of(table.path)} has `content` and `data`", "keep one of the two", code="D113")
     text = table.text("content")

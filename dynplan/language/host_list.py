@@ -9,7 +9,7 @@ import itertools
 import re
 
 _PIECE = re.compile(r"\[([^\[\]]*)\]|([^\[\],]+)")
-_NUMBERS = re.compile(r"(\d+)-(\d+)")
+_NUMBERS = re.compile(r"([0-9]+)-([0-9]+)")
 _LETTERS = re.compile(r"([a-zA-Z])-([a-zA-Z])")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 LONGEST = 65_536

@@ -13,8 +13,9 @@ from typing import Any
 from attrs import evolve
 
 from dynplan.diagnostics import Document, Findings, Path, nearest
+from dynplan.language.order import in_order
 from dynplan.language.shell_text import check_shell
-from dynplan.language.tables import name_of, scalar
+from dynplan.language.tables import Table, name_of, scalar
 from dynplan.language.templates import Part, Ref, parse, shell_clash, unparse
 
 Data = dict[str, Any]
@@ -27,6 +28,9 @@ _WORDS = frozenset({"args", "env", "sbatch", "srun"})
 _NAMED = frozenset({"roles", "phases", "ports", "files"})
 _SETTLED = ("extends", "vars", "phase-defaults")
 _MOST_CHARACTERS = 1_000_000  # of one of the `vars`: those that use one another grow fast
+_MOST_FILLED = 32_000_000  # of all that is put in the place of `{vars.X}`
+_MOST_USERS = 50  # that are followed through a ring
+_ODD = re.compile(r"[$~]|\{\{|\{[A-Z]")  # what a shell or another template language might read
 _SHORTER = "keep long texts in `files`"
 _VARS = re.compile(r"(?<!\{)\{vars\.([A-Za-z0-9_-]+)\}")
 
@@ -47,27 +51,48 @@ def engines(documents: Sequence[Document]) -> dict[str, str]:
     return found
 
 
-def resolve(documents: Sequence[Document]) -> Data:
+def resolve(documents: Sequence[Document], findings: Findings | None = None) -> Data:
     """Merge documents into one set of tables in which nothing is left to inherit.
 
     Args:
         documents: the one that wins first; those with a `root` are the presets of roles, under all others.
+        findings: where to report, for a caller that goes on in any case; without it errors are raised here.
 
     Raises:
         InputError: D102, D106, D107, D121, D123 or D124.
     """
-    findings = Findings()
+    if findings is None:
+        settled = resolve(documents, found := Findings())
+        found.raise_if_errors()
+        return settled
+    merged = _merged(documents, findings)
+    own = merged.get("roles")
+    if "roles" in merged:
+        merged["roles"] = _upon_presets(merged["roles"], [document for document in documents if document.root])
+    settled = _settle(merged, findings)
+    if any(_ODD.search(document.text) for document in documents):
+        from dynplan.language.suspicions import check_texts  # most files hold no such character
+
+        check_texts(settled, findings)
+    if "time" in _table(settled.get("job")):
+        from dynplan.language.limits import check_limits  # many jobs leave their time to the site
+
+        check_limits(settled, _table(own), findings)
+    return settled
+
+
+def merged_data(documents: Sequence[Document]) -> Data:
+    """Return what documents say together, the one that wins first, and nothing yet of presets, defaults or `vars`."""
+    return _merged(documents, Findings())
+
+
+def _merged(documents: Sequence[Document], findings: Findings) -> Data:
     merged: Data = {}
     for document in reversed([document for document in documents if not document.root]):
         twice = Findings()
         merged = merge(merged, _normalised(document.data, (), twice))
         findings.found += [evolve(finding, document=document) for finding in twice.found]
-    findings.raise_if_errors()
-    if "roles" in merged:
-        merged["roles"] = _upon_presets(merged["roles"], [document for document in documents if document.root])
-    settled = _settle(merged, findings)
-    findings.raise_if_errors()
-    return settled
+    return merged
 
 
 def _upon_presets(roles: Any, presets: Sequence[Document]) -> Any:
@@ -155,7 +180,7 @@ def _settle(merged: Data, findings: Findings) -> Data:
         out["roles"] = _taken(_mapping(merged, "roles", findings), "roles", findings)
     if defaults and not out.get("phases"):
         out["phase-defaults"] = _without(defaults, ("enabled", "order"))  # for the reader to check
-    values = _vars(_mapping(merged, "vars", findings), findings)
+    values = _Constants(_vars(_mapping(merged, "vars", findings), findings))
     for key in ("job", "roles", "phases", "phase-defaults", "files", "cluster"):
         if key in out:
             out[key] = _filled(out[key], (key,), values, findings)
@@ -171,8 +196,12 @@ def _mapping(table: Data, key: str, findings: Findings) -> Mapping[str, Any]:
     value = table.get(key, {})
     if isinstance(value, Mapping):
         return value
-    findings.error("D102", f"`{key}` must be a table", (key,))
+    Table(value, (key,), findings)  # reports it
     return {}
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _taken(entries: Mapping[str, Any], kind: str, findings: Findings) -> Data:
@@ -182,9 +211,9 @@ def _taken(entries: Mapping[str, Any], kind: str, findings: Findings) -> Data:
         table = entry if isinstance(entry, Mapping) else {}
         enabled, order = table.get("enabled", True), table.get("order", 0)
         if not isinstance(enabled, bool):
-            findings.error("D102", f"`{kind}.{name}.enabled` must be `true` or `false`", (kind, name, "enabled"))
+            Table(table, (kind, name), findings).flag("enabled", True)  # reports it
         if isinstance(order, bool) or not isinstance(order, int):
-            findings.error("D102", f"`{kind}.{name}.order` must be a number", (kind, name, "order"))
+            Table(table, (kind, name), findings).wrong((kind, name, "order"), "a number", order)
             order = 0
         if enabled is not False:
             rows.append((order, name, entry))
@@ -198,6 +227,21 @@ def _without(entry: Any, keys: tuple[str, ...]) -> Any:
     return {key: value for key, value in entry.items() if key not in keys}
 
 
+class _Constants(dict[str, str]):
+    """The `vars`, and how much of them has been put into other texts."""
+
+    filled = 0
+
+    def taken(self, name: str, path: Path, findings: Findings) -> str:
+        """Return the value of one for a text, the empty one where all texts together grow too long."""
+        text = self.get(name, "")
+        before, self.filled = self.filled, self.filled + len(text)
+        if before <= _MOST_FILLED < self.filled:
+            message = f"with `{{vars.{name}}}` the texts of the job come to more than {_MOST_FILLED} characters"
+            findings.error("D107", message, path, help=_SHORTER)
+        return text if self.filled <= _MOST_FILLED else ""
+
+
 def _vars(table: Mapping[str, Any], findings: Findings) -> dict[str, str]:
     values: dict[str, str] = {}
     for name, value in table.items():
@@ -206,7 +250,8 @@ def _vars(table: Mapping[str, Any], findings: Findings) -> dict[str, str]:
             findings.error("D102", f"`vars.{name}` must be one value, not a list or a table", ("vars", name))
         values[name] = text or ""
     done: dict[str, str] = {}
-    for name in values:
+    uses = {name: _VARS.findall(text) for name, text in values.items()}
+    for name in (*in_order(uses), *values):
         _constant(name, values, done, (), findings)
     return done
 
@@ -216,10 +261,12 @@ def _constant(
 ) -> str:
     """Return the value of one of the `vars` with those it names filled in, and keep it in `done`.
 
-    `users` are those on the way to it.
+    `users` are those on the way to it: hardly any, but in a ring.
     """
+    length = len(values[name])
 
     def other(match: re.Match[str]) -> str:
+        nonlocal length
         wanted, path = match.group(1), ("vars", name)
         if wanted in (*users, name):
             ring = " -> ".join(f"`{user}`" for user in (*users, name, wanted))
@@ -228,20 +275,27 @@ def _constant(
         if wanted not in values:
             near = nearest(wanted, values)
             fix = f"did you mean `{{vars.{near}}}`?" if near else "set it in `[vars]`"
-            findings.error("D123", f"there is no `{{vars.{wanted}}}`", path, help=fix)
+            message = f"there is no `{{vars.{wanted}}}`"
+            findings.error("D123", message, path, help=fix, lacks=("vars", wanted))
             return ""
-        return _constant(wanted, values, done, (*users, name), findings)
+        if len(users) == _MOST_USERS:
+            message = f"`vars.{users[0]}` leads into a ring, through more than {_MOST_USERS} others"
+            findings.error("D121", message, path)
+            return ""
+        text = _constant(wanted, values, done, (*users, name), findings)
+        length += len(text) - len(match[0])
+        return text if length <= _MOST_CHARACTERS else ""
 
     if name not in done:
         text = _VARS.sub(other, values[name])
-        if len(text) > _MOST_CHARACTERS:
-            findings.error("D107", f"`vars.{name}` comes to {len(text)} characters", ("vars", name), help=_SHORTER)
+        if length > _MOST_CHARACTERS:
+            findings.error("D107", f"`vars.{name}` comes to {length} characters", ("vars", name), help=_SHORTER)
             text = ""
         done[name] = text
     return done[name]
 
 
-def _filled(value: Any, path: Path, values: Mapping[str, str], findings: Findings) -> Any:
+def _filled(value: Any, path: Path, values: _Constants, findings: Findings) -> Any:
     """Put the `vars` into every string below; what they hold is text, never a placeholder."""
     if isinstance(value, str):
         return _filled_text(value, path, values, findings)
@@ -260,7 +314,7 @@ def _filled(value: Any, path: Path, values: Mapping[str, str], findings: Finding
     return scalar(value) if dated or endless else value
 
 
-def _filled_text(text: str, path: Path, values: Mapping[str, str], findings: Findings) -> str:
+def _filled_text(text: str, path: Path, values: _Constants, findings: Findings) -> str:
     if "{vars." not in text:
         return text
     written = parse(text)
@@ -274,7 +328,7 @@ def _filled_text(text: str, path: Path, values: Mapping[str, str], findings: Fin
     return "".join(texts) if plain_text and len(texts) == len(parts) else unparse(parts)
 
 
-def _value(ref: Ref, path: Path, values: Mapping[str, str], findings: Findings) -> Part:
+def _value(ref: Ref, path: Path, values: _Constants, findings: Findings) -> Part:
     """Return what one of the `vars` holds; every other placeholder stays."""
     name = ref.name.removeprefix("vars.")
     if name == ref.name:
@@ -282,5 +336,5 @@ def _value(ref: Ref, path: Path, values: Mapping[str, str], findings: Findings) 
     if name not in values:
         near = nearest(name, values)
         fix = f"did you mean `{{vars.{near}}}`?" if near else f'set it: `[vars]` `{name} = "..."`'
-        findings.error("D123", f"there is no `{{{ref.name}}}`", path, help=fix)
-    return values.get(name, "")
+        findings.error("D123", f"there is no `{{{ref.name}}}`", path, help=fix, lacks=("vars", name))
+    return values.taken(name, path, findings)

@@ -1,6 +1,7 @@
 """What placeholders exist and where: the names that templates may use, and their check."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from attrs import evolve, frozen
@@ -58,21 +59,20 @@ class Scope(Record):
     file: bool = False
 
     def names(self) -> list[str]:
-        """Return every placeholder that may be used here, for suggestions and for the check."""
+        """Return every placeholder that may be used here and not everywhere, for suggestions and for the check."""
         names = [*RUN_FACTS]
-        names += [] if self.file else [f"file.{file.name}" for file in self.job.files]
         names += TASK_FACTS if self.role else ()
         names += PHASE_FACTS if self.phase else ()
         for port in self.role.ports if self.role else ():
             names += _port_names(f"port.{port.name}") + _port_names(f"leader.port.{port.name}")
-        for role in self.job.roles:
-            names += _role_names(role)
         return names + (_it_names(self.it) if self.it else [])
 
 
 def check_templates(job: Job, findings: Findings) -> None:
     """Report every placeholder of a job that names nothing (D123), cannot be (D124) or is no number."""
     known: dict[object, frozenset[str]] = {}
+    roles = frozenset(name for role in job.roles for name in _role_names(role))
+    files = frozenset(f"file.{file.name}" for file in job.files)
     texts = {
         "job.name": job.name,
         **dict.fromkeys(("job.dir", "phase.dir"), job.output_dir.replace("%x", job.name)),
@@ -84,20 +84,38 @@ def check_templates(job: Job, findings: Findings) -> None:
         key = (scope.role and scope.role.name, scope.phase is None, scope.it and scope.it.name, scope.file)
         if key not in known:
             known[key] = frozenset(scope.names())
-        _check(text, path, scope, known[key], findings)
+        _check(text, path, scope, (known[key], roles, frozenset() if scope.file else files), findings)
         check_shell(parse(text), path, lambda ref: texts.get(ref.name, ""), findings)
 
 
-def _check(text: str, path: Path, scope: Scope, known: frozenset[str], findings: Findings) -> None:
+def _check(text: str, path: Path, scope: Scope, known: Sequence[frozenset[str]], findings: Findings) -> None:
     for ref in refs(text):
         if ref.expression:
             _check_expression(ref, path, scope, findings)
-        elif ref.name not in known:
+        elif not any(ref.name in names for names in known):
             message = f"there is no `{{{ref.name}}}` in {name_of(path)}"
-            findings.error("D123", message, path, help=_fix(ref.name, known, scope.job))
+            fix, lacks = _fix(ref.name, chain(*known), scope.job), _lacks(ref.name, path)
+            findings.error("D123", message, path, help=fix, lacks=lacks)
 
 
-def _fix(name: str, known: frozenset[str], job: Job) -> str:
+def _lacks(name: str, path: Path) -> Path | None:
+    """Return the path of what a placeholder names, where that is for the job file to say."""
+    match name.split("."):
+        case ["port", port, *_] | ["leader", "port", port, *_]:
+            return (*path[:2], "ports", port)
+        case ["role", role, "port" | "url" | "urls" | "endpoints", port, *_]:
+            return ("roles", role, "ports", port)
+        case ["role", role, *_]:
+            return ("roles", role)
+        case ["file", *rest]:
+            return ("files", ".".join(rest))
+        case ["it", *_]:
+            return ("roles",)
+        case _:
+            return None
+
+
+def _fix(name: str, known: Iterable[str], job: Job) -> str:
     start, _, rest = name.partition(".")
     roles = [role.name for role in job.roles]
     if start == "role" and rest.partition(".")[0] not in roles:
@@ -112,7 +130,8 @@ def _check_expression(ref: Ref, path: Path, scope: Scope, findings: Findings) ->
         evaluate(ref.expression, expression_lookup(scope, dict.fromkeys(TASK_NUMBERS, 1)))
     except ExprError as error:
         if "zero" not in str(error):  # with the job's own numbers it may well have a value
-            findings.error("D112", f"`{{={ref.expression}}}`: {error}", path, help=error.fix)
+            lacks = (*path[:2], "args", error.lacks) if error.lacks else None
+            findings.error("D112", f"`{{={ref.expression}}}`: {error}", path, help=error.fix, lacks=lacks)
 
 
 def expression_lookup(scope: Scope, numbers: Mapping[str, int]) -> Any:

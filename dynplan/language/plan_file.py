@@ -5,17 +5,19 @@ language itself, and adds `nodes`, `workers`, `placement` and `warnings`. Readin
 no job file.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dynplan.diagnostics import Finding, Findings
 from dynplan.language.cluster import MOST_GPUS
 from dynplan.language.job import read
 from dynplan.language.tables import LARGEST, Table, kind
+from dynplan.language.task_numbers import check_expressions
 from dynplan.model import HIGHEST_PORT, Block, Node, Outline, Placement, Plan, Ports, Role, Task, Worker
 
 SCHEMA = 1
 Data = dict[str, Any]
+_Reader = Callable[[Table, str], str]
 
 
 def to_tree(plan: Plan) -> Data:
@@ -78,18 +80,21 @@ def from_tree(tree: Mapping[str, Any]) -> Plan:
     )
     _check_roles(plan, findings)
     findings.raise_if_errors()
+    check_expressions(plan)
     return plan
 
 
 def outline(tree: Mapping[str, Any]) -> Outline:
     """Return where everything stands by a tree that may hold no more than that.
 
+    Nobody runs it: names may hold anything, and whoever shows them makes it visible.
+
     Raises:
         InputError: D501, D102 to D110 or D502, as `from_tree`.
     """
     findings = Findings()
     _check_schema(tree, findings)
-    found = _outline(tree, findings)
+    found = _outline(tree, findings, Table.text)
     findings.raise_if_errors()
     return found
 
@@ -130,18 +135,19 @@ def _check_schema(tree: Mapping[str, Any], findings: Findings) -> None:
         findings.raise_if_errors()
 
 
-def _outline(tree: Mapping[str, Any], findings: Findings) -> Outline:
+def _outline(tree: Mapping[str, Any], findings: Findings, name: _Reader = Table.line) -> Outline:
+    """Read where everything stands; `name` reads what things are called."""
     top = Table(tree, (), findings)
     place = top.table("placement")
-    nodes = tuple(_node(row) for row in _rows(top, "nodes"))
+    nodes = tuple(_node(row, name) for row in _rows(top, "nodes"))
     found = Outline(
-        name=top.table("job").line("name"),
+        name=name(top.table("job"), "name"),
         mode=place.choice("mode", ("separate", "shared"), "separate") if "mode" in place else "",
         lower=place.count("lower-bound", 1) or 1,
         head=place.count("head", None, 0, max(0, len(nodes) - 1)),
         nodes=nodes,
-        workers=tuple(_worker(row, len(nodes)) for row in _rows(top, "workers")),
-        warnings=tuple(_warning(row) for row in _rows(top, "warnings")),
+        workers=tuple(_worker(row, len(nodes), name) for row in _rows(top, "workers")),
+        warnings=tuple(_warning(row, name) for row in _rows(top, "warnings")),
     )
     if not nodes:
         findings.error("D502", "the plan has no nodes", ("nodes",))
@@ -151,17 +157,17 @@ def _outline(tree: Mapping[str, Any], findings: Findings) -> Outline:
     return found
 
 
-def _node(row: Table) -> Node:
-    host = row.line("host") if row.get("host") is not None else None
+def _node(row: Table, name: _Reader) -> Node:
+    host = name(row, "host") if row.get("host") is not None else None
     return Node(row.count("node", 0, 0) or 0, host, row.count("gpus", 0, 0, MOST_GPUS) or 0)
 
 
-def _worker(row: Table, nodes: int) -> Worker:
-    name = row.line("role")
+def _worker(row: Table, nodes: int, name: _Reader) -> Worker:
+    role = name(row, "role")
     tasks = tuple(_task(task, nodes) for task in _rows(row, "tasks"))
     if not tasks:
-        row.findings.error("D502", f"a worker of role `{name}` has no tasks", row.path)
-    return Worker(name, row.count("worker", 0, 0) or 0, tasks)
+        row.findings.error("D502", f"a worker of role `{role}` has no tasks", row.path)
+    return Worker(role, row.count("worker", 0, 0) or 0, tasks)
 
 
 def _task(row: Table, nodes: int) -> Task:
@@ -188,10 +194,10 @@ def _block(table: Table) -> Block:
     return Block(table.count("port", 1, 1, HIGHEST_PORT) or 1, table.count("count", 1, 1, HIGHEST_PORT) or 1)
 
 
-def _warning(row: Table) -> Finding:
+def _warning(row: Table, name: _Reader) -> Finding:
     path = row.get("path")
     place = tuple(part for part in path if isinstance(part, str | int)) if isinstance(path, list) else ()
-    return Finding(row.line("code"), row.text("message"), place, row.text("help"))
+    return Finding(name(row, "code"), row.text("message"), place, row.text("help"))
 
 
 def _check_roles(plan: Plan, findings: Findings) -> None:

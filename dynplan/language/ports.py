@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynplan.language.expressions import ExprError, evaluate
-from dynplan.language.sizes import SIZES_FIX, lookup_args
+from dynplan.language.sizes import lookup_args, report_expression
 from dynplan.language.tables import Table, name_of
 from dynplan.model import AUTO_PORT, HIGHEST_PORT, Port
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
-_OFFSET = re.compile(r"\+?(\d{1,5})(?:\.\.\+?(\d{1,5}))?")
+_DIGITS = re.compile(r"[0-9]{1,5}")
+_OFFSET = re.compile(r"\+?([0-9]{1,5})(?:\.\.\+?([0-9]{1,5}))?")
 
 
 def read_ports(role: Table) -> tuple[Port, ...]:
@@ -64,7 +65,9 @@ def _base(table: Table) -> tuple[bool, int]:
         return False, AUTO_PORT
     path = table.at("base") if "base" in table.data else table.path
     if isinstance(base, str):
-        table.findings.error("D104", f"{name_of(path)} cannot be `{base}`", path, help='it is a number, or `"auto"`')
+        number = base if _DIGITS.fullmatch(base) else ""
+        fix = f"leave out the quotes: `{number}`" if number else 'it is a number, or `"auto"`'
+        table.findings.error("D104", f"{name_of(table.path)} cannot be `{base}`", path, help=fix)
         return exact, AUTO_PORT
     return exact, table.number(base, path, 1, HIGHEST_PORT, 1) or 1
 
@@ -76,7 +79,7 @@ def _count(table: Table, role: Table) -> int:
     try:
         count = evaluate(value, lookup_args(role.data.get("args")))
     except ExprError as error:
-        table.bad("count", str(error), error.fix or SIZES_FIX, code="D112")
+        report_expression(error, table.at("count"), table.findings)
         return 1
     return table.number(count, table.at("count"), 1, HIGHEST_PORT, 1) or 1
 

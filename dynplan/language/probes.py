@@ -12,7 +12,8 @@ from dynplan.model import Probe
 
 READY_TIMEOUT_S = 3600  # engines load for tens of minutes; recipes in the field raise 30 min to hours
 _HTTP = ("path", "status", "body", "post")
-_STATUS = re.compile(r"[1-5](\d\d|xx)")
+_KEYS = frozenset((*_HTTP, "port", "log", "command", "on", "timeout", "interval", "failures"))
+_STATUS = re.compile(r"[1-5]([0-9][0-9]|xx)")
 
 
 def read_probes(role: Table, key: str) -> tuple[Probe, ...]:
@@ -48,22 +49,22 @@ def _read_kind(table: Table, role: Table, everywhere: bool) -> Probe:
         _wrong_kinds(table, kinds)
         return Probe("tcp", everywhere=everywhere)
     if "log" in table:
-        return Probe("log", regex=table.line("log"), everywhere=everywhere)
+        return Probe("log", regex=table.regex("log"), everywhere=everywhere)
     if "command" in table:
         return Probe("command", command=command_texts(table, "command"), everywhere=everywhere)
     return _network(table, role, everywhere)
 
 
 def _wrong_kinds(table: Table, kinds: list[str]) -> None:
+    http = [key for key in _HTTP if key in table]  # asking makes them known: they belong to one of the kinds
     if kinds:
-        for key in _HTTP:
-            table.get(key)  # belongs to one of the kinds
         message = f"{name_of(table.path)} asks for " + " and ".join(f"`{kind}`" for kind in kinds) + " in one probe"
         table.findings.error("D113", message, table.path, help="make a list of it: one table for each")
-    else:
+    elif set(table.data) <= _KEYS:  # else a key that nobody knows is reported, and was meant for one
         message = f"{name_of(table.path)} does not say what to ask: `port`, `log` or `command`"
         fix = 'a TCP or HTTP probe names a `port`; `{ log = "regex" }` waits for a line'
-        table.findings.error("D103", message, table.path, help=fix)
+        help_ = f"`{http[0]}` is asked of a `port`: name it" if http else fix
+        table.findings.error("D103", message, table.path, help=help_, lacks=table.path)
 
 
 def _network(table: Table, role: Table, everywhere: bool) -> Probe:
@@ -77,6 +78,7 @@ def _network(table: Table, role: Table, everywhere: bool) -> Probe:
             f"role `{role.path[-1]}` has no port `{port}`",
             f"did you mean `{near}`?" if near else f"declare it: `ports = {{ {port} = ... }}`",
             code="D122",
+            lacks=role.at("ports", port),
         )
     http = [key for key in _HTTP if key in table]
     if not http:
@@ -86,7 +88,7 @@ def _network(table: Table, role: Table, everywhere: bool) -> Probe:
         port=port,
         path=_path(table),
         status=_status(table),
-        body=table.line("body"),
+        body=table.regex("body"),
         post=_post(table),
         everywhere=everywhere,
     )

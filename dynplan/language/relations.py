@@ -1,10 +1,12 @@
 """What the parts of a job say about one another: roles that others name, constraints, what a role is given."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from dynplan.diagnostics import Findings, Path, nearest
+from dynplan.language.clashes import check_names
 from dynplan.language.expressions import ExprError, compare
+from dynplan.language.order import in_order
 from dynplan.language.sizes import lookup_args
 from dynplan.language.tables import Table, name_of
 from dynplan.model import Job, Role, Tables
@@ -21,6 +23,8 @@ def check_constraints(table: Table, job: Job) -> None:
     """
     tables = {"cluster": job.tables.get("cluster", {}), **job.tables["roles"]}
     for index, text in enumerate(table.strings("constraints")):
+        if any(_may_stand_in(path, text) for path in table.findings.unread):
+            continue
         path = table.at("constraints", index)
         try:
             holds, left, right = compare(text, lambda name: _constraint_value(name, tables))
@@ -30,6 +34,19 @@ def check_constraints(table: Table, job: Job) -> None:
         if not holds:
             message = f"the constraint `{text}` does not hold: the left side is {left}, the right side {right}"
             table.findings.error("D120", message, path)
+
+
+def _may_stand_in(path: Path, constraint: str) -> bool:
+    """Tell whether a side of a constraint may be among what could not be read."""
+    match path:
+        case () | ("roles",) | ("cluster",):
+            return True
+        case ("roles", str(role), *below):
+            return role in constraint and (not below or below[0] == "args" or str(below[0]) in constraint)
+        case ("cluster", str(key), *_):
+            return f"cluster.{key}" in constraint
+        case _:
+            return False
 
 
 def _constraint_value(name: str, tables: Tables) -> int:
@@ -52,15 +69,17 @@ def _constraint_value(name: str, tables: Tables) -> int:
 def check_relations(job: Job, findings: Findings) -> None:
     """Report roles that are not there (D122), that wait for themselves (D121), and what no role can be given.
 
-    That is a container without a runtime (D113) and GPUs other than the planned ones (D114).
+    That is a container without a runtime (D113) and GPUs other than the planned ones (D114). Names of which two
+    become one outside of the job file are refused as well (D109).
     """
     _check_references(job, findings)
     _check_containers(job, findings)
     _check_devices(job, findings)
+    check_names(job, findings)
 
 
 def _check_references(job: Job, findings: Findings) -> None:
-    names = [role.name for role in job.roles]
+    names = dict.fromkeys(role.name for role in job.roles)
     for role in job.roles:
         for index, name in enumerate(role.after):
             _check_role_name(name, names, ("roles", role.name, "after", index), findings)
@@ -114,11 +133,12 @@ def _check_devices(job: Job, findings: Findings) -> None:
                 findings.error("D114", message, (*path, _DEVICES), help="leave it out", key=True)
 
 
-def _check_role_name(name: str, names: list[str], path: Path, findings: Findings) -> None:
+def _check_role_name(name: str, names: Collection[str], path: Path, findings: Findings) -> None:
     if name not in names:
         near = nearest(name, names)
         fix = f"did you mean `{near}`?" if near else "the roles are " + ", ".join(f"`{name}`" for name in names)
-        findings.error("D122", f"{name_of(path)} names `{name}`, which is no role", path, help=fix)
+        message = f"{name_of(path)} names `{name}`, which is no role"
+        findings.error("D122", message, path, help=fix, lacks=("roles", name))
 
 
 def _check_cycles(job: Job, key: str, findings: Findings) -> None:
@@ -135,9 +155,8 @@ def _check_cycles(job: Job, key: str, findings: Findings) -> None:
 
 def _held_up(edges: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Leave out the roles that wait for no other of them, and so on, until all that is left waits."""
-    while free := [name for name, others in edges.items() if not any(other in edges for other in others)]:
-        edges = {name: others for name, others in edges.items() if name not in free}
-    return edges
+    free = set(in_order(edges))
+    return {name: others for name, others in edges.items() if name not in free}
 
 
 def _edges(role: Role, key: str) -> tuple[str, ...]:

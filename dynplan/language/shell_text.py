@@ -6,6 +6,8 @@ How bash reads that text depends on the quotes around it (bash(1), "QUOTING").
 
 from collections.abc import Callable, Sequence
 
+from attrs import Factory, define
+
 from dynplan.diagnostics import Findings, Path
 from dynplan.language.tables import name_of
 from dynplan.language.templates import Part, Ref
@@ -36,38 +38,52 @@ def check_shell(parts: Sequence[Part], path: Path, value: Callable[[Ref], str], 
     """
     if len(parts) < 2 or not is_shell(path):
         return
-    before = ""
+    before = _Quotes()
+    known: dict[tuple[Ref, str], str] = {}
     for part in parts:
-        if isinstance(part, Ref) and (char := _code_in(value(part), before)):
-            message = f"{name_of(path)} is run by bash, which would read `{char}` in `{{{part.name}}}` as code"
-            fix = 'write an array of words, or set the text in `env` and write `"$NAME"`'
-            findings.error("D107", message, path, help=fix)
-        before += part if isinstance(part, str) else "x"
+        if isinstance(part, Ref):
+            key = (part, before.open[-1])
+            if key not in known:
+                known[key] = _code_in(value(part), before.open[-1])
+            if char := known[key]:
+                message = f"{name_of(path)} is run by bash, which would read `{char}` in `{{{part.name}}}` as code"
+                fix = 'write an array of words, or set the text in `env` and write `"$NAME"`'
+                findings.error("D107", message, path, help=fix)
+        before.read(part if isinstance(part, str) else "x")
 
 
-def _code_in(value: str, before: str) -> str:
-    """Return the first character that bash reads as more than text, after `before`; empty for none."""
-    special = _SPECIAL[_quote(before)]
+def _code_in(value: str, quote: str) -> str:
+    """Return the first character that bash reads as more than text, inside such a quote; empty for none."""
+    special = _SPECIAL[quote]
     return next((char for char in value if char in special), "")
 
 
-def _quote(text: str) -> str:
-    """Return the quote that is open at the end of a bash text, empty for none; `$(` and a backtick start anew."""
-    open_ = [""]
-    skip = False
-    for at, char in enumerate(text):
-        quote = open_[-1]
-        if skip:
-            skip = False
+@define(eq=False, repr=False)
+class _Quotes:
+    """The quotes that are open at the end of a bash text, the last one inside; `$(` and a backtick start anew."""
+
+    open: list[str] = Factory(lambda: [""])
+    skip: bool = False
+    last: str = ""
+
+    def read(self, text: str) -> None:
+        """Go on with more of the text."""
+        for char in text:
+            self._read(char)
+            self.last = char
+
+    def _read(self, char: str) -> None:
+        quote = self.open[-1]
+        if self.skip:
+            self.skip = False
         elif quote == "'":
             if char == "'":
-                open_.pop()
+                self.open.pop()
         elif char == "\\":
-            skip = True
-        elif char == quote == '"' or (char == ")" and quote == "" and len(open_) > 1):
-            open_.pop()
+            self.skip = True
+        elif char == quote == '"' or (char == ")" and quote == "" and len(self.open) > 1):
+            self.open.pop()
         elif char == '"' or (char == "'" and quote == ""):
-            open_.append(char)
-        elif char == "(" and text[at - 1 : at] == "$":
-            open_.append("")
-    return open_[-1]
+            self.open.append(char)
+        elif char == "(" and self.last == "$":
+            self.open.append("")

@@ -1,11 +1,13 @@
 """Sizes by name: the integers that `gpus-per-worker`, `count` and constraints compute with."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dynplan.diagnostics import nearest
+from dynplan.diagnostics import Findings, Path, nearest
 from dynplan.language.expressions import ExprError
 
+_WHOLE = re.compile(r"[0-9]{1,18}")
 SIZES_FIX = "write a number, or sizes that stand in `args`"
 # The parallel sizes of vLLM (`vllm serve --help`), SGLang (`launch_server --help`) and TensorRT-LLM
 # (`trtllm-serve --help`): each is 1 where the command line does not name it.
@@ -60,11 +62,19 @@ def lookup_args(args: Any) -> Callable[[str], int]:
         if key is None:
             return _default(name, table)
         value = table[key]
-        if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).isdecimal():
-            raise ExprError(f"`{key}` is no whole number")
+        if isinstance(value, bool) or not isinstance(value, int | str) or not _WHOLE.fullmatch(str(value)):
+            raise ExprError(f"`{key}` is no whole number", key=key)
         return int(value)
 
     return lookup
+
+
+def report_expression(error: ExprError, path: Path, findings: Findings) -> None:
+    """Report an expression of a role that has no value (D112), at the one of its `args` that is at fault."""
+    owner = path[:2]
+    place = (*owner, "args", error.key) if error.key else path
+    lacks = (*owner, "args", error.lacks) if error.lacks else None
+    findings.error("D112", str(error), place, help=error.fix or SIZES_FIX, lacks=lacks)
 
 
 def spelling(name: str, table: Mapping[str, Any]) -> str | None:
@@ -80,4 +90,4 @@ def _default(name: str, table: Mapping[str, Any]) -> int:
     if name in ONE_BY_DEFAULT or name.replace("_", "-") in ONE_BY_DEFAULT:
         return 1
     near = nearest(name, {*table, *ONE_BY_DEFAULT})
-    raise ExprError(f"`{name}` is not set in `args`", f"did you mean `{near}`?" if near else "")
+    raise ExprError(f"`{name}` is not set in `args`", f"did you mean `{near}`?" if near else "", lacks=name)

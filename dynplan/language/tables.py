@@ -19,8 +19,9 @@ _KINDS = (
     (list, "a list"),
     (Mapping, "a table"),
 )
-_DURATION = re.compile(r"(\d{1,9})\s*(s|m|h|d)?")
+_DURATION = re.compile(r"([0-9]{1,9})[ \t]*(s|m|h|d)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
+_MEANS = frozenset("\\[({*+?")  # what can be wrong in a regular expression begins with one of these
 LARGEST = 10**6  # of a count: more nodes or workers than that are a slip of the finger
 
 
@@ -41,6 +42,7 @@ class Table:
         if isinstance(data, Mapping):
             self.data = data
         elif data is not None:
+            findings.unread.add(path)
             self.wrong(path, "a table", data)
 
     def __contains__(self, key: str) -> bool:
@@ -53,12 +55,18 @@ class Table:
         return (*self.path, *keys)
 
     def wrong(self, path: Path, wanted: str, value: object, fix: str = "") -> None:
-        """Report a value of the wrong type."""
+        """Report a value of the wrong type, with the line as it should be where that can be said."""
+        if not fix:
+            from dynplan.language.shapes import as_it_should_be  # most values have the right type
+
+            fix = as_it_should_be(path, value)
         self.findings.error("D102", f"{name_of(path)} must be {wanted}, not {kind(value)}", path, help=fix)
 
-    def bad(self, key: str, message: str, fix: str = "", code: str = "D104") -> None:
-        """Report a value that has the right type and does not make sense."""
-        self.findings.error(code, message, self.at(key), help=fix)
+    def bad(
+        self, key: str, message: str, fix: str = "", code: str = "D104", *, lacks: Path | None = None, also: Path = ()
+    ) -> None:
+        """Report a value that has the right type and does not make sense; `lacks` and `also` as in `Finding`."""
+        self.findings.error(code, message, self.at(key), help=fix, lacks=lacks, also=also)
 
     def get(self, key: str) -> Any:
         """Return the raw value, None where it is not set."""
@@ -81,6 +89,18 @@ class Table:
         if not value.isprintable():
             self.bad(key, f"{name_of(self.at(key))} must be one line of printable text", code="D107")
             return default
+        return value
+
+    def regex(self, key: str) -> str:
+        """Return a regular expression for bash: POSIX extended, of one line, as several would never match."""
+        value = self.line(key)
+        if not _MEANS.isdisjoint(value):
+            from dynplan.language.regexes import RegexError, check  # most are plain words
+
+            try:
+                check(value)
+            except RegexError as error:
+                self.bad(key, f"{name_of(self.at(key))} {error}", error.fix)
         return value
 
     def choice(self, key: str, choices: Iterable[str], default: str) -> str:
@@ -130,8 +150,7 @@ class Table:
             fix = "one job is one point of a sweep: give one number here, or one at a time with `--set`"
             self.findings.error("D110", f"{name_of(path)} must be a whole number, not a list", path, help=fix)
         else:
-            quoted = isinstance(value, str) and value.isdecimal()
-            self.wrong(path, "a whole number", value, "leave out the quotes" if quoted else "")
+            self.wrong(path, "a whole number", value)
 
     def seconds(self, key: str, default: int) -> int:
         """Return a duration in seconds: a number, or text such as `"30m"`."""
@@ -151,8 +170,7 @@ class Table:
         if value is None:
             return ()
         if not isinstance(value, list):
-            fix = f'write `["{value}"]`' if isinstance(value, str) and value.isprintable() else ""
-            self.wrong(self.at(key), "a list of strings", value, fix)
+            self.wrong(self.at(key), "a list of strings", value)
             return ()
         found = []
         for index, item in enumerate(value):
@@ -180,16 +198,27 @@ class Table:
     def close(self) -> None:
         """Report every key that nobody asked for."""
         for key in self.data:
-            if key in self.known:
-                continue
-            near = nearest(key, self.known)
-            self.findings.error(
-                "D101",
-                f"unknown key `{key}` in {table_name(self.path)}",
-                self.at(key),
-                help=f"did you mean `{near}`?" if near else "known keys: " + ", ".join(sorted(self.known)),
-                key=True,
-            )
+            if key not in self.known:
+                self._unknown(key)
+
+    def _unknown(self, key: str) -> None:
+        from dynplan.language.foreign import ours  # most keys are known
+
+        own, help_ = ours(key, self.path)
+        if not help_ and (near := nearest(key, self.known)):
+            own, help_ = near, f"did you mean `{near}`?"
+        if own:  # what it says is not read, and not missing either
+            self.findings.unread |= {self.at(own), _brought(self.path, own)}
+        message = f"unknown key `{key}` in {table_name(self.path)}"
+        known = "known keys: " + ", ".join(sorted(self.known))
+        self.findings.error("D101", message, self.at(key), help=help_ or known, key=True)
+
+
+def _brought(path: Path, key: str) -> Path:
+    """Return where everything might come from a key: a parent, a preset, a cluster file bring more than themselves."""
+    if (path, key) == (("job",), "cluster"):
+        return ("cluster",)
+    return path if (path, key) == ((), "extends") or key == "engine" else (*path, key)
 
 
 def plain(value: str, path: Path, findings: Findings) -> str:

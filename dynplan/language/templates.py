@@ -8,7 +8,7 @@ pass through untouched. What is left for the run to fill is written in a simpler
 
 import re
 from collections.abc import Callable, Iterable
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from attrs import frozen
 
@@ -108,11 +108,10 @@ def _known(part: Part, value: Callable[[Ref], Part | tuple[Part, ...] | None]) -
 
 def _merge(parts: Iterable[Part]) -> list[Part]:
     merged: list[Part] = []
-    for part in parts:
-        if isinstance(part, str) and merged and isinstance(merged[-1], str):
-            merged[-1] += part
-        elif part != "":
-            merged.append(part)
+    for is_text, group in groupby(parts, key=lambda part: isinstance(part, str)):
+        run = list(group)
+        text = "".join(map(str, run)) if is_text else ""
+        merged += [text] if text else [] if is_text else run
     return merged
 
 

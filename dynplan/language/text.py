@@ -16,11 +16,7 @@ _INT64 = range(-(2**63), 2**63)  # what TOML promises; Python cannot even print 
 _MAX_DEPTH = 100  # dotted keys nest without limit, and later stages recurse
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # How a message ends: "(at line 1, column 5)" or "(at end of document)"; json: ": line 1 column 5 (char 4)".
-_PLACE = re.compile(r"(?: \(at |: )(?:line (\d+),? column (\d+)|end of document)(?:\)| \(char \d+\))$")
-_WORD = re.compile(r"[^\W\d][\w.-]*")
-_QUOTES = "put a string in quotes"
-_TWICE = ("cannot overwrite", "cannot declare", "cannot mutate", "cannot redefine", "duplicate")
-_BROKEN = ("unclosed inline table", "invalid initial character for a key part")
+_PLACE = re.compile(r"(?: \(at |: )(?:line ([0-9]+),? column ([0-9]+)|end of document)(?:\)| \(char [0-9]+\))$")
 
 
 def parse(name: str, raw: bytes) -> Document:
@@ -40,6 +36,8 @@ def parse_json(name: str, raw: bytes) -> Document:
 
 def parse_error(exc: ValueError, document: Document) -> Finding:
     """Return what tomllib or json has to say about `document`'s text, at the place it names."""
+    from dynplan.language.slips import QUOTES, is_twice, plainly  # most texts are TOML
+
     message = str(exc)
     place = _PLACE.search(message)
     if not place:  # the one ValueError without a place is int()'s own limit
@@ -47,11 +45,11 @@ def parse_error(exc: ValueError, document: Document) -> Finding:
     message = message[0].lower() + message[1 : place.start()]
     span = _span(document.text, _offset(document.text, place))
     line = document.text.split("\n")[span.line - 1].rstrip(" \t\r")
-    if message.startswith(_TWICE):  # said where the second one ends
+    if is_twice(message):  # said where the second one ends
         span = span._replace(column=len(line) - len(line.lstrip()) + 1)
-    message, fix = _plainly(message, line[span.column - 1 :])
-    if fix == _QUOTES and document.name.startswith("--"):
-        fix = f"{_QUOTES}, and for the shell the whole option: `--set 'job.name=\"demo\"'`"
+    message, fix = plainly(message, line, span.column - 1)
+    if document.name.startswith("--") and (fix == QUOTES or fix.startswith("write `")):
+        fix = f"{QUOTES}, and for the shell the whole option: `--set 'job.name=\"demo\"'`"
     return Finding("D001", message, help=fix, document=document, span=span)
 
 
@@ -117,19 +115,3 @@ def _offset(text: str, place: re.Match[str]) -> int:
 def _span(text: str, offset: int, width: int = 1) -> Span:
     line, column = text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
     return Span(line, column, line, column + width)
-
-
-def _plainly(message: str, rest: str) -> tuple[str, str]:
-    """Say the commonest slips in the reader's words, and what to do; `rest` is the line from the place on."""
-    if message.startswith(_TWICE):
-        return "this key or table stands here a second time", "keep one of the two"
-    if message in _BROKEN and not rest:
-        fix = "use a table of its own, such as `[roles.decode.args]`"
-        return "an inline table has to end on the line it begins on", fix
-    if message == "invalid value" and (word := _WORD.match(rest)):
-        return f"`{word[0]}` is no value", _QUOTES
-    if message.startswith("illegal character '\\n'"):
-        return "a string is not closed before the end of the line", "close the quotes; three open a longer text"
-    if message.startswith("expected newline or end of document"):
-        return "something stands between the value and the end of the line", _QUOTES
-    return message, ""

@@ -3,16 +3,19 @@
 `dynplan.views.text` writes it as text and `dynplan.views.svg` draws it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from dynplan.diagnostics import Finding
-from dynplan.model import Block, Node, Outline, Worker
+from dynplan.diagnostics.visible import LONGEST_TEXT, brief, visible
+from dynplan.model import Block, Node, Outline, Task, Worker
 
 MOST_NODES = 16  # of a job whose every node is shown; in a larger one equal nodes are shown once
 _MOST_LAYOUTS = 16  # different ports of a role's workers that are all listed
+_MOST_WARNINGS = 100
+_LONGEST_NAME = 253  # of a host (RFC 1035), and everything else is shorter
 _MOST_RUNS = 5  # of numbers in a row, before the middle is left out
 _BROKEN = "this plan breaks its promises: `dynplan check` says where"
 
@@ -65,7 +68,10 @@ class RoleLine:
 
 @frozen
 class View:
-    """A placement as people look at it; `owners` are the roles with GPUs, in declaration order."""
+    """A placement as people look at it; `owners` are the roles with GPUs, in declaration order.
+
+    `more` is said where not all warnings are there.
+    """
 
     name: str
     summary: str
@@ -74,6 +80,7 @@ class View:
     owners: tuple[str, ...]
     warnings: tuple[Finding, ...]
     broken: str
+    more: str
 
 
 @define
@@ -85,7 +92,8 @@ class _Held:
 
 
 def view(found: Outline) -> View:
-    """Return what people look at of a placement."""
+    """Return what people look at of a placement: names and warnings with what does not print as escapes."""
+    found = _visible(found)
     roles: dict[str, list[Worker]] = {}
     for worker in found.workers:
         roles.setdefault(worker.role, []).append(worker)
@@ -96,9 +104,50 @@ def view(found: Outline) -> View:
         rows=rows,
         roles=tuple(_role_line(role, workers) for role, workers in roles.items()),
         owners=tuple(role for role, workers in roles.items() if any(task.gpus for w in workers for task in w.tasks)),
-        warnings=found.warnings,
+        warnings=found.warnings[:_MOST_WARNINGS],
         broken=_broken(found),
+        more=f"{len(found.warnings) - _MOST_WARNINGS} more warnings" if len(found.warnings) > _MOST_WARNINGS else "",
     )
+
+
+def _visible(found: Outline) -> Outline:
+    """Return the same in letters that print, and no name longer than one can be."""
+    blocks = (name for worker in found.workers for task in worker.tasks for name, _ in task.ports)
+    names = {
+        found.name,
+        *(worker.role for worker in found.workers),
+        *(node.host or "" for node in found.nodes),
+        *blocks,
+    }
+    warnings = tuple(
+        evolve(warning, code=_word(warning.code), message=_sentence(warning.message), help=_sentence(warning.help))
+        for warning in found.warnings[:_MOST_WARNINGS]
+    )
+    found = evolve(found, warnings=warnings + found.warnings[_MOST_WARNINGS:])
+    shown = {name: _word(name) for name in names}
+    if all(name == word for name, word in shown.items()):
+        return found
+    return evolve(
+        found,
+        name=shown[found.name],
+        nodes=tuple(evolve(node, host=node.host and shown[node.host]) for node in found.nodes),
+        workers=tuple(
+            evolve(worker, role=shown[worker.role], tasks=tuple(_renamed(task, shown) for task in worker.tasks))
+            for worker in found.workers
+        ),
+    )
+
+
+def _renamed(task: Task, shown: Mapping[str, str]) -> Task:
+    return evolve(task, ports=tuple((shown[name], block) for name, block in task.ports))
+
+
+def _word(name: str) -> str:
+    return visible(brief(name, _LONGEST_NAME))
+
+
+def _sentence(text: str) -> str:
+    return visible(brief(text, LONGEST_TEXT))
 
 
 def _rows(found: Outline) -> Iterator[Row]:

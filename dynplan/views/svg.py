@@ -100,7 +100,7 @@ def _stacked(blocks: Sequence[_Block]) -> Iterator[str]:
 
 
 def _sheet(seen: View) -> _Sheet:
-    per_line = min(_MOST_PER_LINE, max(row.node.gpus for row in seen.rows))
+    per_line = max(1, min(_MOST_PER_LINE, max(row.node.gpus for row in seen.rows)))
     names = [_node_name(row) for row in seen.rows] + [row.node.host or "" for row in seen.rows]
     side = max(84, 16 + _width(max(names, key=len)))
     least, most = (72, 132) if per_line <= 8 else (52, 72)
@@ -259,7 +259,7 @@ def _owner_name(owner: Owner) -> str:
 
 def _remarks(seen: View, sheet: _Sheet) -> Iterator[_Block]:
     texts = [f"{warning.code}: {warning.message}" for warning in seen.warnings]
-    for text in texts + ([seen.broken] if seen.broken else []):
+    for text in texts + [text for text in (seen.more, seen.broken) if text]:
         lines = wrap(text, int(sheet.width / _SANS))
         marks = [_text(0, 20 + at * 18, line, "muted") for at, line in enumerate(lines)]
         yield _Block(18 * len(lines) + 6, tuple(marks))

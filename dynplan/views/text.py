@@ -1,6 +1,7 @@
 """A placement as plain text: a grid of GPUs and a table of roles, 80 columns wide where the names allow it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise, takewhile
 from textwrap import wrap
 
 from attrs import frozen
@@ -78,15 +79,12 @@ def _full(roles: Sequence[str]) -> dict[str, str]:
 
 def _short(roles: Sequence[str]) -> dict[str, str]:
     """Return for each role the shortest beginning of its name that no other name has."""
-    return {role: next((start for start in _starts(role) if _alone(start, roles)), role) for role in roles}
-
-
-def _starts(name: str) -> Iterator[str]:
-    return (name[:end] for end in range(1, len(name)))
-
-
-def _alone(start: str, roles: Sequence[str]) -> bool:
-    return sum(role.startswith(start) for role in roles) == 1
+    ordered = sorted(set(roles))
+    ends = dict.fromkeys(ordered, 1)
+    for left, right in pairwise(ordered):  # the names most alike stand side by side
+        same = 1 + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))
+        ends[left], ends[right] = max(ends[left], same), max(ends[right], same)
+    return {role: role[: ends[role]] for role in roles}
 
 
 def _side(row: Row, start: int) -> str:
@@ -152,5 +150,4 @@ def _remarks(seen: View) -> Iterator[list[str]]:
         lines = [f"warning[{warning.code}]: {warning.message}"]
         lines += [f"help: {warning.help}"] if warning.help else []
         yield [part for line in lines for part in wrap(line, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)]
-    if seen.broken:
-        yield [seen.broken]
+    yield from ([text] for text in (seen.more, seen.broken) if text)

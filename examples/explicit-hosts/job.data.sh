@@ -2,7 +2,7 @@
 #SBATCH --job-name=explicit-hosts
 #SBATCH --nodes=3
 #SBATCH --nodelist=gpu01,gpu02,gpu03
-#SBATCH --time=00:10:00
+#SBATCH --time=01:00:00
 #SBATCH --gpus-per-node=8
 #SBATCH --exclusive
 #SBATCH --mem=0

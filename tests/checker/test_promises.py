@@ -146,7 +146,64 @@ BARE = """\
  "warnings": []}
 """
 
-PLANS = {"shared": SHARED, "wide": WIDE, "named": NAMED, "bare": BARE}
+# No number of nodes: the roles come to three, two of them full of workers that may stand anywhere.
+LOOSE = """\
+schema = 1
+nodes = [
+    { node = 0, gpus = 4 },
+    { node = 1, gpus = 4 },
+    { node = 2, gpus = 4 },
+]
+workers = [
+    { role = "many", worker = 0, tasks = [ { rank = 0, node = 0, gpus = [0, 1], ports = {} } ] },
+    { role = "many", worker = 1, tasks = [ { rank = 0, node = 0, gpus = [2, 3], ports = {} } ] },
+    { role = "many", worker = 2, tasks = [ { rank = 0, node = 1, gpus = [0, 1], ports = {} } ] },
+    { role = "one", worker = 0, tasks = [ { rank = 0, node = 2, gpus = [0, 1], ports = {} } ] },
+    { role = "pair", worker = 0, tasks = [ { rank = 0, node = 0, gpus = [], ports = {} } ] },
+    { role = "pair", worker = 1, tasks = [ { rank = 0, node = 1, gpus = [], ports = {} } ] },
+]
+placement = { mode = "separate", lower-bound = 3, head = 0 }
+job = { name = "demo" }
+cluster = { gpus-per-node = 4 }
+
+[roles.many]
+gpus-per-worker = 2
+workers = 3
+
+[roles.one]
+gpus-per-worker = 2
+workers = 1
+
+[roles.pair]
+num-nodes = 2
+gpus-per-worker = 0
+"""
+
+# The fewest nodes: what is proven may be less than what was found.
+FEWEST = """\
+schema = 1
+nodes = [
+    { node = 0, gpus = 4 },
+    { node = 1, gpus = 4 },
+]
+workers = [
+    { role = "many", worker = 0, tasks = [ { rank = 0, node = 0, gpus = [0, 1, 2], ports = {} } ] },
+    { role = "many", worker = 1, tasks = [ { rank = 0, node = 1, gpus = [0, 1, 2], ports = {} } ] },
+    { role = "one", worker = 0, tasks = [ { rank = 0, node = 0, gpus = [3], ports = {} } ] },
+]
+placement = { mode = "shared", lower-bound = 2, head = 0 }
+job = { name = "demo", num-nodes = "min" }
+cluster = { gpus-per-node = 4 }
+
+[roles.many]
+gpus-per-worker = 3
+num-nodes = 2
+
+[roles.one]
+gpus-per-worker = 1
+"""
+
+PLANS = {"shared": SHARED, "wide": WIDE, "named": NAMED, "loose": LOOSE, "fewest": FEWEST, "bare": BARE}
 
 
 def tree_of(text: str) -> dict[str, Any]:
@@ -339,6 +396,29 @@ BROKEN: list[tuple[str, str, str, str]] = [
     ("named", 'host = "b"', 'host = "B"', "error[D410]: node 1 is `B`, and the job's node 1 is `b`"),
     ("shared", "head = 0", "head = 1", "error[D410]: the head node is 1, and it should be 0, where `decode` begins"),
     ("shared", "head = 0", "head = 7", "error[D410]: the head node is 7, and the plan has 2"),
+    ("wide", "lower-bound = 4", "lower-bound = 3", "error[D410]: `lower-bound` is 3, and for 4 nodes it is 4"),
+    ("wide", "lower-bound = 4", "lower-bound = 5", "error[D410]: `lower-bound` is 5, and for 4 nodes it is 4"),
+    ("shared", "lower-bound = 2", "lower-bound = 1", "error[D410]: `lower-bound` is 1, and for 2 nodes it is 2"),
+    ("fewest", "lower-bound = 2", "lower-bound = 1", "error[D410]: `lower-bound` is 1, and for 2 nodes it is 2"),
+    ("fewest", "lower-bound = 2", "lower-bound = 3", "error[D410]: `lower-bound` is 3, and for 2 nodes it is 2"),
+    (
+        "shared",
+        'mode = "shared"',
+        'mode = "separate"',
+        "error[D410]: `mode` is `separate`, and the roles are shared on 2 nodes",
+    ),
+    (
+        "loose",
+        "    { node = 2, gpus = 4 },",
+        "    { node = 2, gpus = 4 },\n    { node = 3, gpus = 4 },",
+        "error[D410]: the roles come to 3 nodes, and the plan has 4",
+    ),
+    (
+        "loose",
+        'role = "pair", worker = 1, tasks = [ { rank = 0, node = 1',
+        'role = "pair", worker = 1, tasks = [ { rank = 0, node = 2',
+        "error[D409]: worker 1 of `pair` stands on node 2, and the first open nodes come to node 1",
+    ),
     # Places
     (
         "named",
@@ -496,12 +576,72 @@ BROKEN: list[tuple[str, str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "old", "new", "messages"), BROKEN)
-def test_a_broken_promise_is_named(name: str, old: str, new: str, messages: str) -> None:
+@pytest.mark.parametrize(("name", "old", "new", "expected"), BROKEN)
+def test_a_broken_promise_is_named(name: str, old: str, new: str, expected: str) -> None:
     text = PLANS[name]
     assert text.count(old) >= 1
-    lines = told(text.replace(old, new, 1)).splitlines()
-    assert "\n".join(line for line in lines if line.startswith("error")) == messages
+    assert messages(text.replace(old, new, 1)) == expected
+
+
+def messages(text: str) -> str:
+    return "\n".join(line for line in told(text).splitlines() if line.startswith("error"))
+
+
+def test_roles_that_are_separate_may_not_be_merged_onto_fewer_nodes() -> None:
+    text = LOOSE.replace("    { node = 2, gpus = 4 },\n", "").replace(
+        "node = 2, gpus = [0, 1]", "node = 1, gpus = [2, 3]"
+    )
+    assert messages(text) == "error[D410]: the roles come to 3 nodes, and the plan has 2"
+
+
+SPREAD = (
+    LOOSE.replace("    { node = 2, gpus = 4 },", "    { node = 2, gpus = 4 },\n    { node = 3, gpus = 4 },")
+    .replace("node = 2, gpus = [0, 1]", "node = 3, gpus = [0, 1]")
+    .replace("node = 1, gpus = [0, 1]", "node = 2, gpus = [0, 1]")
+    .replace("node = 0, gpus = [2, 3]", "node = 1, gpus = [0, 1]")
+    .replace("lower-bound = 3", "lower-bound = 4")
+)
+
+
+def test_workers_that_may_stand_anywhere_take_no_more_nodes_than_hold_them() -> None:
+    stands = "error[D407]: `many` stands on nodes 0, 1, 2, and 2 nodes hold it"
+    assert messages(SPREAD) == f"error[D410]: the roles come to 3 nodes, and the plan has 4\n{stands}"
+    assert messages(SPREAD.replace('name = "demo"', 'name = "demo", num-nodes = 4')) == stands
+
+
+def test_separate_roles_take_the_lowest_nodes() -> None:
+    text = (
+        LOOSE.replace("    { node = 2, gpus = 4 },", "    { node = 2, gpus = 4 },\n    { node = 3, gpus = 4 },")
+        .replace("lower-bound = 3", "lower-bound = 4")
+        .replace('name = "demo"', 'name = "demo", num-nodes = 4')
+    )
+    assert messages(text) == ""
+    text = text.replace("node = 2, gpus = [0, 1]", "node = 3, gpus = [0, 1]")
+    assert messages(text) == "error[D407]: `one` stands on node 3, and its turn is at node 2"
+
+
+def test_a_plan_of_very_many_roles_workers_and_ports_is_checked_in_seconds() -> None:
+    """Ten thousand roles that all break a promise, and blocks of sixty thousand ports on a thousand nodes."""
+    many = range(10_000)
+    task = {"rank": 0, "node": 0, "gpus": [], "ports": {f"p{at}": {"port": 1 + at} for at in range(20)}}
+    tree = {
+        "schema": 1,
+        "nodes": [{"node": 0, "gpus": 0}],
+        "workers": [{"role": f"r{at}", "worker": 0, "tasks": [task]} for at in many],
+        "roles": {f"r{at}": {"ports": {f"p{at}": 2 for at in range(20)}} for at in many},
+        "placement": {"head": 0},
+    }
+    assert len(check(tree)) == 101
+    wide = {"rank": 0, "gpus": [], "ports": {"all": {"port": 5000, "count": 60_000}}}
+    tree = {
+        "schema": 1,
+        "nodes": [{"node": at, "gpus": 0} for at in range(1000)],
+        "workers": [{"role": "r", "worker": at, "tasks": [{**wide, "node": at}]} for at in range(1000)],
+        "roles": {"r": {"place": "every-node", "ports": {"all": {"base": 5000, "count": 60_000}}}},
+        "job": {"num-nodes": 1000},
+        "placement": {"head": 0},
+    }
+    assert check(tree) == ()
 
 
 def test_a_finding_in_a_toml_plan_shows_line_and_column() -> None:
@@ -536,7 +676,7 @@ def test_a_finding_in_a_json_plan_shows_line_and_column() -> None:
 @pytest.mark.parametrize("value", [None, 7, -1, True, "x", [], {}, [7], [None], {"a": 1}, 10**30, 1.5])
 def test_no_tree_raises_anything(value: Any) -> None:
     """Each value of a good plan, in turn, is replaced by something else."""
-    for text in (WIDE, NAMED, BARE):
+    for text in (WIDE, NAMED, LOOSE, BARE):
         tree = tree_of(text)
         for path in list(paths(tree)):
             broken = replaced(tree, path, value)

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dynplan import __version__
-from dynplan.cli import app, inputs
+from dynplan.cli import app, reading
 from dynplan.language import parse, read, resolve
 from dynplan.language.plan_file import to_tree
 from dynplan.planner import plan
@@ -289,7 +289,7 @@ def test_output_of_a_wrong_job_leaves_the_old_file(folder: Path) -> None:
         (".", "is a directory"),
         ("no/such/folder", "no such file or directory"),
         ("job.toml/x", "not a directory"),
-        ("n" * 300, "file name too long"),
+        ("n" * 256, "file name too long"),
         ("/dev/full", "no space left on device"),
     ],
 )
@@ -308,7 +308,8 @@ def test_output_that_cannot_be_written_is_an_error(target: str, reason: str, fol
         (".", "error[D004]: cannot read `.`: is a directory\n"),
         ("job.toml/x", "error[D004]: cannot read `job.toml/x`: not a directory\n"),
         ("/proc/self/mem", "error[D004]: cannot read `/proc/self/mem`: input/output error\n"),
-        ("n" * 300, f"error[D004]: cannot read `{'n' * 300}`: file name too long\n"),
+        ("n" * 300, f"error[D004]: cannot read `{'n' * 255}…`: file name too long\n"),
+        ("/dev/zero", "error[D004]: cannot read `/dev/zero`: it is a device, not a file\n"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_an_error(command: str, name: str, message: str, folder: Path) -> None:
@@ -344,9 +345,11 @@ def test_a_plan_where_a_job_belongs_is_named(folder: Path) -> None:
 
 
 def test_an_endless_file_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "_MOST_BYTES", 2**20)
-    done = CliRunner().invoke(app, ["compile", "/dev/zero"], catch_exceptions=False)
-    assert (done.exit_code, done.stderr) == (1, "error[D004]: cannot read `/dev/zero`: it is larger than 1 MiB\n")
+    monkeypatch.setattr(reading, "_MOST_BYTES", 2**20)
+    (folder / "large.toml").write_bytes(b"#" * (2**20 + 1))
+    for name, shown in (("large.toml", "`large.toml`"), ("-", "standard input")):
+        done = CliRunner().invoke(app, ["compile", name], input=b"#" * (2**20 + 1), catch_exceptions=False)
+        assert (done.exit_code, done.stderr) == (1, f"error[D004]: cannot read {shown}: it is larger than 1 MiB\n")
 
 
 def test_a_parent_named_dash_is_a_file_and_not_standard_input(folder: Path) -> None:
@@ -452,11 +455,11 @@ def test_help_names_every_command_and_option() -> None:
     listed = re.findall(r"^  (\w+)  ", artefact("--help").decode().partition("Commands:")[2], re.MULTILINE)
     assert listed == ["compile", "plan", "emit", "show", "check"]
     for command, options in {
-        "compile": ["--cluster", "--set", "--output"],
-        "plan": ["--cluster", "--set", "--format", "--output"],
-        "emit": ["--output"],
-        "show": ["--cluster", "--set", "--format", "--output"],
-        "check": ["--cluster", "--set"],
+        "compile": ["--cluster", "--set", "--strict", "--output"],
+        "plan": ["--cluster", "--set", "--format", "--strict", "--output"],
+        "emit": ["--strict", "--output"],
+        "show": ["--cluster", "--set", "--format", "--strict", "--output"],
+        "check": ["--cluster", "--set", "--strict"],
     }.items():
         assert re.findall(r"^  (?:-o, )?(--\w+)", artefact(command, "--help").decode(), re.MULTILINE) == options
 

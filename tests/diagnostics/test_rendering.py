@@ -244,7 +244,46 @@ def test_any_place_in_any_text_can_be_shown(text: str, line: int, column: int, l
     assert all(len(part) < 120 for part in shown.split("\n")[3:])
 
 
+def test_a_message_cuts_long_names_and_itself() -> None:
+    name = "n" * 10**6
+    shown = render([Finding("D101", f"`{name}` is no key, and `{name}`, `x`", help=name)], [document("job.toml", "")])
+    cut = "n" * 255 + "…"
+    assert shown == f"error[D101]: `{cut}` is no key, and `{cut}`, `x`\n --> job.toml\n  = help: {'n' * 999}…\n"
+
+
+def test_a_line_of_megabytes_is_shown_around_the_place_at_once() -> None:
+    text = f'a = ["{"x" * 10**6}", 7, "{"y" * 10**6}"]'
+    findings = [Finding("D101", f"m{at}", ("a", 1)) for at in range(200)]
+    shown = render(findings, [document("job.toml", text)])
+    assert shown.count("1 | ..." + "x" * 27 + '", 7, "' + "y" * 66 + "...\n") == 200
+
+
+def test_of_very_many_findings_some_are_shown_and_all_are_counted() -> None:
+    findings = [Finding("W101", f"w{at}", ("job",)) for at in range(5000)] + [Finding("D101", "e", ("job", "name"))]
+    blocks = render(findings, DOCUMENTS).split("\n\n")
+    assert len(blocks) == 201
+    assert blocks[0].startswith("error[D101]: e\n")
+    assert blocks[-1] == "error: 1 error, 5000 warnings; the first 200 are shown\n"
+
+
 # Findings and codes
+
+
+def test_a_stage_ends_at_its_hundredth_mistake() -> None:
+    found = Findings()
+    for at in range(1000):
+        found.warn("W101", f"{at}")
+    with pytest.raises(InputError) as caught:
+        for at in range(1000):
+            found.error("D101", f"{at}")
+    codes = [finding.code for finding in caught.value.findings]
+    assert (codes.count("W101"), codes.count("D101"), codes[-1]) == (1000, 100, "D007")
+
+
+def test_the_nearest_of_very_many_names_is_looked_for_among_some() -> None:
+    known = [f"{letter}{at}" for at in range(20_000) for letter in "ab"] + ["workers"]
+    assert nearest("workres", known) == "workers"
+    assert nearest("w" * 10**6, ["w" * 10**6, "x"]) is None
 
 
 def test_a_stage_raises_everything_it_found_once_there_is_an_error() -> None:
@@ -285,8 +324,9 @@ def constants(node: ast.AST) -> set[str]:
 
 
 def test_every_code_in_use_is_in_the_table_and_every_code_in_the_table_is_in_use() -> None:
-    modules = [path for path in PACKAGE.rglob("*.py") if path.name != "findings.py"]
-    assert set().union(*(constants(ast.parse(path.read_text())) for path in modules)) == set(CODES)
+    modules = [ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")]
+    nodes = [node for module in modules for node in module.body if "CODES" not in ast.unparse(node).partition("=")[0]]
+    assert set().union(*map(constants, nodes)) == set(CODES)
 
 
 def test_errors_have_codes_with_d_and_warnings_codes_with_w() -> None:

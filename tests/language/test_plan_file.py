@@ -31,6 +31,15 @@ def planned(text: str) -> Plan:
     return plan(read(resolve([parse("job.toml", text.encode())])))
 
 
+def test_an_expression_without_a_value_for_some_task_is_an_error() -> None:
+    tree = to_tree(plan(read(resolve([parse("job.toml", b"[roles.web]\ncommand = ['x', '{= 4 / num-tasks}']\n")]))))
+    assert from_tree(tree).job.name == "dynplan"
+    tree["roles"]["web"]["command"][1] = "{= 4 / rank}"
+    with pytest.raises(InputError) as caught:
+        from_tree(tree)
+    assert [finding.code for finding in caught.value.findings] == ["D112"]
+
+
 @pytest.mark.parametrize("form", ["toml", "json"])
 def test_a_table_among_scalars_keeps_its_place(form: str) -> None:
     import json

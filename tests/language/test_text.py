@@ -30,7 +30,7 @@ def test_a_slip_in_the_syntax_is_shown_where_it_is() -> None:
         "  |\n"
         "2 | name = demo\n"
         "  |        ^\n"
-        "  = help: put a string in quotes\n"
+        '  = help: write `name = "demo"`\n'
     )
 
 
@@ -65,7 +65,7 @@ def test_an_inline_table_over_several_lines_is_told_what_to_be() -> None:
 
 def test_a_file_that_ends_too_early_is_shown_at_its_last_line() -> None:
     assert failure(b"a = [1,\n  2\n\n\n") == (
-        "error[D001]: unclosed array\n --> job.toml:2:4\n  |\n2 |   2\n  |    ^\n"
+        "error[D001]: a list is not closed\n --> job.toml:2:4\n  |\n2 |   2\n  |    ^\n  = help: close it with `]`\n"
     )
 
 

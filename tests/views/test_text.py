@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dynplan.diagnostics import InputError
+from dynplan.diagnostics.rendering import render
 from dynplan.language import parse, read, resolve
 from dynplan.language.plan_file import outline
 from dynplan.model import Outline, Plan, outline_of
 from dynplan.planner import plan
 from dynplan.views.placement import runs, view
 from dynplan.views.svg import _COLOURS, as_svg
-from dynplan.views.text import as_text
+from dynplan.views.text import _short, as_text
 
 HEAD = """\
 [job]
@@ -211,6 +213,55 @@ def test_a_picture_is_sound_xml_whatever_the_job_is_called(name: str) -> None:
     assert (texts[0], texts[5]) == (name, name)
 
 
+HOSTILE = st.one_of(
+    st.text(max_size=40),
+    st.text(
+        st.sampled_from("\x00\x07\x1b\x7f\x85\x9b\u200b\u202e\u2028\u2066\ufeff\ufffe]]>&<\"'\t\r\n ab"), max_size=40
+    ),
+    st.sampled_from(["\x1b[2J\x1b]0;x\x07", "a\u202ebmoc.elpmaxe", "n" * 5000, "</text><script>", "\ud800"]),
+)
+
+
+@given(data=st.data())
+def test_hostile_text_reaches_no_terminal_and_breaks_no_picture(data: st.DataObject) -> None:
+    """Names, ports and warnings of a plan that anybody may have written."""
+    draw = data.draw
+    tree = smallest(job={"name": draw(HOSTILE)})
+    tree["nodes"][0]["host"] = draw(HOSTILE)
+    for worker in range(draw(st.integers(0, 3))):
+        ports = {name: {"port": 70, "count": 1} for name in draw(st.lists(HOSTILE, max_size=3))}
+        gpus = draw(st.sampled_from([[], [0], [1, 2]]))
+        task = {"rank": 0, "node": 0, "gpus": gpus, "ports": ports}
+        tree["workers"].append({"role": draw(HOSTILE), "worker": worker, "tasks": [task]})
+    tree["warnings"] = [
+        {"code": draw(HOSTILE), "message": draw(HOSTILE), "help": draw(HOSTILE), "path": [draw(HOSTILE)]}
+        for _ in range(draw(st.integers(0, 2)))
+    ]
+    try:
+        found = outline(tree)
+    except InputError as problem:  # NUL is in no name
+        assert all(line.isprintable() for line in render(problem.findings, []).splitlines())
+        return
+    drawn, picture = as_text(found), as_svg(found)
+    assert all(line.isprintable() for line in drawn.split("\n"))
+    assert all(line.isprintable() for line in picture.split("\n"))
+    assert all((text or "").isprintable() for text in texts_of(picture))
+
+
+def test_of_very_many_warnings_some_are_shown_and_all_are_counted() -> None:
+    warnings = [{"code": "W301", "message": f"m{at}"} for at in range(5000)]
+    found = outline(smallest(warnings=warnings))
+    assert as_text(found).splitlines()[-2:] == ["", "4900 more warnings"]
+    assert texts_of(as_svg(found))[-1] == "4900 more warnings"
+
+
+def test_roles_are_told_apart_by_the_shortest_beginning() -> None:
+    names = ["decode", "decode-long", "prefill", "p", "dx"]
+    assert _short(names) == {"decode": "decode", "decode-long": "decode-", "prefill": "pr", "p": "p", "dx": "dx"}
+    many = [f"r{at}" for at in range(100_000)]
+    assert len(set(_short(many).values())) == 100_000
+
+
 def test_a_picture_shows_every_gpu_worker_and_port() -> None:
     ports = "ports.system = 9090"
     picture = as_svg(two_roles("num-nodes = 2", f"num-nodes = 2\n{ports}", f"num-nodes = 2\n{ports}", (4, 3)))
@@ -227,6 +278,11 @@ def test_a_picture_shows_every_gpu_worker_and_port() -> None:
         *("node 0", "head node", *node, "frontend 0", "http 8000"),
         *("node 1", *(text.replace("e 0", "e 1").replace("l 0", "l 1") for text in node)),
     ]
+
+
+def test_a_picture_of_a_job_without_gpus_shows_its_roles() -> None:
+    picture = as_svg(outline_of(job('[roles.etcd]\ncommand = ["etcd"]\nports = { client = 2379 }\n')))
+    assert texts_of(picture) == ["dynplan", "1 node", "node 0", "head node", "etcd 0", "client 2379"]
 
 
 def test_a_picture_of_many_nodes_is_small() -> None:

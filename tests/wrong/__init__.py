@@ -1,7 +1,9 @@
 """Wrong job files, each NAME.toml with what dynplan says about it in NAME.txt, to the character.
 
 `python -m tests.wrong` writes the texts anew: read the diff as you would read code. A first line
-`#: --set job.num-nodes=2` gives options. What several files extend or name stands in `with/`.
+`#: --set job.num-nodes=2` gives options; `#: --strict` makes a file wrong of which dynplan only warns. What
+several files extend or name stands in `with/`. A name that begins with a letter and a number is a row of the
+field test in `tests/field`.
 """
 
 import shlex

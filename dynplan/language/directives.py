@@ -1,0 +1,83 @@
+"""Options of sbatch: those that dynplan writes or that fight the plan, and the names that sbatch knows."""
+
+from collections.abc import Collection
+
+from dynplan.language.command_line import meant
+
+_TASKS = "each role's step says how many tasks it has: see `workers`, `num-nodes` and `launch`"
+_GPUS = "the cluster's `gpu-request` says how to ask for GPUs, `gpus-per-worker` how many a worker has"
+_SLICES = "each worker sees the GPUs of its slice: see `gpus-per-worker`"
+_PLACES = "dynplan places the tasks: see `num-nodes`, `workers` and `nodes`"
+
+# What a job file says in another way, and dynplan writes: a second one would win over it.
+_WRITTEN = {
+    "array": "submit the script several times",
+    **dict.fromkeys(("gpus", "gpus-per-node"), _GPUS),
+    "job-name": "set `name` in `[job]`",
+    "nodelist": "set `nodes` in `[job]`",
+    "nodes": "set `num-nodes` in `[job]`",
+    **dict.fromkeys(("ntasks", "ntasks-per-node"), _TASKS),
+    "signal": "dynplan uses it to end the job in order before the time limit",
+    "time": "set `time` in `[job]`",
+    "wrap": "the script is what dynplan writes",
+}
+# What would keep the job from running or the plan from holding, judged one by one by sbatch(1): options that
+# act on tasks reach the steps of the roles in their environment, and what dynplan asks for besides excludes them.
+_FOUGHT = {
+    **dict.fromkeys(("ntasks-per-gpu", "ntasks-per-core", "ntasks-per-socket"), _TASKS),
+    "gpus-per-socket": _GPUS,
+    **dict.fromkeys(("gpus-per-task", "tres-per-task", "gpu-bind", "tres-bind"), _SLICES),
+    "nodefile": "set `nodes` in `[job]`",
+    **dict.fromkeys(("distribution", "overcommit"), _PLACES),
+    **dict.fromkeys(("hetjob", "packjob", "het-group"), "the nodes of a job are all alike: make several jobs of it"),
+}
+_GRES = ("gres", "tres-per-job", "tres-per-node", "tres-per-socket")
+_NO_JOB = ("test-only", "help", "usage", "version")
+
+
+def refused(name: str, value: str | None) -> tuple[str, str]:
+    """Return why a job file cannot set an option of sbatch, and what to do instead; empty texts where it can."""
+    if option := _meant(name, _WRITTEN):
+        return f"`{name}` is written by dynplan", _WRITTEN[option]
+    if value is not None and "gpu" in value.lower() and _meant(name, _GRES):
+        return f"`{name}` is written by dynplan", _GPUS
+    if option := _meant(name, _FOUGHT):
+        return f"`{name}` contradicts the plan", _FOUGHT[option]
+    if _meant(name, _NO_JOB):
+        return f"with `{name}` sbatch submits nothing", "write it on the command line: `sbatch --test-only job.sbatch`"
+    return "", ""
+
+
+# The long options of sbatch(1) from Slurm 20.11 to 26.05: the manual page of Debian's 22.05.8, and of the later
+# releases what https://slurm.schedmd.com/sbatch.html has beyond it (container-id, extra and tres-bind since 23.02,
+# tres-per-task since 23.11, oom-kill-step, resv-ports, segment and stepmgr since 24.05, consolidate-segments and
+# spread-segments since 25.05, container-type, mem-update and resources since 25.11).
+_KNOWN = (
+    "account acctg-freq array batch bb bbf begin burst-buffer chdir cluster cluster-constraint clusters comment "
+    "consolidate-segments constraint container container-id container-type contiguous core-spec cores-per-socket "
+    "cpu-freq cpus-per-gpu cpus-per-task deadline delay-boot dependency distribution error exclude exclusive export "
+    "export-file extra extra-node-info get-user-env gid gpu-bind gpu-freq gpus gpus-per-node gpus-per-socket "
+    "gpus-per-task gres gres-flags help hint hold ignore-pbs input job-name kill-on-invalid-dep licenses mail-type "
+    "mail-user mcs-label mem mem-bind mem-per-cpu mem-per-gpu mem-update mincpus network nice no-kill no-requeue "
+    "nodefile nodelist nodes ntasks ntasks-per-core ntasks-per-gpu ntasks-per-node ntasks-per-socket oom-kill-step "
+    "open-mode output overcommit oversubscribe parsable partition power prefer priority profile propagate qos quiet "
+    "reboot requeue reservation resources resv-ports segment signal sockets-per-node spread-job spread-segments "
+    "stepmgr switches test-only thread-spec threads-per-core time time-min tmp tres-bind tres-per-task uid umask usage "
+    "use-min-nodes verbose version wait wait-all-nodes wckey wrap"
+)
+# What pyxis adds to sbatch (https://github.com/NVIDIA/pyxis), the plugin that most sites with GPUs have.
+_PYXIS = (
+    "container-image container-mounts container-workdir container-name container-save container-mount-home "
+    "no-container-mount-home container-remap-root no-container-remap-root container-entrypoint "
+    "no-container-entrypoint container-entrypoint-log container-writable container-readonly container-env"
+)
+
+
+def _meant(name: str, options: Collection[str]) -> str:
+    """Return which of these options sbatch takes a name for; one that it has is no beginning of another."""
+    return meant(name, options) if name in options or name not in known_options() else ""
+
+
+def known_options() -> frozenset[str]:
+    """Return the names that sbatch takes, in any version of the last years."""
+    return frozenset((*_KNOWN.split(), *_PYXIS.split()))

@@ -1,0 +1,121 @@
+"""Read how many workers a role has, how large each of them is and where they may stand -> `Size`."""
+
+from collections import Counter
+
+from dynplan.language.expressions import ExprError, evaluate
+from dynplan.language.host_list import expand
+from dynplan.language.misplaced import misplaced
+from dynplan.language.sizes import lookup_args, report_expression
+from dynplan.language.tables import LARGEST, Table, name_of
+from dynplan.model import Size
+
+_ONE = "leave out one of the two"
+_GPUS = "gpus-per-worker"
+
+
+def read_hosts(table: Table, key: str) -> tuple[str, ...]:
+    """Read hosts by name: a list of host lists, or one."""
+    value = table.get(key)
+    if value is None:
+        return ()
+    if isinstance(value, int):
+        table.wrong(table.at(key), "a list of hosts (a number of nodes is `num-nodes`)", value)
+        return ()
+    texts = (value,) if isinstance(value, str) else table.strings(key)
+    hosts: list[str] = []
+    for text in texts:
+        try:
+            hosts += expand(text)
+        except ValueError as error:
+            table.bad(key, str(error), 'write host names, or a host list such as `"node[08-15]"`')
+    twice = min((host for host, times in Counter(hosts).items() if times > 1), default=None)
+    if twice:
+        table.bad(key, f"{name_of(table.at(key))} names `{twice}` twice", "name each host once")
+    if not texts:
+        table.bad(key, f"{name_of(table.at(key))} is empty", "name a host, or leave the key out")
+    return tuple(hosts)
+
+
+def read_size(table: Table) -> Size:
+    """Read how many workers a role has, how large each is, and where they may stand."""
+    fill = table.get("workers-per-node") == "max"
+    gpus = _gpus(table)
+    hosts = read_hosts(table, "nodes")
+    size = Size(
+        gpus=gpus or 0,
+        workers=table.count("workers"),
+        num_nodes=table.count("num-nodes"),
+        workers_per_node=None if fill else table.count("workers-per-node"),
+        fill=fill,
+        hosts=hosts,
+        per_node=table.flag("per-node", False),
+        spread=table.flag("spread", False),
+        dedicated=table.flag("dedicated", False),
+        place=_place(table),
+    )
+    _check_size(table, size, gpus)
+    return size
+
+
+def _gpus(table: Table) -> int | None:
+    value = table.get("gpus-per-worker")
+    if not isinstance(value, str):
+        return table.number(value, table.at("gpus-per-worker"), 0, LARGEST)
+    try:
+        gpus = evaluate(value, lookup_args(table.data.get("args")))
+    except ExprError as error:
+        report_expression(error, table.at("gpus-per-worker"), table.findings)
+        return 1
+    return table.number(gpus, table.at("gpus-per-worker"), 1, LARGEST, 1)
+
+
+def _place(table: Table) -> str:
+    place = table.text("place")
+    if place in ("", "head", "every-node") or place.startswith("with:"):
+        return place
+    table.bad("place", f"`place` cannot be `{place}`", 'it is `"head"`, `"every-node"` or `"with:ROLE"`')
+    return ""
+
+
+def _check_size(table: Table, size: Size, gpus: int | None) -> None:
+    """Refuse sizes that contradict each other, whatever the cluster is."""
+    nodes_keys = [key for key in ("num-nodes", "nodes", "workers", "workers-per-node") if key in table]
+    if "gpus-per-worker" not in table and size.place == "" and not size.per_node and _wants_gpus(table, size):
+        _no_gpus(table, nodes_keys[0])
+    if size.place and size.gpus:
+        fix, also = "leave it out, or name hosts in `nodes`", table.at("gpus-per-worker")
+        table.bad("place", "`place` is for roles without GPUs", fix, code="D113", also=also)
+    numbers = [key for key in nodes_keys if key != "workers-per-node"]
+    if size.per_node and numbers:
+        message = "`per-node` is every node, so no number of nodes or workers goes with it"
+        table.bad("per-node", message, _ONE, "D113", also=table.at(numbers[0]))
+    others = [key for key in nodes_keys if key != "workers" or size.place == "every-node"]
+    if size.place and others:
+        message = "`place` says where the role runs, so no number of nodes goes with it"
+        table.bad("place", message, _ONE, "D113", also=table.at(others[0]))
+    if size.fill and not size.gpus:
+        message, lacks = '`"max"` is as many workers as a node has GPUs for', table.at("gpus-per-worker")
+        table.bad("workers-per-node", message, "set a number", "D113", lacks=lacks)
+    if size.hosts and size.num_nodes is not None and size.num_nodes != len(size.hosts):
+        table.bad(
+            "nodes",
+            f"`nodes` of role `{table.path[-1]}` names {len(size.hosts)} hosts, but `num-nodes` is {size.num_nodes}",
+            f"set `num-nodes = {len(size.hosts)}`, or leave it out",
+            code="D113",
+        )
+
+
+def _no_gpus(table: Table, key: str) -> None:
+    message = f"role `{table.path[-1]}` says how many workers it wants, but not how many GPUs each needs"
+    lacks = table.at("gpus-per-worker")
+    if _GPUS in misplaced(table):
+        fix = f"`{_GPUS}` is a key of the role: write it above `args`"
+        table.findings.error("D103", message, table.at("args", _GPUS), help=fix, key=True, lacks=lacks)
+        return
+    fix = 'set `gpus-per-worker`; for a role without GPUs set it to 0, or set `place = "head"`'
+    table.bad(key, message, fix, "D103", lacks=lacks)
+
+
+def _wants_gpus(table: Table, size: Size) -> bool:
+    several = size.workers is not None and size.workers > 1
+    return several or any(key in table for key in ("num-nodes", "nodes", "workers-per-node"))
