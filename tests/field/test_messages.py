@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -423,6 +423,7 @@ def matches(expression: str) -> int:
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join))
 def test_a17_what_bash_does_not_take_is_refused_and_nothing_else(expression: str) -> None:
+    assume(expression.count("{,3}") + expression.count("{2}") < 3)  # glibc takes minutes for a few of them in a row
     try:
         check(expression)
     except RegexError as error:
