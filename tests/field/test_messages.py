@@ -457,7 +457,7 @@ def test_a17_presets_and_examples_are_posix() -> None:
 
 
 def variables(port: str) -> set[str]:
-    """Return the environment variables of a port, as static/task.sh names them."""
+    """Return the environment variables of a port, as program/task.sh names them."""
     names = f"port.{port}", f"port.{port}.last"
     return {"DYNPLAN_" + re.sub("[.-]", "_", name).upper() for name in names}
 
