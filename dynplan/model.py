@@ -74,13 +74,17 @@ class PortRange(Record):
     last: int
 
 
+DEFAULT_LIMITS = (("n", "hard"),)  # of workers: every file that the node allows
+
+
 @frozen(eq=False, repr=False)
 class Cluster(Record):
     """What a site has and how it wants to be asked.
 
     `groups` are the GPU islands of a node (NVLink, NUMA), each a tuple of GPU indices;
     empty where the node is one island. `gpu_request` is one of `gpus-per-node`, `gres`,
-    `gres:TYPE`, `none`.
+    `gres:TYPE`, `none`. `limits` are soft limits of workers by the letters of bash's `ulimit`,
+    each `hard`, `unlimited` or a number in its unit.
     """
 
     name: str
@@ -92,6 +96,7 @@ class Cluster(Record):
     reserved: tuple[PortRange, ...]
     ephemeral: PortRange
     interface: str
+    limits: Pairs
     env: Pairs
     srun: Pairs
     sbatch: tuple[tuple[str, str | int | bool], ...]

@@ -56,7 +56,7 @@ def test_toml_in_the_pages_is_a_job_that_compiles_or_says_that_it_is_a_part(fenc
         return
     assert fence.info == "toml"
     found = plan(read(resolve(job_documents(document.name, document, (), ""))))
-    assert write(lower(found), "dynplan", defaultdict(str)).startswith("#!/bin/bash\n")
+    assert write(lower(found), "dynplan", defaultdict(str)).startswith("#!/bin/bash -p\n")
 
 
 @pytest.mark.parametrize("fence", of("text"))

@@ -7,7 +7,7 @@ from dynplan.emitter.containers import container_paths, containers
 from dynplan.emitter.lowered import Array, Setting, Settings
 from dynplan.emitter.parts import excuses, follows, reads_log
 from dynplan.language.templates import Part, Ref, for_bash
-from dynplan.model import Job, Plan, Role, Texts
+from dynplan.model import DEFAULT_LIMITS, Job, Plan, Role, Texts
 
 DEFAULT_GRACE_S = 30  # what a role's `grace` is where the script says nothing
 
@@ -23,6 +23,8 @@ def job_arrays(plan: Plan, srun: Texts, constants: Constants) -> Iterator[Array]
     job = plan.job
     env = dict((*job.cluster.env, *job.env))
     yield "paths", tuple(container_paths(plan))
+    site = (f"--{name}={text}" if text else f"--{name}" for name, text in job.cluster.srun)
+    yield "site_srun", tuple(map(constants.fill, site))
     yield "srun", srun
     yield "env", tuple(f"{name}={constants.fill(text)}" for name, text in env.items())
 
@@ -38,6 +40,8 @@ def job_settings(plan: Plan) -> Iterator[Settings]:
     yield ("job_name", job.name), ("quoted_name", _json(job.name)), ("output_dir", _directory(job))
     if job.cluster.interface:
         yield (("interface", job.cluster.interface),)
+    if job.cluster.limits != DEFAULT_LIMITS:
+        yield (("limits", tuple(f"-{letter}={value}" for letter, value in job.cluster.limits)),)
     yield (("roles", tuple(role.name for role in job.roles)),)
     yield (("phases", tuple(phase.name for phase in job.phases)),)
     yield (("stop_order", tuple(stop_order(job.roles))),)

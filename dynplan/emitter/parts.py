@@ -66,9 +66,11 @@ def _files(plan: Plan) -> bool:
 
 
 PARTS: tuple[tuple[str, Needed], ...] = (
+    ("start", _always),
     ("plan", _always),
     ("each", _repeats),
     ("probes", _always),
+    ("surroundings", _always),
     ("task", _always),
     ("preflight", _always),
     ("worlds", _worlds),
@@ -80,4 +82,6 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("files", _files),
     ("main", _always),
 )
-FOR_TASKS = ("plan", "each", "probes", "task", "preflight", "worlds")  # they stand before `steps`, and go to the tasks
+FIRST = "start"  # it stands before the plan: what the data are read by
+# They stand before `steps`, and go to the tasks.
+FOR_TASKS = ("start", "plan", "each", "probes", "surroundings", "task", "preflight", "worlds")

@@ -4,6 +4,8 @@ import re
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:./-]+")
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9_@%+=:,./*-]+")
+# sbatch reads none behind the first command (sbatch(1)); people, and tools that look for directives, may.
+_DIRECTIVE = re.compile(r"^#(?:SBATCH|SLURM|PBS|BSUB)", re.MULTILINE)
 _IN_DOUBLE = re.compile(r"[$`']|\\\Z")
 _SPECIAL = re.compile(r'[$`"\\]')
 _NAMED = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
@@ -14,11 +16,13 @@ def word(text: str) -> str:
 
     Single quotes hold any text but themselves, and `$'...'` (bash(1), QUOTING) whatever would be
     unreadable. A `$` or a backtick stands in double quotes, behind a backslash: in single quotes
-    shellcheck takes it for an expansion that was forgotten (SC2016).
+    shellcheck takes it for an expansion that was forgotten (SC2016). No line of a word begins as a
+    directive does.
     """
     if _PLAIN.fullmatch(text):
         return text
-    if any(not char.isprintable() or (char > "~" and not char.isalnum()) for char in text if char != "\n"):
+    unreadable = any(not char.isprintable() or (char > "~" and not char.isalnum()) for char in text if char != "\n")
+    if unreadable or _DIRECTIVE.search(text):
         return "$'" + "".join(map(_ansi_c, text)) + "'"
     if _IN_DOUBLE.search(text):
         return '"' + _SPECIAL.sub(r"\\\g<0>", text) + '"'

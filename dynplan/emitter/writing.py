@@ -6,7 +6,7 @@ from itertools import groupby
 from dynplan.diagnostics import Path
 from dynplan.emitter.limits import check_script_size, check_task_size
 from dynplan.emitter.lowered import Script, Setting, Settings, Step
-from dynplan.emitter.parts import FOR_TASKS
+from dynplan.emitter.parts import FIRST, FOR_TASKS
 from dynplan.emitter.quote import directive, word
 from dynplan.emitter.rows import Group, cell
 from dynplan.model import Each, Texts, Words
@@ -27,17 +27,17 @@ def write(script: Script, stamp: str, program: Mapping[str, str]) -> str:
     check_task_size(data, script.nodes, (program[name] for name in script.program if name in FOR_TASKS))
     # These data are long where there are many, and no task needs them.
     before = {"hosts": list(_given("named_hosts", script.hosts)), "files": [_files(script)]}
-    parts = ["\n".join(_head(script, stamp)), *data.values()]
+    parts = ["\n".join(_head(script, stamp)), program[FIRST].rstrip("\n"), *data.values()]
     for name in script.program:
-        parts += before.get(name, [])
-        parts.append(program[name].rstrip("\n"))
+        if name != FIRST:
+            parts += [*before.get(name, []), program[name].rstrip("\n")]
     text = "\n\n".join(parts) + "\n"
     check_script_size(text)
     return text
 
 
 def _head(script: Script, stamp: str) -> Iterator[str]:
-    yield "#!/bin/bash"
+    yield "#!/bin/bash -p"
     yield from (directive(name, value) for name, value in script.directives)
     yield "#"
     yield f"# {script.summary}"

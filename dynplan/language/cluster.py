@@ -5,11 +5,17 @@ import re
 from dynplan.diagnostics import nearest
 from dynplan.language.command_line import env_pairs, meant, option_pairs
 from dynplan.language.tables import Table, name_of, scalar
-from dynplan.model import Cluster, PortRange
+from dynplan.model import DEFAULT_LIMITS, Cluster, Pairs, PortRange
 
 MOST_GPUS = 1024
 _RANGE = re.compile(r" *([0-9]{1,5}) *(?:- *([0-9]{1,5}) *)?")
 _REQUEST = re.compile(r"gpus-per-node|none|gres(:[A-Za-z0-9_.-]+)?")
+# The options of `ulimit` in bash(1), and what limits.conf(5) calls the same limits.
+_LETTERS = (
+    *("v:as", "c:core", "t:cpu", "d:data", "f:fsize", "x:locks", "l:memlock", "q:msgqueue"),
+    *("e:nice", "n:nofile", "u:nproc", "m:rss", "r:rtprio", "i:sigpending", "s:stack"),
+)
+_LIMITS = {word[2:]: word[0] for word in _LETTERS}
 _OPTION = re.compile(r"[a-z][a-z0-9-]*")
 # What a shell or the loader runs, among the variables that `export` names.
 _CODE = re.compile(
@@ -31,6 +37,7 @@ def read_cluster(table: Table) -> Cluster:
         reserved=_ranges(table, "reserved-ports"),
         ephemeral=_one_range(table, "ephemeral-ports", PortRange(32768, 60999)),
         interface=_interface(table),
+        limits=_limits(table),
         env=env_pairs(table.table("env")),
         srun=option_pairs(table.table("srun")),
         sbatch=sbatch_options(table.table("sbatch")),
@@ -89,6 +96,28 @@ def _interface(table: Table) -> str:
         table.bad("network-interface", f"`{value}` is not the name of a network interface")
         return ""
     return value
+
+
+def _limits(table: Table) -> Pairs:
+    """Read `limits`: soft limits by their names in limits.conf(5), which become the letters of bash's `ulimit`."""
+    if "limits" not in table:
+        return DEFAULT_LIMITS
+    limits = table.table("limits")
+    limits.known |= _LIMITS.keys()
+    limits.close()
+    return tuple((_LIMITS[name], _limit(limits, name)) for name in limits.data if name in _LIMITS)
+
+
+def _limit(table: Table, name: str) -> str:
+    value = table.data[name]
+    fix = 'it is `"hard"`, what the node allows, `"unlimited"`, or a number in the unit of `ulimit`'
+    if isinstance(value, str) and value not in ("hard", "unlimited"):
+        table.bad(name, f"{name_of(table.at(name))} cannot be `{value}`", fix)
+    elif isinstance(value, bool) or not isinstance(value, int | str):
+        table.wrong(table.at(name), "a number or a string", value, fix)
+    elif isinstance(value, int) and not 0 <= value < 2**63:
+        table.bad(name, f"{name_of(table.at(name))} is out of range", fix)
+    return str(value)
 
 
 def _groups(table: Table, gpus: int) -> tuple[tuple[int, ...], ...]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Collection
 
+from dynplan.diagnostics import Findings
 from dynplan.language.command_line import meant
+from dynplan.model import Job
 
 _TASKS = "each role's step says how many tasks it has: see `workers`, `num-nodes` and `launch`"
 _GPUS = "the cluster's `gpu-request` says how to ask for GPUs, `gpus-per-worker` how many a worker has"
@@ -32,6 +34,7 @@ _FOUGHT = {
     **dict.fromkeys(("hetjob", "packjob", "het-group"), "the nodes of a job are all alike: make several jobs of it"),
 }
 _GRES = ("gres", "tres-per-job", "tres-per-node", "tres-per-socket")
+_CPUS = ("cpus-per-task", "cpus-per-gpu", "mincpus", "extra-node-info", "resources")
 _NO_JOB = ("test-only", "help", "usage", "version")
 
 
@@ -71,6 +74,25 @@ _PYXIS = (
     "no-container-mount-home container-remap-root no-container-remap-root container-entrypoint "
     "no-container-entrypoint container-entrypoint-log container-writable container-readonly container-env"
 )
+
+
+def check_cpus(job: Job, findings: Findings) -> None:
+    """Warn of nodes that the job has not to itself where it asks for no CPUs (W110): it gets one of each."""
+    asked = [(name, value) for name, value in (*job.cluster.sbatch, *job.sbatch) if value is not False]
+    path = next(
+        (
+            (*table, "sbatch", name)
+            for table, options in ((("job",), job.sbatch), (("cluster",), job.cluster.sbatch))
+            for name, value in options
+            if meant(name, ("exclusive",)) and value in (False, "user", "mcs")
+        ),
+        None,
+    )
+    if path and not any(meant(name, _CPUS) for name, _ in asked):
+        message = f"with this `{path[-1]}` Slurm gives the job one CPU of each node, for all its workers there"
+        findings.warn(
+            "W110", message, path, help="set `cpus-per-task` beside it to the CPUs that the job needs of a node"
+        )
 
 
 def _meant(name: str, options: Collection[str]) -> str:

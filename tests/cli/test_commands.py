@@ -105,7 +105,7 @@ def refused(*arguments: str | Path, stdin: bytes = b"", **more: Any) -> str:
 
 def test_each_command_writes_its_artefact_and_nothing_else(folder: Path) -> None:
     script = artefact("compile", "job.toml")
-    assert script.startswith(b"#!/bin/bash\n#SBATCH --job-name=small\n#SBATCH --nodes=2\n")
+    assert script.startswith(b"#!/bin/bash -p\n#SBATCH --job-name=small\n#SBATCH --nodes=2\n")
     written = artefact("plan", "job.toml")
     assert tomllib.loads(written.decode())["workers"][1] == {
         "role": "decode",

@@ -519,7 +519,7 @@ def test_a22_a_long_chain_of_parents_is_not_called_a_ring(folder: Path) -> None:
     assert refused("compile", "0.toml").startswith(
         "error[D108]: the chain of `extends` is longer than 50 files\n --> 50.toml:1:11\n"
     )
-    assert written("compile", "10.toml").startswith("#!/bin/bash\n")
+    assert written("compile", "10.toml").startswith("#!/bin/bash -p\n")
 
 
 # A25b: digits of other scripts

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -120,16 +121,17 @@ def start(
     nodes: Sequence[str] = ("n0",),
     env: Mapping[str, str] | None = None,
     bash: Path | str = "/bin/bash",
+    options: Sequence[str] = ("-p",),
 ) -> "subprocess.Popen[str]":
-    """Start a script in a folder, as the batch script of a job on these nodes."""
+    """Start a script in a folder, as the batch script of a job on these nodes; `options` are its first line's."""
     (folder / "script.sbatch").write_text(text)
     place = {"SLURM_JOB_ID": JOB_ID, "SLURM_JOB_NODELIST": ",".join(nodes)}
-    # The tasks take the same bash from the PATH as the batch script runs in.
-    path = f"{HERE / 'slurm'}:{Path(bash).parent}:{os.environ['PATH']}"
+    # The tasks take the same bash from the PATH as the batch script runs in; a `python3` there may be a shell script.
+    path = f"{HERE / 'slurm'}:{Path(bash).parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     # What the test run itself was told (DYNPLAN_REQUIRE_SLURM) is no fact of a job.
     ours = {name: text for name, text in os.environ.items() if not name.startswith("DYNPLAN_")}
     return subprocess.Popen(
-        [bash, "script.sbatch"],
+        [bash, *options, "script.sbatch"],
         cwd=folder,
         env={**ours, **place, "PATH": path, **(env or {})},
         stdin=subprocess.DEVNULL,

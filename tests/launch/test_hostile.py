@@ -151,7 +151,8 @@ def scripts(path: tuple[str | int, ...], *, as_key: bool = False) -> Iterator[tu
 
 def check_script(text: str, script: str) -> None:
     # sbatch reads directives up to the first command: none may come, and none may go.
-    before_program, _, _ = script.partition("\njob() {\n")
+    before_program, _, body = script.partition("\n# ==== The shell ====\n")
+    assert not directives(body), text  # though sbatch does not look there, a person or a tool may
     known = set(map(option, directives(compiled(tomli_w.dumps(BASE)))))
     allowed = known | {"#SBATCH --partition", "#SBATCH --comment", "#SBATCH --account", "#SBATCH --nodelist"}
     assert set(map(option, directives(before_program))) <= allowed, text
@@ -280,4 +281,4 @@ def test_variables_of_the_user_that_use_our_names_reach_the_workers_and_the_phas
     for part, expected in (("worker", mine | {"row": "the job's"}), ("client", mine)):
         seen = json.loads(done.text(part))
         assert {name: seen.get(name) for name in names} == expected
-        assert not [name for name in seen if name.islower() and name not in {*names, *os.environ}]
+        assert not [name for name in seen if name.islower() and name not in {"no_proxy", *names, *os.environ}]

@@ -29,12 +29,6 @@ def two_workers(lab: Lab) -> Run:
     return lab.run(JOB, timeout_s=20)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=TimeoutError,
-    reason="the script does not refuse it yet: before 22.05 --overlap shares CPUs only, and the second step waits "
-    "for ever for the first one's GPUs and memory",
-)
 @scenario(two_workers)
 def test_a_slurm_before_22_05_is_refused_by_name_and_nothing_waits(run: Run) -> None:
     assert run.cause == f"Slurm {'{}.{:02}'.format(*slurm_version())} is too old, 22.05 is needed"

@@ -84,7 +84,7 @@ take_line() {
 			tell "$event_part" "go ${next_task[$event_key]}"
 		fi
 		;;
-	restart)
+	restart | warning)
 		say "$event_detail"
 		;;
 	excused)

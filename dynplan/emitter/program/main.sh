@@ -1,11 +1,47 @@
 # ---- 1. allocation and output directory ----
+# forget_options: unsets what srun would take for options of its own: all names of Slurm but those that say which job
+# and cluster this is, and how to reach them. So it holds for versions to come (srun(1), INPUT ENVIRONMENT
+# VARIABLES); srun and slurmd set theirs for the tasks. And what an outer step or job of ours says of itself
+forget_options() {
+	local name
+	for name in "${!SLURM_@}" "${!SRUN_@}" SLURMD_DEBUG PMI_{FANOUT,FANOUT_OFF_HOST,TIME} \
+		PMI_{RANK,SIZE,FD,ID,JOBID,PORT} "${!PMIX_@}" "${!DYNPLAN_@}"; do
+		case $name in
+		SLURM_CONF* | SLURM_JWT | SLURM_SACK_* | SLURM_STEPMGR | SLURM_CLUSTER_NAME | SLURM_WORKING_CLUSTER) ;;
+		SLURM_JOB_* | SLURM_JOBID | SLURM_ARRAY_* | SLURM_HET_* | SLURM_SUBMIT_* | SLURM_RESTART_COUNT) ;;
+		SLURM_NNODES | SLURM_NODELIST | SLURM_NODE_ALIASES | SLURM_TASKS_PER_NODE | SLURM_SPANK_*) ;;
+		PMIX_MCA_*) ;;
+		*) unset -v "$name" ;;
+		esac
+	done
+	export SLURM_EXPORT_ENV=ALL
+}
+
+# ask_slurm: ends the job if this Slurm is too old for it, and sets cpu_bind. Where tasks are bound to CPUs they must not
+# be, and where they are not srun has a note to print of it. A controller that does not answer leaves its version open
+ask_slurm() {
+	local name value rest version=''
+	while read -r name value rest; do
+		case $name in
+		slurm | slurm-*) version=$value ;;
+		SLURM_VERSION) version=$rest ;;
+		TaskPlugin)
+			if [[ $rest != *affinity* ]]; then
+				cpu_bind=()
+			fi
+			;;
+		esac
+	done < <(scontrol show config || scontrol --version)
+	# Before, --overlap shares CPUs alone: the second step would wait for the GPUs of the first one, past every limit.
+	if [[ $version == [0-9][0-9].[0-9][0-9]* ]] && ((10#${version:0:2}${version:3:2} < 2205)); then
+		fail "65 Slurm ${version:0:5} is too old, 22.05 is needed"
+	fi
+}
+
 # take_allocation: sets hosts, if this is the plan's allocation
 take_allocation() {
 	local name
-	# What srun would read; versions differ.
-	unset SLURM_{NTASKS{,_PER_NODE},NPROCS,{CPUS,GPUS,TRES}_PER_TASK,DISTRIBUTION,HOSTFILE,HINT} \
-		SLURM_{{CPU,GPU}_BIND,LABELIO,STD{IN,OUT}MODE,UNBUFFEREDIO}
-	export SLURM_EXPORT_ENV=ALL
+	forget_options
 	load :
 	for name in "${roles[@]}" "${phases[@]/#/phase:}"; do
 		parts[$name]=yes
@@ -13,6 +49,7 @@ take_allocation() {
 	if [[ -z $SLURM_JOB_ID ]]; then
 		fail '64 no Slurm job: submit with sbatch, or run under salloc'
 	fi
+	ask_slurm
 	mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 	if ((${#hosts[@]} != nodes)); then
 		fail "64 the plan needs $nodes nodes, the job has ${#hosts[@]}: ${hosts[*]}"

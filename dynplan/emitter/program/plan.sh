@@ -41,7 +41,9 @@ load() {
 	command=()
 	env=()
 	srun=()
+	site_srun=()
 	workdir=''
+	limits=(-n=hard)
 	paths=()
 	world=''
 	hint=''
@@ -58,7 +60,7 @@ load() {
 	case $1 in
 	:*)
 		tasks=$nodes
-		srun=()
+		srun=("${site_srun[@]}")
 		;;
 	phase:*)
 		kind=phase

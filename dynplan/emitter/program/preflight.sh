@@ -1,7 +1,7 @@
 # ---- in the preflight, on every node ----
 # preflight: looks at this node, and tells what is wrong with it
 preflight() {
-	local rest file=${fact[job.dir]}/logs/.$SLURM_PROCID address='' name count=0
+	local rest file=${fact[job.dir]}/logs/.$SLURM_PROCID address='' name count=0 tasks_here=0
 	row=([rank]=$SLURM_PROCID)
 	load :preflight
 	if [[ -n $interface ]]; then
@@ -17,6 +17,10 @@ preflight() {
 	if ((count < gpus)); then
 		preflight_problem "the plan needs $gpus GPUs, the step shows '$CUDA_VISIBLE_DEVICES'"
 	fi
+	set_limits
+	if [[ -n $refused ]]; then
+		preflight_problem "ulimit ${refused/=/ }: the hard limit is $(ulimit -H "${refused%%=*}")"
+	fi
 	if ! { echo >"$file" && rm -- "$file"; }; then
 		preflight_problem "cannot write in ${file%/*}"
 	fi
@@ -30,9 +34,11 @@ preflight() {
 	preflight_taken_ports
 	for name in "${roles[@]}"; do
 		preflight_ports "$name"
+		tasks_here=$((tasks_here + ${#numbers[@]}))
 	done
-	# The last word: when all nodes have said it roles start, and need not wait for the end of this step.
 	part=:preflight
+	preflight_cpus "$((tasks_here > gpus ? tasks_here : gpus))"
+	# The last word: when all nodes have said it roles start, and need not wait for the end of this step.
 	event node "$address"
 } 2>/dev/null
 
@@ -85,6 +91,33 @@ preflight_is_in() {
 		fi
 	done
 	return 1
+}
+
+# preflight_cpus WANTED: warns where the step has fewer CPUs than GPUs or tasks, and the node has more
+preflight_cpus() {
+	local name list allowed online
+	while read -r name list; do
+		if [[ $name == Cpus_allowed_list: ]]; then
+			break
+		fi
+	done <"/proc/$$/status"
+	preflight_count allowed "$list"
+	read -r list </sys/devices/system/cpu/online
+	preflight_count online "$list"
+	if ((allowed < $1 && allowed < online)); then
+		event warning "preflight: $SLURMD_NODENAME: the job has $allowed of $online CPUs, for $1 GPUs or tasks: \
+see exclusive and cpus-per-task"
+	fi
+}
+
+# preflight_count NAME LIST: sets a variable to how many numbers a list has, `0-3,8` for example
+preflight_count() {
+	local -n counted=$1
+	local range
+	counted=0
+	for range in ${2//,/ }; do
+		counted=$((counted + ${range#*-} - ${range%-*} + 1))
+	done
 }
 
 # preflight_taken_ports: sets taken, the ports on which somebody listens

@@ -100,7 +100,7 @@ ask() {
 	case ${words[2]} in
 	tcp) ask_tcp "${words[@]:3}" ;;
 	http) ask_http "${words[@]:3}" ;;
-	command) become "${exports[@]}" -- "${words[@]:3}" ;;
+	command) become "${exports[@]}" -- "${through[@]}" "${words[@]:3}" ;;
 	esac </dev/null &>/dev/null &
 	pid=$!
 	set +m
@@ -119,12 +119,12 @@ ask_tcp() {
 
 # ask_http PORT PATH [status=STATUS] [body=REGEX] [post=JSON]
 ask_http() {
-	local method=GET head='' status=2xx body='' post='' code answer LC_ALL=C
+	local method=GET head='' status=2xx body='' post='' code answer
 	local "${@:3}"
 	exec 3<>"/dev/tcp/${row[ip]}/$1" || return
 	if [[ -n $post ]]; then
 		method=POST
-		# In the C locale this is the number of bytes.
+		# In the C locale, which is the program's, this is the number of bytes.
 		head=$'Content-Type: application/json\r\nContent-Length: '${#post}$'\r\n'
 	fi
 	printf '%s %s HTTP/1.0\r\nHost: %s\r\n%s\r\n%s' "$method" "$2" "${row[ip]}:$1" "$head" "$post" >&3

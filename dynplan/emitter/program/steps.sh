@@ -1,5 +1,4 @@
 # ---- the batch script ----
-hide
 mapfile -t functions < <(compgen -A function)
 # What is known of the tasks. A task is KEY, ROLE/WORKER.RANK, and `expected` where state has no entry.
 declare -A fact=([brace]='{') row=() state=() parts=() step_input=() step_statuses=()
@@ -8,6 +7,7 @@ hosts=()
 addresses=()
 named_hosts=()
 problems=()
+cpu_bind=(--cpu-bind=none)
 node_list=''
 node_width=0
 closing=''
@@ -19,7 +19,7 @@ stamp=''
 roles_left=0
 nodes_left=0
 declare -A known_events=(
-	[node]=yes [problem]=yes [queued]=yes [started]=yes [ready]=yes [turn]=yes [healthy]=yes [restart]=yes
+	[node]=yes [problem]=yes [queued]=yes [started]=yes [ready]=yes [turn]=yes [healthy]=yes [restart]=yes [warning]=yes
 	[failed]=yes [excused]=yes [exit]=yes [stopped]=yes [signal]=yes [end]=yes
 )
 bad_phase=''
@@ -136,10 +136,20 @@ run_step() {
 	row=()
 	fill_all "${srun[@]}"
 	export_program "$1"
-	(become "${own[@]}" -- srun --quiet --overlap --overcommit --distribution=arbitrary \
-		--cpu-bind=none --kill-on-bad-exit=1 --wait=0 \
+	# What a role, or the site, says of MPI comes later and holds.
+	(become "${own[@]}" -- "${through[@]}" srun --quiet --overlap --overcommit --distribution=arbitrary \
+		"${cpu_bind[@]}" --mpi=none --kill-on-bad-exit=1 --wait=0 \
 		"--job-name=${1#*:}" "--ntasks=$2" "--nodelist=$3" "${words[@]}" \
-		bash -c "source <(for REPLY in \${!DYNPLAN_PART@}; do printf %s \"\${!REPLY}\"; done) && enter $1")
+		bash -p -c "case \$BASH_VERSION in
+[0-3].* | 4.[0-3].*)
+	echo \"dynplan|failed|$1||\$SLURM_PROCID|\$SLURMD_NODENAME|\
+65 ${1#:} on \$SLURMD_NODENAME: bash 4.4 is needed, this is \$BASH_VERSION|\"
+	exit
+	;;
+esac
+set -- \${POSIXLY_CORRECT+\"POSIXLY_CORRECT=\$POSIXLY_CORRECT\"}
+set +o posix
+source <(for REPLY in \${!DYNPLAN_PART@}; do printf %s \"\${!REPLY}\"; done) && enter $1")
 	echo "dynplan|end|$1||||$?"
 }
 
@@ -162,7 +172,7 @@ list_nodes() {
 # export_program PART: puts the functions and the facts for the tasks into the environment, in variables
 # DYNPLAN_PART10 and so on, as Linux takes up to 128 KiB in each (execve(2), MAX_ARG_STRLEN)
 export_program() {
-	local text name function=role_${1%/*} number=10 LC_ALL=C
+	local text name function=role_${1%/*} number=10
 	local -a names=()
 	if [[ $1 == phase:* ]]; then
 		function=phase_${1#phase:}
@@ -187,7 +197,7 @@ export_program() {
 	if [[ $1 == :preflight ]]; then
 		node_list=''
 	fi
-	text=$(declare -f "${names[@]}")$'\nhide\nin_task=yes hosts=() addresses=()\n'$(declare -p fact row node_list node_width)
+	text=$(declare -f "${names[@]}")$'\nhide "$@"\nin_task=yes hosts=() addresses=()\n'$(declare -p fact row node_list node_width)
 	while [[ -n $text ]]; do
 		export "DYNPLAN_PART$number=${text:0:100000}"
 		text=${text:100000}

@@ -10,21 +10,9 @@ enter() {
 	fi
 }
 
-# hide: sets the lower-case variables of the submitter aside in own, as such names are the program's.
-# This runs before there are any of ours, and works without one
-hide() {
-	set --
-	for REPLY in "${!a@}" "${!b@}" "${!c@}" "${!d@}" "${!e@}" "${!f@}" "${!g@}" "${!h@}" "${!i@}" \
-		"${!j@}" "${!k@}" "${!l@}" "${!m@}" "${!n@}" "${!o@}" "${!p@}" "${!q@}" "${!r@}" \
-		"${!s@}" "${!t@}" "${!u@}" "${!v@}" "${!w@}" "${!x@}" "${!y@}" "${!z@}"; do
-		set -- "$@" "$REPLY=${!REPLY}"
-		unset -v "$REPLY"
-	done
-	own=("$@")
-}
-
 # become [NAME=VALUE|NAME]... -- WORD...: makes this process a program, with these variables set or unset.
-# By parameters alone, as any name may be the user's; one that is an array of ours must go first
+# By parameters alone, as any name may be the user's; one that is an array of ours must go first. Bash has its word
+# to say of some, such as a locale that is not there
 become() {
 	while [[ $1 != -- ]]; do
 		unset -v "${1%%=*}"
@@ -32,7 +20,7 @@ become() {
 			export "${1?}"
 		fi
 		shift
-	done
+	done 2>/dev/null
 	shift
 	exec -- "$@"
 }
@@ -50,10 +38,12 @@ wrap() {
 	# The kernel dates an entry of /proc when somebody first looks at it: see `list_strays`.
 	: /proc/[0-9]*
 	load "$part"
+	set_limits
 	part=${part%/*}
 	find_task "$((first + SLURM_PROCID))"
 	name_worker
 	set_environment
+	keep_off_proxies
 	if ! { : >>"$log"; } 2>/dev/null; then
 		event failed "74 $who: cannot write $log (is it mounted in its container?)"
 		return
@@ -279,7 +269,7 @@ start_worker() {
 	exec {mark}<&-
 	fill "$workdir"
 	cd -- "${filled:-.}" || exit 126
-	become "${exports[@]}" -- "${words[@]}"
+	become "${exports[@]}" -- "${through[@]}" "${words[@]}"
 }
 
 # run_again WORD...: as `run`, and again in its place as often as the role allows
@@ -356,7 +346,7 @@ end_worker() {
 # the worker, and on a node of a thousand processes these are nearly all. `mark` is open, so the kernel
 # keeps its date
 list_strays() {
-	local entry LC_ALL=C
+	local entry
 	local -a variables
 	strays=()
 	for entry in /proc/[0-9]*; do
