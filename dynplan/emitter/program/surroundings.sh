@@ -13,28 +13,28 @@ set_limits() {
 # keep_off_proxies: adds the nodes of the job to no_proxy in exports, if there is a proxy that would get requests to them
 keep_off_proxies() {
 	local word name nodes_named=localhost,127.0.0.1,::1
-	local -A found=()
+	local -A said=()
 	for word in "HTTP_PROXY=${HTTP_PROXY-}" "HTTPS_PROXY=${HTTPS_PROXY-}" "ALL_PROXY=${ALL_PROXY-}" \
 		"NO_PROXY=${NO_PROXY-}" "${exports[@]}"; do
 		case ${word%%=*} in
 		http_proxy | https_proxy | all_proxy | no_proxy | HTTP_PROXY | HTTPS_PROXY | ALL_PROXY | NO_PROXY)
 			# A name alone is one to unset.
-			found[${word%%=*}]=''
+			said[${word%%=*}]=''
 			if [[ $word == *=* ]]; then
-				found[${word%%=*}]=${word#*=}
+				said[${word%%=*}]=${word#*=}
 			fi
 			;;
 		esac
 	done
-	word=${found[http_proxy]-}${found[https_proxy]-}${found[all_proxy]-}
-	if [[ -z $word${found[HTTP_PROXY]}${found[HTTPS_PROXY]}${found[ALL_PROXY]} ]]; then
+	word=${said[http_proxy]-}${said[https_proxy]-}${said[all_proxy]-}
+	if [[ -z $word${said[HTTP_PROXY]}${said[HTTPS_PROXY]}${said[ALL_PROXY]} ]]; then
 		return
 	fi
 	for word in $node_list; do
 		nodes_named+=,${word%%=*},${word##*=}
 	done
 	for name in no_proxy NO_PROXY; do
-		word=${found[$name]:-${found[no_proxy]:-${found[NO_PROXY]-}}}
+		word=${said[$name]:-${said[no_proxy]:-${said[NO_PROXY]-}}}
 		# A `*` is for all hosts if it stands alone, and Linux takes 128 KiB.
 		if [[ $word == '*' || ${#nodes_named} -gt 100000 ]]; then
 			return
