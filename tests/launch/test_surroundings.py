@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -83,43 +83,61 @@ HOSTILE: dict[str, dict[str, str]] = {
     "nowhere's": {"LC_ALL": "xx_XX", "LANG": "xx_XX", "LC_CTYPE": "xx_XX"},
     "an outer job of ours": {"DYNPLAN_PART99": "touch hacked", "DYNPLAN_PORT_OLD": "1", "DYNPLAN_GPUS": "7"},
 }
-RC = "set -eu -o posix\nshopt -s expand_aliases failglob\nalias exec=false exit=false\nreadonly job=1 own=2\n"
+RC = "set -eu -o posix\nshopt -s expand_aliases failglob\nreadonly job=1 own=2\n"
 # What bash itself sets anew for every program, whoever starts it; PS4 for root.
 BASHS = {"PS4", "OPTIND", "PIPESTATUS", "MAPFILE", "LINENO"}
+# And what it makes its own before a script that it is given by name can look.
+SEEN_FIRST = {"SHELLOPTS", "BASHOPTS", "BASH_COMPAT", "IFS", "SECONDS", "REPLY"}
 
 
-@pytest.mark.parametrize("bash", BASHES)
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_shell_changes_nothing_and_workers_get_what_is_the_users(
-    tmp_path: Path, kind: str, bash: Path
-) -> None:
-    (tmp_path / "rc").write_text(RC)
-    env = {name: text.replace("{folder}", str(tmp_path)) for name, text in HOSTILE[kind].items()}
-    done = run(JOB, tmp_path, env=env, bash=bash, timeout_s=30)
+UNREAD = "executes nothing"  # by `bash job.sbatch`, and nobody can help it
+
+
+def hostile(kinds: Iterable[str], folder: Path) -> dict[str, str]:
+    """The environment of shells of these kinds, all in one."""
+    (folder / "rc").write_text(RC)
+    env: dict[str, str] = {}
+    for kind in kinds:
+        for name, text in HOSTILE[kind].items():
+            text = text.replace("{folder}", str(folder))
+            env[name] = f"{env[name]}:{text}" if name in ("SHELLOPTS", "BASHOPTS") and name in env else text
+    return env
+
+
+def not_impressed(done: Run, env: Mapping[str, str], changed: set[str]) -> bool:
+    """The job runs as ever, and worker and phase have what is the user's but for names that bash has changed before."""
     assert ended_well(done)
-    assert not list(tmp_path.rglob("hacked"))
-    gone = {name for name in env if name.startswith("DYNPLAN_")}
+    assert not list(done.folder.rglob("hacked"))
+    ours = {name for name in env if name.startswith("DYNPLAN_")}
     for part in ("worker", "phase"):
         found = seen(done, part)
-        expected = {name: text for name, text in env.items() if name not in gone | BASHS}
-        assert {name: found.get(name) for name in expected} == expected
-        assert not gone & {*found} - {"DYNPLAN_GPUS"}
+        expected = {name: plain(text) for name, text in env.items() if name not in ours | changed}
+        assert {name: plain(found.get(name, "")) for name in expected} == expected
+        assert not ours & {*found} - {"DYNPLAN_GPUS"}
+    return True
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_shell_changes_nothing_and_workers_get_what_is_the_users(tmp_path: Path, kind: str) -> None:
+    env = hostile([kind], tmp_path)
+    assert not_impressed(run(JOB, tmp_path, env=env, timeout_s=30), env, BASHS)
+
+
+@pytest.mark.parametrize("kind", sorted({*HOSTILE} - {UNREAD}))
+def test_the_same_where_the_script_is_given_to_bash_by_name(tmp_path: Path, kind: str) -> None:
+    """As under salloc, `bash job.sbatch`: the first line of the script is not asked."""
+    env = hostile([kind], tmp_path)
+    assert not_impressed(run(JOB, tmp_path, env=env, options=(), timeout_s=30), env, BASHS | SEEN_FIRST)
 
 
 @pytest.mark.parametrize("bash", BASHES)
-@pytest.mark.parametrize("kind", sorted({*HOSTILE} - {"executes nothing"}))
-def test_the_same_where_the_script_is_given_to_bash_by_name(tmp_path: Path, kind: str, bash: Path) -> None:
-    """As under salloc, `bash job.sbatch`: the first line of the script is not asked."""
-    (tmp_path / "rc").write_text(RC.replace("alias exec=false exit=false\n", ""))
-    env = {name: text.replace("{folder}", str(tmp_path)) for name, text in HOSTILE[kind].items()}
-    done = run(JOB, tmp_path, env=env, bash=bash, options=(), timeout_s=30)
-    assert ended_well(done)
-    assert not list(tmp_path.rglob("hacked"))
-    # What bash has made of these before the script could look is its own.
-    changed = {"SHELLOPTS", "BASHOPTS", "IFS", "SECONDS", "REPLY", *BASHS}
-    found = seen(done, "worker")
-    expected = {name: text for name, text in env.items() if name not in changed and not name.startswith("DYNPLAN_")}
-    assert {name: plain(found.get(name, "")) for name in expected} == {name: plain(expected[name]) for name in expected}
+@pytest.mark.parametrize("options", [("-p",), ()], ids=["first line", "by name"])
+def test_the_same_for_all_of_them_at_once_in_every_bash(tmp_path: Path, options: tuple[str, ...], bash: Path) -> None:
+    # In posix mode bash itself ends where a function has the name of `set`, before it looks at any script.
+    unread = set() if options else {UNREAD, "posix mode"}
+    env = hostile([kind for kind in HOSTILE if kind not in unread], tmp_path)
+    done = run(JOB, tmp_path, env=env, bash=bash, options=options, timeout_s=30)
+    assert not_impressed(done, env, BASHS if options else BASHS | SEEN_FIRST)
 
 
 def plain(function: str) -> str:
@@ -171,6 +189,39 @@ def test_a_string_command_is_run_by_the_users_own_bash(tmp_path: Path) -> None:
     assert "noglob" in hello
     assert "privileged" not in hello
     assert greeted == "greeted in C.UTF-8"
+
+
+def test_names_of_facts_are_the_same_in_turkish(tmp_path: Path) -> None:
+    """There the capital of i has a dot: DYNPLAN_IP, DYNPLAN_JOB_ID and DYNPLAN_JOB_DIR would be missing."""
+    words = ["localedef", "-i", "tr_TR", "-f", "UTF-8", f"{tmp_path}/tr_TR.UTF-8"]
+    if not shutil.which("localedef") or subprocess.run(words, capture_output=True, check=False).returncode > 1:
+        pytest.skip("no sources of locales here")
+    done = run(JOB, tmp_path, env={"LC_ALL": "tr_TR.UTF-8", "LOCPATH": str(tmp_path)})
+    assert ended_well(done)
+    found = seen(done, "worker")
+    assert {name for name in found if name.startswith("DYNPLAN_")} >= {
+        "DYNPLAN_IP",
+        "DYNPLAN_JOB_ID",
+        "DYNPLAN_JOB_DIR",
+    }
+    assert (found["DYNPLAN_IP"], found["LC_ALL"]) == ("127.0.1.1", "tr_TR.UTF-8")
+
+
+def test_a_log_in_no_encoding_is_read_line_by_line(tmp_path: Path) -> None:
+    """In a UTF-8 locale bash takes a broken byte and the line end after it for one character."""
+    script = r"printf 'a\\303\\npanic\\n'; sleep 60"
+    job = job_text(
+        f'[roles.w]\ncommand = ["bash", "-c", "{script}"]\nfail-on-log = "^panic$"', '[phases.p]\ncommand = "sleep 60"'
+    )
+    done = run(job, tmp_path, env={"LC_ALL": "C.UTF-8"})
+    assert (done.code, done.cause.partition("; log ")[0]) == (72, "role w worker 0 rank 0 on n0: the log says: panic")
+
+
+def test_bytes_that_are_no_text_reach_the_workers_in_every_locale(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"\xff=\xc3\n\x80")
+    done = run(JOB, tmp_path, env={"LC_ALL": "C.UTF-8", "STUB_ODD": odd, "odd": odd})
+    assert ended_well(done)
+    assert [seen(done, "worker")[name] for name in ("STUB_ODD", "odd")] == [odd, odd]
 
 
 # The law: whatever the submitting shell holds
@@ -300,14 +351,14 @@ def test_no_other_slurm_is_refused_nor_one_that_does_not_say(tmp_path: Path, ver
 
 def too_old(script: str) -> str:
     """The script as if the bash that reads it were too old for it."""
-    ours = "/* | [0-3].* | 4.[0-3].*)"
+    ours = "'' | [0-3].* | 4.[0-3].*)"
     assert ours in script
     return script.replace(ours, "*)", 1)
 
 
 def test_a_batch_shell_that_is_too_old_is_named_before_it_reads_the_rest(tmp_path: Path) -> None:
-    head, _, _ = too_old(compiled(JOB)).partition("*/*p*) ;;")
-    done = run_text(f"{head}\nesac\nif then (( this no bash can read", tmp_path)
+    head, _, _ = too_old(compiled(JOB)).partition("# In privileged mode")
+    done = run_text(f"{head}\nif then (( this no bash can read", tmp_path)
     assert done.code == 65
     assert re.fullmatch(r"dynplan: FAILED: bash 4\.4 is needed, this is \d\.\d+\.\d+\(.*\)-release\n", done.output)
 

@@ -112,3 +112,12 @@ def test_a_job_from_inside_an_allocation_runs_where_memory_and_tasks_were_asked_
 @scenario(by_cpu)
 def test_and_where_they_were_asked_for_by_cpu(run: Run) -> None:
     assert as_ever(run)
+
+
+def by_its_own_word(lab: Lab) -> Run:
+    return lab.run(JOB + '[job.sbatch]\nmem-per-gpu = "100"\nexclusive = false\ncpus-per-task = 8\n', nodes=1)
+
+
+@scenario(by_its_own_word)
+def test_what_the_job_itself_asks_for_holds_for_all_its_steps_together(run: Run) -> None:
+    assert as_ever(run)

@@ -1,19 +1,18 @@
 # ==== The shell ====
-# Bash reads command by command: one that is older than 4.4, or none, comes as far as this. In privileged mode (bash(1),
-# -p) it takes neither options nor functions nor BASH_ENV from the environment, and hands them on. Where the first line
-# was not asked, `bash job.sbatch`, begin again so: in posix mode, which the variable sets, no function stands in the
-# place of `exec`.
-case ${BASH_VERSION-}/$- in
-/* | [0-3].* | 4.[0-3].*)
+# Bash reads command by command: one that is older than 4.4, or none, comes as far as this.
+case ${BASH_VERSION-} in
+'' | [0-3].* | 4.[0-3].*)
 	echo "dynplan: FAILED: bash 4.4 is needed, this is ${BASH_VERSION:-another shell}"
 	exit 65
 	;;
-*/*p*) ;;
-*)
+esac
+# In privileged mode (bash(1), -p) it takes neither options nor functions nor BASH_ENV from the environment, and
+# hands them on. Where the first line was not asked, `bash job.sbatch`, begin again so: in posix mode, which
+# the variable sets, no function stands in the place of `exec`. By $- this could not be told under nocasematch.
+if [[ ! -o privileged ]]; then
 	: "${POSIXLY_CORRECT=}"
 	\exec "$BASH" -p "${BASH_SOURCE:-/dev/stdin}" "$@"
-	;;
-esac
+fi
 set -- ${POSIXLY_CORRECT+"POSIXLY_CORRECT=$POSIXLY_CORRECT"}
 set +o posix
 
