@@ -76,6 +76,9 @@ def test_a_job_runs_whatever_its_submitting_shell_holds(run: Run) -> None:
     soft, place, *env = lines[1:]
     assert (int(soft) > 256, place) == (True, str(run.folder))
     assert {"FUNCNEST=2", "LC_ALL=tr_TR.UTF-8", "POSIXLY_CORRECT=1", "BASH_COMPAT=3.1", "CDPATH=/usr"} <= {*env}
+    names = {line.partition("=")[0] for line in env}
+    assert names >= {"SLURM_NTASKS", "SLURM_PROCID", "SLURM_CPUS_ON_NODE", "SLURM_STEP_NODELIST", "SLURM_JOB_PARTITION"}
+    assert not names & {"SLURM_TIMELIMIT", "SLURM_GRES", "SLURM_MEM_PER_GPU", "SLURM_WORKING_DIR", "SRUN_OUTPUT"}
     assert f"no_proxy=localhost,127.0.0.1,::1,{run.nodes[0]}," in "\n".join(env)
 
 

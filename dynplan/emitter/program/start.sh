@@ -11,7 +11,10 @@ esac
 # the variable sets, no function stands in the place of `exec`. By $- this could not be told under nocasematch.
 if [[ ! -o privileged ]]; then
 	: "${POSIXLY_CORRECT=}"
-	\exec "$BASH" -p "${BASH_SOURCE:-/dev/stdin}" "$@"
+	if [[ $- == *s* ]]; then
+		\exec "$BASH" -p /dev/stdin
+	fi
+	\exec "$BASH" -p "$0" "$@"
 fi
 set -- ${POSIXLY_CORRECT+"POSIXLY_CORRECT=$POSIXLY_CORRECT"}
 set +o posix
