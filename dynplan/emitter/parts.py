@@ -82,6 +82,6 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("files", _files),
     ("main", _always),
 )
-FIRST = "start"  # it stands before the plan: what the data are read by
+FIRST = "start"  # it stands before the plan
 # They stand before `steps`, and go to the tasks.
-FOR_TASKS = ("start", "plan", "each", "probes", "surroundings", "task", "preflight", "worlds")
+FOR_TASKS = ("plan", "each", "probes", "surroundings", "task", "preflight", "worlds")

@@ -151,7 +151,7 @@ def scripts(path: tuple[str | int, ...], *, as_key: bool = False) -> Iterator[tu
 
 def check_script(text: str, script: str) -> None:
     # sbatch reads directives up to the first command: none may come, and none may go.
-    before_program, _, body = script.partition("\n# ==== The shell ====\n")
+    before_program, _, body = script.partition("\n# Bash reads command by command")
     assert not directives(body), text  # though sbatch does not look there, a person or a tool may
     known = set(map(option, directives(compiled(tomli_w.dumps(BASE)))))
     allowed = known | {"#SBATCH --partition", "#SBATCH --comment", "#SBATCH --account", "#SBATCH --nodelist"}

@@ -360,7 +360,7 @@ def too_old(script: str) -> str:
 
 
 def test_a_batch_shell_that_is_too_old_is_named_before_it_reads_the_rest(tmp_path: Path) -> None:
-    head, _, _ = too_old(compiled(JOB)).partition("# In privileged mode")
+    head, _, _ = too_old(compiled(JOB)).partition("if [[ ! -o privileged")
     done = run_text(f"{head}\nif then (( this no bash can read", tmp_path)
     assert done.code == 65
     assert re.fullmatch(r"dynplan: FAILED: bash 4\.4 is needed, this is \d\.\d+\.\d+\(.*\)-release\n", done.output)

@@ -1,4 +1,5 @@
 # ---- the batch script ----
+hide "$@"
 mapfile -t functions < <(compgen -A function)
 # What is known of the tasks. A task is KEY, ROLE/WORKER.RANK, and `expected` where state has no entry.
 declare -A fact=([brace]='{') row=() state=() parts=() step_input=() step_statuses=()

@@ -1,4 +1,37 @@
-# ---- in a task: its surroundings ----
+# ---- everywhere: the surroundings ----
+# hide [NAME=VALUE]...: sets aside in own, for srun and the workers, what of the submitter's variables is the program's,
+# the lower-case names, or means something to bash or to what it runs; in through what bash has set to its own, or would
+# obey before it becomes another program: only that one can take it.
+# This runs before there are any of ours, and works without one
+hide() {
+	set -- "$@" ${REPLY+"REPLY=$REPLY"}
+	for REPLY in BASH_COMPAT CDPATH CHILD_MAX FUNCNEST GLOBIGNORE LC_ALL TMOUT \
+		"${!SCONTROL_@}" "${!SINFO_@}" \
+		"${!a@}" "${!b@}" "${!c@}" "${!d@}" "${!e@}" "${!f@}" "${!g@}" "${!h@}" "${!i@}" \
+		"${!j@}" "${!k@}" "${!l@}" "${!m@}" "${!n@}" "${!o@}" "${!p@}" "${!q@}" "${!r@}" \
+		"${!s@}" "${!t@}" "${!u@}" "${!v@}" "${!w@}" "${!x@}" "${!y@}" "${!z@}"; do
+		if [[ -n ${!REPLY+x} ]]; then
+			set -- "$@" "$REPLY=${!REPLY}"
+			unset -v "$REPLY"
+		fi
+	done
+	unset -v REPLY
+	own=("$@")
+	through=()
+	if [[ ${SHELLOPTS@a}${BASHOPTS@a}${IFS@a}${SECONDS@a}${EXECIGNORE@a} == *x* ]]; then
+		export -n SHELLOPTS BASHOPTS IFS SECONDS
+		unset -v EXECIGNORE
+		while IFS= read -r -d ''; do
+			case $REPLY in
+			SHELLOPTS=* | BASHOPTS=* | IFS=* | SECONDS=* | EXECIGNORE=*) through+=("$REPLY") ;;
+			esac
+		done <"/proc/$$/environ"
+		through=(env "${through[@]}")
+	fi
+	SECONDS=0
+	LC_ALL=C
+}
+
 # set_limits: sets the soft limits of this process, and so of all that it starts; sets refused to one that cannot be had
 set_limits() {
 	local limit
