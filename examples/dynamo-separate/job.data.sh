@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/bash -p
 #SBATCH --job-name=dynamo-separate
 #SBATCH --nodes=2
 #SBATCH --time=00:10:00
@@ -11,6 +11,8 @@
 #
 # dynamo-separate: 2 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+
+# ... program/start.sh
 
 # ==== The plan ====
 job() {
@@ -188,6 +190,8 @@ phase_accuracy() {
 # ... program/plan.sh
 
 # ... program/probes.sh
+
+# ... program/surroundings.sh
 
 # ... program/task.sh
 

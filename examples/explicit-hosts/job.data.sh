@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/bash -p
 #SBATCH --job-name=explicit-hosts
 #SBATCH --nodes=3
 #SBATCH --nodelist=gpu01,gpu02,gpu03
@@ -12,6 +12,8 @@
 #
 # explicit-hosts: 3 nodes of 8 GPUs, shared.
 # Made by dynplan 0.1.0: change the job file, not this.
+
+# ... program/start.sh
 
 # ==== The plan ====
 job() {
@@ -70,6 +72,8 @@ phase_models() {
 # ... program/plan.sh
 
 # ... program/probes.sh
+
+# ... program/surroundings.sh
 
 # ... program/task.sh
 

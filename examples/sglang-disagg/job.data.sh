@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/bash -p
 #SBATCH --job-name=sglang-disagg
 #SBATCH --nodes=4
 #SBATCH --time=01:00:00
@@ -11,6 +11,8 @@
 #
 # sglang-disagg: 4 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+
+# ... program/start.sh
 
 # ==== The plan ====
 job() {
@@ -155,6 +157,8 @@ phase_throughput() {
 # ... program/each.sh
 
 # ... program/probes.sh
+
+# ... program/surroundings.sh
 
 # ... program/task.sh
 

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/bash -p
 #SBATCH --job-name=vllm-multinode
 #SBATCH --nodes=2
 #SBATCH --time=02:00:00
@@ -13,6 +13,8 @@
 #
 # vllm-multinode: 2 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+
+# ... program/start.sh
 
 # ==== The plan ====
 job() {
@@ -102,6 +104,8 @@ phase_throughput() {
 # ... program/plan.sh
 
 # ... program/probes.sh
+
+# ... program/surroundings.sh
 
 # ... program/task.sh
 

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/bash -p
 #SBATCH --job-name=vllm-shared
 #SBATCH --nodes=2
 #SBATCH --time=00:30:00
@@ -12,6 +12,8 @@
 #
 # vllm-shared: 2 nodes of 8 GPUs, shared.
 # Made by dynplan 0.1.0: change the job file, not this.
+
+# ... program/start.sh
 
 # ==== The plan ====
 job() {
@@ -256,6 +258,8 @@ phase_accuracy() {
 # ... program/plan.sh
 
 # ... program/probes.sh
+
+# ... program/surroundings.sh
 
 # ... program/task.sh
 
