@@ -7,7 +7,7 @@ from dynplan.emitter.containers import container_paths, containers
 from dynplan.emitter.lowered import Array, Setting, Settings
 from dynplan.emitter.parts import excuses, follows, reads_log
 from dynplan.language.templates import Part, Ref, for_bash
-from dynplan.model import Job, Plan, Role, Texts
+from dynplan.model import GPU_VARIABLES, Job, Plan, Role, Texts
 
 DEFAULT_GRACE_S = 30  # what a role's `grace` is where the script says nothing
 
@@ -31,6 +31,8 @@ def job_settings(plan: Plan) -> Iterator[Settings]:
     """Yield the sizes and names of a job, line by line."""
     job, gpus = plan.job, plan.nodes[0].gpus
     yield tuple(_sizes(plan))
+    if job.cluster.gpu_vendor != "nvidia":
+        yield (("gpu_variable", GPU_VARIABLES[job.cluster.gpu_vendor]),)
     if containers(plan):
         yield (("hint", " (its image must hold bash; what srun says stands above)"),)
     if job.cluster.gpu_request == "none" or not any(role.size.gpus for role in job.roles):

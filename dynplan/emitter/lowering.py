@@ -238,7 +238,7 @@ def _filled(words: Words, constants: Constants) -> Words:
 def _srun(launch: Launch, constants: Constants) -> Texts:
     """Return further words of a step's srun: the site's, the role's, and the container's."""
     cluster = constants.others.job.cluster
-    options, command = around_a_task(launch.container, cluster.container_runtime)
+    options, command = around_a_task(launch.container, cluster)
     all_options = dict(cluster.srun) | dict(launch.srun) | dict(options)
     own = (f"--{name}={text}" if text else f"--{name}" for name, text in all_options.items())
     return tuple(map(constants.fill, (*own, *command)))

@@ -5,7 +5,7 @@ import re
 from dynplan.diagnostics import nearest
 from dynplan.language.command_line import env_pairs, meant, option_pairs
 from dynplan.language.tables import Table, name_of, scalar
-from dynplan.model import Cluster, PortRange
+from dynplan.model import GPU_VARIABLES, Cluster, PortRange
 
 MOST_GPUS = 1024
 _RANGE = re.compile(r" *([0-9]{1,5}) *(?:- *([0-9]{1,5}) *)?")
@@ -25,6 +25,7 @@ def read_cluster(table: Table) -> Cluster:
         name=table.line("name"),
         gpus_per_node=gpus,
         groups=_groups(table, gpus),
+        gpu_vendor=table.choice("gpu-vendor", tuple(GPU_VARIABLES), "nvidia"),
         gpu_request=_request(table),
         container_runtime=table.choice("container-runtime", ("pyxis", "apptainer", "none"), "pyxis"),
         port_range=_one_range(table, "port-range", PortRange(20000, 21999)),

@@ -132,7 +132,7 @@ class Server(ThreadingHTTPServer):
 
 def write_record(path: str, others: list[str], ports: list[int]) -> None:
     """Append one line of JSON: what this process sees."""
-    keep = ("DYNPLAN_", "CUDA_", "SLURM_PROCID", "SLURM_STEP_ID", "STUB_")
+    keep = ("DYNPLAN_", "CUDA_", "ROCR_", "HIP_", "ZE_", "GPU_DEVICE_", "SLURM_PROCID", "SLURM_STEP_ID", "STUB_")
     record = {
         "argv": others,
         "ports": ports,

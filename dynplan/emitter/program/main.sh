@@ -7,6 +7,8 @@ take_allocation() {
 		SLURM_{{CPU,GPU}_BIND,LABELIO,STD{IN,OUT}MODE,UNBUFFEREDIO}
 	export SLURM_EXPORT_ENV=ALL
 	load :
+	# What a task has of these is Slurm's, and not what the submitting shell has brought.
+	unset -v "${gpu_variables[@]}"
 	for name in "${roles[@]}" "${phases[@]/#/phase:}"; do
 		parts[$name]=yes
 	done

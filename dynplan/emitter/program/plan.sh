@@ -3,7 +3,7 @@
 # line per event, by srun's stdout; commands come by srun's stdin.
 #
 # Exit codes: 0 all done, else the failed phase's (124: it took too long); 64 the allocation is
-# not the plan's; 65 preflight; 70 a critical process ended; 71 not ready in time; 72 fail-on-log;
+# not the plan's; 65 preflight, or a step without its GPUs; 70 a critical process ended; 71 not ready in time; 72 fail-on-log;
 # 73 not alive; 74 output directory; 75 time limit near; 76 node or step lost; 130 INT; 143 TERM.
 #
 # What parts share: `row` holds the plan's facts of one task by their names, `fact` those of the
@@ -47,6 +47,8 @@ load() {
 	hint=''
 	interface=''
 	all_gpus=''
+	gpu_variable=CUDA_VISIBLE_DEVICES
+	gpu_variables=(CUDA_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES HIP_VISIBLE_DEVICES ZE_AFFINITY_MASK GPU_DEVICE_ORDINAL)
 	has_log=''
 	has_paths=''
 	has_followers=''

@@ -1,7 +1,7 @@
 # ---- in the preflight, on every node ----
 # preflight: looks at this node, and tells what is wrong with it
 preflight() {
-	local rest file=${fact[job.dir]}/logs/.$SLURM_PROCID address='' name count=0
+	local file=${fact[job.dir]}/logs/.$SLURM_PROCID address='' name
 	row=([rank]=$SLURM_PROCID)
 	load :preflight
 	if [[ -n $interface ]]; then
@@ -9,14 +9,7 @@ preflight() {
 	else
 		preflight_address
 	fi
-	rest=${CUDA_VISIBLE_DEVICES:-$all_gpus}
-	if [[ -n $rest ]]; then
-		rest=${rest//[!,]/}
-		count=$((${#rest} + 1))
-	fi
-	if ((count < gpus)); then
-		preflight_problem "the plan needs $gpus GPUs, the step shows '$CUDA_VISIBLE_DEVICES'"
-	fi
+	preflight_gpus
 	if ! { echo >"$file" && rm -- "$file"; }; then
 		preflight_problem "cannot write in ${file%/*}"
 	fi
@@ -39,6 +32,21 @@ preflight() {
 # preflight_problem TEXT: ends the job before anything starts
 preflight_problem() {
 	event problem "preflight: $SLURMD_NODENAME: $1"
+}
+
+# preflight_gpus: tells whether the step shows the node's GPUs
+preflight_gpus() {
+	local name others=''
+	find_gpus
+	if ((shown_count >= gpus)); then
+		return
+	fi
+	for name in "${gpu_variables[@]}"; do
+		if [[ -z $shown && -n ${!name-} ]]; then
+			others+="; it shows $name='${!name}': is cluster.gpu-vendor right?"
+		fi
+	done
+	preflight_problem "the plan needs $gpus GPUs, the step shows $gpu_variable='$shown'$others"
 }
 
 # preflight_address: sets address, the one that this node's name stands for
