@@ -82,6 +82,7 @@ class Cluster(Record):
 
     `groups` are the GPU islands of a node (NVLink, NUMA), each a tuple of GPU indices;
     empty where the node is one island. `gpu_vendor` is a key of GPU_VARIABLES;
+    `interfaces` are names, patterns of the shell or networks, the first one that a node has counts;
     `gpu_request` is one of `gpus-per-node`, `gres`, `gres:TYPE`, `none`.
     """
 
@@ -94,7 +95,7 @@ class Cluster(Record):
     port_range: PortRange
     reserved: tuple[PortRange, ...]
     ephemeral: PortRange
-    interface: str
+    interfaces: Texts
     env: Pairs
     srun: Pairs
     sbatch: tuple[tuple[str, str | int | bool], ...]

@@ -6,7 +6,7 @@ The whole task is inside, the launcher's own code too, whatever runs the contain
 import re
 from collections.abc import Mapping
 
-from dynplan.model import Cluster, Container, Plan, Texts
+from dynplan.model import Container, Plan, Texts
 
 _GPU_OPTIONS: Mapping[str, Texts] = {"nvidia": ("--nv",), "amd": ("--rocm",), "intel": ()}
 NO_PATHS = ("tmpfs", "umount")  # words of pyxis, where the source of a mount stands
@@ -47,18 +47,18 @@ def _registry(image: str) -> tuple[str, str] | None:
     return (host, rest) if sign == "#" or re.search(r"[.:]", host) or host == "localhost" else None
 
 
-def around_a_task(box: Container | None, cluster: Cluster) -> tuple[Mapping[str, str], Texts]:
+def around_a_task(box: Container | None, runtime: str, vendor: str = "nvidia") -> tuple[Mapping[str, str], Texts]:
     """Return what runs a task in a container: options of srun, and a command that stands before the task's.
 
     Args:
         box: the container, None for none.
-        cluster: it has the runtime, and the vendor of the GPUs.
+        runtime: the cluster's `container-runtime`.
+        vendor: whose GPUs it has.
     """
-    runtime = cluster.container_runtime
     if box is None or runtime == "none":
         return {}, ()
     mounts = (*box.mounts, "{job.dir}:{job.dir}")
-    return ({}, _apptainer(box, mounts, cluster.gpu_vendor)) if runtime == "apptainer" else (_pyxis(box, mounts), ())
+    return ({}, _apptainer(box, mounts, vendor)) if runtime == "apptainer" else (_pyxis(box, mounts), ())
 
 
 def _pyxis(box: Container, mounts: Texts) -> Mapping[str, str]:

@@ -38,8 +38,8 @@ def job_settings(plan: Plan) -> Iterator[Settings]:
     if job.cluster.gpu_request == "none" or not any(role.size.gpus for role in job.roles):
         yield (("all_gpus", ",".join(map(str, range(gpus)))),)
     yield ("job_name", job.name), ("quoted_name", _json(job.name)), ("output_dir", _directory(job))
-    if job.cluster.interface:
-        yield (("interface", job.cluster.interface),)
+    if job.cluster.interfaces:
+        yield (("interfaces", tuple(map(_interface, job.cluster.interfaces))),)
     yield (("roles", tuple(role.name for role in job.roles)),)
     yield (("phases", tuple(phase.name for phase in job.phases)),)
     yield (("stop_order", tuple(stop_order(job.roles))),)
@@ -92,6 +92,17 @@ def _directory(job: Job) -> str:
     for part in more:
         parts += (Ref("job.id"), part)
     return for_bash(parts)
+
+
+def _interface(text: str) -> str:
+    """Return an interface as the program reads it: a network with its number and mask in hexadecimal."""
+    if "/" not in text:
+        return text
+    from ipaddress import ip_network  # few clusters name a network
+
+    network = ip_network(text, strict=False)
+    digits = network.max_prefixlen // 4
+    return f"{text}={int(network.network_address):0{digits}x}/{int(network.netmask):0{digits}x}"
 
 
 def _json(text: str) -> str:

@@ -6,6 +6,7 @@ is left out where a plan does not use it.
 
 from collections.abc import Callable
 
+from dynplan.emitter.constants import templates
 from dynplan.model import Each, Phase, Plan, Role
 
 Needed = Callable[[Plan], bool]
@@ -65,12 +66,18 @@ def _files(plan: Plan) -> bool:
     return bool(plan.job.files)
 
 
+def _interfaces(plan: Plan) -> bool:
+    """Tell whether anything asks for a node's network interface."""
+    return bool(plan.job.cluster.interfaces) or any("{interface}" in text for text in templates(plan.job))
+
+
 PARTS: tuple[tuple[str, Needed], ...] = (
     ("plan", _always),
     ("each", _repeats),
     ("probes", _always),
     ("task", _always),
     ("preflight", _always),
+    ("interfaces", _interfaces),
     ("worlds", _worlds),
     ("steps", _always),
     ("events", _always),
@@ -80,4 +87,5 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("files", _files),
     ("main", _always),
 )
-FOR_TASKS = ("plan", "each", "probes", "task", "preflight", "worlds")  # they stand before `steps`, and go to the tasks
+# They stand before `steps`, and go to the tasks.
+FOR_TASKS = ("plan", "each", "probes", "task", "preflight", "interfaces", "worlds")

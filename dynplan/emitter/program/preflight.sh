@@ -1,13 +1,12 @@
 # ---- in the preflight, on every node ----
 # preflight: looks at this node, and tells what is wrong with it
 preflight() {
-	local file=${fact[job.dir]}/logs/.$SLURM_PROCID address='' name
+	local file=${fact[job.dir]}/logs/.$SLURM_PROCID address='' nameless='' interface='' name detail
 	row=([rank]=$SLURM_PROCID)
 	load :preflight
-	if [[ -n $interface ]]; then
-		preflight_address_on "$interface"
-	else
-		preflight_address
+	preflight_address
+	if declare -F preflight_interface >/dev/null; then
+		preflight_interface
 	fi
 	preflight_gpus
 	if ! { echo >"$file" && rm -- "$file"; }; then
@@ -26,7 +25,11 @@ preflight() {
 	done
 	# The last word: when all nodes have said it roles start, and need not wait for the end of this step.
 	part=:preflight
-	event node "$address"
+	detail=$address
+	if [[ -n $nameless$interface ]]; then
+		detail+="=$nameless=$interface"
+	fi
+	event node "$detail"
 } 2>/dev/null
 
 # preflight_problem TEXT: ends the job before anything starts
@@ -49,50 +52,26 @@ preflight_gpus() {
 	preflight_problem "the plan needs $gpus GPUs, the step shows $gpu_variable='$shown'$others"
 }
 
-# preflight_address: sets address, the one that this node's name stands for
+# preflight_address: sets address, the one that this node's name stands for, IPv4's if it has one; if the name
+# has none, nameless, and address to that of the node's own host name
 preflight_address() {
-	read -r address _ < <(getent ahostsv4 "$SLURMD_NODENAME")
-	if [[ -z $address ]]; then
-		preflight_problem 'the host name has no address'
-	fi
-}
-
-# preflight_address_on INTERFACE: sets address, this node's address there. The kernel's tables hold the networks of an
-# interface and, without their interfaces, the node's own addresses; both in the byte order of the machine
-preflight_address_on() {
-	local name network mask first second last=''
-	local -a networks=()
-	while read -r name network _ _ _ _ _ mask _; do
-		if [[ $name == "$1" && $mask != 00000000 ]]; then
-			networks+=("$network/$mask")
+	local name found
+	read -r name </proc/sys/kernel/hostname
+	for name in "$SLURMD_NODENAME" "$name"; do
+		while read -r found _; do
+			# A host name may well be a loopback address to itself, of which others have no use.
+			if [[ -n $nameless && $found == @(127.*|::1) || $found == fe80:* ]]; then
+				continue
+			fi
+			if [[ -z $address || ($address == *:* && $found != *:*) ]]; then
+				address=$found
+			fi
+		done < <(getent ahosts "$name")
+		if [[ -n $address ]]; then
+			return
 		fi
-	done </proc/net/route
-	# `|-- 10.0.0.7`, and below it `/32 host LOCAL` where the address is one of this node.
-	while read -r first second network _; do
-		if [[ $first == '|--' ]]; then
-			last=$second
-		elif [[ "$second $network" == 'host LOCAL' ]] && preflight_is_in "$last" "${networks[@]}"; then
-			address=$last
-		fi
-	done </proc/net/fib_trie
-	if [[ -z $address ]]; then
-		preflight_problem "no IPv4 address on interface $1"
-	fi
-}
-
-# preflight_is_in A.B.C.D NETWORK/MASK...: tells whether an address is in one of the networks
-preflight_is_in() {
-	local rest=$1. number=0 shift_by network
-	for shift_by in 0 8 16 24; do
-		number=$((number | ${rest%%.*} << shift_by))
-		rest=${rest#*.}
+		nameless=nameless
 	done
-	for network in "${@:2}"; do
-		if (((number & 16#${network#*/}) == 16#${network%/*})); then
-			return 0
-		fi
-	done
-	return 1
 }
 
 # preflight_taken_ports: sets taken, the ports on which somebody listens

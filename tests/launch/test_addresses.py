@@ -1,0 +1,155 @@
+"""Which address and interface of a node the tasks get, and where URLs hold it in place of the node's name."""
+
+import ipaddress
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.launch.lab import bash_version, bashes, job_text, program_parts, run, stub
+from tests.laws.profile import some
+
+BASHES = [pytest.param(bash, id=bash_version(bash)) for bash in bashes()]
+NODES = {"nodes": ("n0", "n1")}
+ENDS = 'stop = { grace = "1s" }'
+WORKER = f"""[roles.worker]
+workers = 2
+gpus-per-worker = 8
+command = {stub("--record", "seen", "{url-host}", "{url-ip}", "{role.worker.url.http}")}
+ports = {{ http = 18400 }}
+ready = {{ port = "http", path = "/health" }}
+metrics = "http://{{host}}:{{port.http}}/metrics"
+{ENDS}
+"""
+EACH = """[phases.one]
+command = ["echo", "{role.worker.urls.http}", "{role.worker.endpoints.http}", "{role.worker.hosts}", "{metrics-urls}",
+  { each = "worker", args = ["{it.url.http}", "{it.endpoint.http}", "{it.ip}"] }]
+"""
+# What `ip -oneline address` prints, as iproute2 6.1 does.
+LOOPBACK = "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n"
+
+
+def line(name: str, address: str, more: str = "scope global") -> str:
+    family = "inet6" if ":" in address else "inet"
+    return f"2: {name}    {family} {address} {more} {name}\\       valid_lft forever preferred_lft forever\n"
+
+
+def environment(seen: list[dict[str, Any]], name: str) -> list[str | None]:
+    return [record["env"].get(f"DYNPLAN_{name}") for record in seen]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first", "second"),
+    [
+        ('"ib0"', ("ib0", "127.1.0.1"), ("ib0", "127.1.0.2")),
+        ('["hsn0", "ib0"]', ("ib0", "127.1.0.1"), ("hsn0", "127.2.0.2")),
+        ('"ib*"', ("ib0", "127.1.0.1"), ("ib0", "127.1.0.2")),
+        ('["ib[2-9]", "ib1?"]', ("ib2", "127.1.0.9"), ("ib10", "127.1.0.10")),
+        ('["127.2.0.0/16", "127.3.0.0/16"]', ("eth0", "127.3.0.1"), ("hsn0", "127.2.0.2")),
+        ('["fd00:1::/32", "127.3.0.0/16"]', ("eth0", "127.3.0.1"), ("eth0", "127.3.0.2")),
+    ],
+)
+def test_each_node_takes_the_first_interface_that_it_has(
+    tmp_path: Path, wanted: str, first: tuple[str, str], second: tuple[str, str]
+) -> None:
+    """Nodes that differ: names in a list, patterns (ib2 before ib10) and networks."""
+    many = line("ib10", "127.1.0.10/16") + line("ib2", "127.1.0.9/16")
+    (tmp_path / "ip.n0").write_text(LOOPBACK + many + line("ib0", "127.1.0.1/16") + line("eth0", "127.3.0.1/16"))
+    more = line("ib0", "127.1.0.2/16") + line("eth0", "127.3.0.2/16") + line("hsn0", "127.2.0.2/16")
+    (tmp_path / "ip.n1").write_text(LOOPBACK + line("ib10", "127.1.0.10/16") + more)
+    done = run(job_text(WORKER, EACH, nodes=2, cluster=f"network-interface = {wanted}"), tmp_path, **NODES)
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert list(zip(environment(done.seen(), "INTERFACE"), environment(done.seen(), "IP"), strict=True)) == [
+        first,
+        second,
+    ]
+
+
+def test_an_interface_that_no_node_has_is_told_with_those_that_it_has(tmp_path: Path) -> None:
+    (tmp_path / "ip").write_text(
+        LOOPBACK + line("eth0", "10.0.0.7/24") + line("eth0", "fe80::1/64", "scope link") + line("ib0", "fd00::7/64")
+    )
+    done = run(job_text(WORKER, nodes=2, cluster='network-interface = ["hsn*", "10.2.0.0/16"]'), tmp_path, **NODES)
+    assert done.code == 65
+    assert done.cause == (
+        "preflight: n0: no address on network-interface hsn* 10.2.0.0/16; the node has lo 127.0.0.1, eth0 10.0.0.7, "
+        "ib0 fd00::7; nothing was started"
+    )
+
+
+def test_the_interface_of_a_hosts_own_address_is_found_where_something_asks_for_it(tmp_path: Path) -> None:
+    (tmp_path / "ip.n0").write_text(LOOPBACK + line("eth0", "127.0.1.1/24"))
+    (tmp_path / "ip.n1").write_text(LOOPBACK + line("bond0", "127.0.1.2/24"))
+    done = run(job_text(WORKER + 'env = { NCCL_SOCKET_IFNAME = "{interface}" }', EACH, nodes=2), tmp_path, **NODES)
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert environment(done.seen(), "INTERFACE") == ["eth0", "bond0"]
+
+
+def test_urls_hold_the_address_of_a_node_whose_name_has_none(tmp_path: Path) -> None:
+    """A NodeName that DNS does not know: Slurm's NodeAddr stands in URLs, and the host stays Slurm's."""
+    env = {"STUB_NAMELESS": "n1 host.n1", "STUB_NODE_ADDRESSES": "n0 127.0.1.1\nn1 127.0.1.2"}
+    done = run(job_text(WORKER, EACH, nodes=2), tmp_path, env=env, **NODES)
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert [seen["argv"] for seen in done.seen()] == [
+        ["n0", "127.0.1.1", "http://n0:18400"],
+        ["127.0.1.2", "127.0.1.2", "http://n0:18400"],
+    ]
+    urls = "http://n0:18400,http://127.0.1.2:18400"
+    metrics = "http://n0:18400/metrics,http://127.0.1.2:18400/metrics"
+    each = "http://n0:18400 n0:18400 127.0.1.1 http://127.0.1.2:18400 127.0.1.2:18400 127.0.1.2"
+    said = done.text("phases/one.log").splitlines()[1]
+    assert said == f"{urls} {urls.replace('http://', '')} n0,n1 {metrics} {each}"
+    assert [target["targets"] for target in json.loads(done.text("prometheus.json"))] == [
+        ["n0:18400"],
+        ["127.0.1.2:18400"],
+    ]
+
+
+def test_urls_hold_the_address_of_the_interface_where_a_name_has_none(tmp_path: Path) -> None:
+    (tmp_path / "ip.n0").write_text(line("ib0", "127.1.0.1/16"))
+    (tmp_path / "ip.n1").write_text(line("ib0", "127.1.0.2/16"))
+    job = job_text(WORKER, EACH, nodes=2, cluster='network-interface = "ib0"')
+    done = run(job, tmp_path, env={"STUB_NAMELESS": "n0 n1"}, **NODES)
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert [seen["argv"][0] for seen in done.seen()] == ["127.1.0.1", "127.1.0.2"]
+
+
+def test_a_node_without_any_address_is_told_with_the_key_that_helps(tmp_path: Path) -> None:
+    done = run(job_text(WORKER, EACH, nodes=2), tmp_path, env={"STUB_NAMELESS": "n0 n1"}, **NODES)
+    assert done.code == 65
+    assert done.cause.startswith("preflight: n0: the host name has no address")
+    assert "network-interface" in done.cause
+
+
+def test_nodes_with_ipv6_addresses_alone_need_no_setting(tmp_path: Path) -> None:
+    job = job_text(WORKER.replace("workers = 2", "workers = 1"), EACH)
+    done = run(job, tmp_path, env={"STUB_ADDRESS": "::1", "STUB_NAMELESS": ""})
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert done.seen()[0]["argv"] == ["n0", "[::1]", "http://n0:18400"]
+    assert environment(done.seen(), "IP") == ["::1"]
+    assert done.text("phases/one.log").splitlines()[1].endswith(" http://n0:18400 n0:18400 ::1")
+
+
+ADDRESSES = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6).filter(lambda each: each.ipv4_mapped is None))
+
+
+@given(address=ADDRESSES, network=ADDRESSES, length=st.integers(0, 128), near=st.booleans())
+@some(0.7)
+@pytest.mark.parametrize("bash", BASHES)
+def test_an_address_is_in_a_network_where_python_says_so(
+    bash: Path, address: Any, network: Any, length: int, near: bool
+) -> None:
+    base = address if near else network
+    found = ipaddress.ip_network(f"{base}/{min(length, base.max_prefixlen)}", strict=False)
+    digits = found.max_prefixlen // 4
+    hexadecimal = f"{int(found.network_address):0{digits}x}/{int(found.netmask):0{digits}x}"
+    text = str(address)
+    if "." in text and ":" in text:  # `ip` writes ::1.2.3.4 so, and no interface has it
+        return
+    program = f"{program_parts()['interfaces']}\npreflight_is_in {text} {hexadecimal}"
+    done = subprocess.run([bash, "-c", program], capture_output=True, check=False)
+    assert (done.returncode == 0, done.stderr) == (address in found, b"")
