@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dynplan.emitter.constants import Constants
 from dynplan.emitter.containers import container_paths, containers
 from dynplan.emitter.lowered import Array, Setting, Settings
-from dynplan.emitter.parts import excuses, follows, reads_log
+from dynplan.emitter.parts import excuses, finds_interfaces, follows, reads_log
 from dynplan.language.templates import Part, Ref, for_bash
 from dynplan.model import GPU_VARIABLES, Job, Plan, Role, Texts
 
@@ -38,7 +38,7 @@ def job_settings(plan: Plan) -> Iterator[Settings]:
     if job.cluster.gpu_request == "none" or not any(role.size.gpus for role in job.roles):
         yield (("all_gpus", ",".join(map(str, range(gpus)))),)
     yield ("job_name", job.name), ("quoted_name", _json(job.name)), ("output_dir", _directory(job))
-    if job.cluster.interfaces:
+    if finds_interfaces(plan):
         yield (("interfaces", tuple(map(_interface, job.cluster.interfaces))),)
     yield (("roles", tuple(role.name for role in job.roles)),)
     yield (("phases", tuple(phase.name for phase in job.phases)),)

@@ -38,6 +38,11 @@ def excuses(plan: Plan) -> bool:
     return not all(role.critical for role in plan.job.roles)
 
 
+def finds_interfaces(plan: Plan) -> bool:
+    """Tell whether anything asks for a node's network interface."""
+    return bool(plan.job.cluster.interfaces) or any("{interface}" in text for text in templates(plan.job))
+
+
 def needed(plan: Plan) -> tuple[str, ...]:
     """Return the names of a plan's parts, in script order."""
     return tuple(name for name, wanted in PARTS if wanted(plan))
@@ -66,18 +71,13 @@ def _files(plan: Plan) -> bool:
     return bool(plan.job.files)
 
 
-def _interfaces(plan: Plan) -> bool:
-    """Tell whether anything asks for a node's network interface."""
-    return bool(plan.job.cluster.interfaces) or any("{interface}" in text for text in templates(plan.job))
-
-
 PARTS: tuple[tuple[str, Needed], ...] = (
     ("plan", _always),
     ("each", _repeats),
     ("probes", _always),
     ("task", _always),
     ("preflight", _always),
-    ("interfaces", _interfaces),
+    ("interfaces", finds_interfaces),
     ("worlds", _worlds),
     ("steps", _always),
     ("events", _always),

@@ -112,8 +112,8 @@ def _interface_fault(text: str) -> str:
 
         try:
             ip_network(text, strict=False)
-        except ValueError as error:
-            return f"`{shown}` is no network: {error}"
+        except ValueError:
+            return f"`{shown}` is no network"
         return "" if "/" in text else f"`{shown}` is one node's address, and `network-interface` is for all of them"
     # Linux takes 15 bytes (IFNAMSIZ); a pattern may be longer.
     if re.fullmatch(r"[A-Za-z0-9_.@:-]{1,15}|(?=.*[*?\[])[A-Za-z0-9_.@:*?\[\]!-]{1,60}", text):

@@ -134,6 +134,16 @@ def test_nodes_with_ipv6_addresses_alone_need_no_setting(tmp_path: Path) -> None
     assert done.text("phases/one.log").splitlines()[1].endswith(" http://n0:18400 n0:18400 ::1")
 
 
+def test_a_worker_cannot_give_a_node_another_address(tmp_path: Path) -> None:
+    """It may write events of its own to its wrapper's output, also one of the preflight."""
+    lies = """echo 'dynplan|node|:preflight||0|n0|6.6.6.6=nameless=x|' >/proc/$PPID/fd/1"""
+    first = f'[roles.liar]\nkind = "task"\ncommand = {json.dumps(lies)}\n'
+    done = run(job_text(first, '[phases.one]\ncommand = ["echo", "{ip}", "{url-host}"]'), tmp_path)
+    assert done.code == 0, done.output
+    assert ("node", ":preflight", "", "0", "n0", "6.6.6.6=nameless=x") in done.events
+    assert done.text("phases/one.log").splitlines()[1] == "127.0.1.1 n0"
+
+
 ADDRESSES = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6).filter(lambda each: each.ipv4_mapped is None))
 
 

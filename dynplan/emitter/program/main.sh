@@ -8,7 +8,9 @@ take_allocation() {
 	export SLURM_EXPORT_ENV=ALL
 	load :
 	# What a task has of these is Slurm's, and not what the submitting shell has brought.
-	unset -v "${gpu_variables[@]}"
+	for name in "${gpu_variables[@]}"; do
+		unset -v "$name"
+	done
 	for name in "${roles[@]}" "${phases[@]/#/phase:}"; do
 		parts[$name]=yes
 	done

@@ -46,7 +46,6 @@ load() {
 	paths=()
 	world=''
 	hint=''
-	interfaces=()
 	all_gpus=''
 	gpu_variable=CUDA_VISIBLE_DEVICES
 	gpu_variables=(CUDA_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES HIP_VISIBLE_DEVICES ZE_AFFINITY_MASK GPU_DEVICE_ORDINAL)
