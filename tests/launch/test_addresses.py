@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from tests.launch.lab import bash_version, bashes, job_text, program_parts, run,
 from tests.laws.profile import some
 
 BASHES = [pytest.param(bash, id=bash_version(bash)) for bash in bashes()]
-NODES = {"nodes": ("n0", "n1")}
+NODES: dict[str, Any] = {"nodes": ("n0", "n1")}
 ENDS = 'stop = { grace = "1s" }'
 WORKER = f"""[roles.worker]
 workers = 2
@@ -31,6 +32,9 @@ command = ["echo", "{role.worker.urls.http}", "{role.worker.endpoints.http}", "{
 """
 # What `ip -oneline address` prints, as iproute2 6.1 does.
 LOOPBACK = "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n"
+
+
+CPU = f"[roles.cpu]\ncommand = {stub('--no-ports')}\n{ENDS}"
 
 
 def line(name: str, address: str, more: str = "scope global") -> str:
@@ -118,6 +122,14 @@ def test_urls_hold_the_address_of_the_interface_where_a_name_has_none(tmp_path: 
     assert [seen["argv"][0] for seen in done.seen()] == ["127.1.0.1", "127.1.0.2"]
 
 
+def test_a_node_that_slurm_calls_otherwise_is_known_by_its_own_host_name(tmp_path: Path) -> None:
+    """NodeHostname differs from NodeName. What the node is to itself alone, loopback and link, is no address."""
+    job = job_text('[phases.one]\ncommand = ["echo", "{host}", "{ip}", "{url-host}"]', CPU)
+    done = run(job, tmp_path, env={"STUB_NAMELESS": "n0", "STUB_OWN_ADDRESS": "10.9.8.7"})
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert done.text("phases/one.log").splitlines()[1] == "n0 10.9.8.7 10.9.8.7"
+
+
 def test_a_node_without_any_address_is_told_with_the_key_that_helps(tmp_path: Path) -> None:
     done = run(job_text(WORKER, EACH, nodes=2), tmp_path, env={"STUB_NAMELESS": "n0 n1"}, **NODES)
     assert done.code == 65
@@ -144,7 +156,16 @@ def test_a_worker_cannot_give_a_node_another_address(tmp_path: Path) -> None:
     assert done.text("phases/one.log").splitlines()[1] == "127.0.1.1 n0"
 
 
-ADDRESSES = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6).filter(lambda each: each.ipv4_mapped is None))
+def test_nodes_that_do_not_answer_the_preflight_are_named(tmp_path: Path) -> None:
+    nodes = [f"n{index}" for index in range(12)]
+    job = job_text(WORKER.replace("workers = 2", "workers = 12"), nodes=12)
+    done = run(job, tmp_path, nodes=nodes, env={"STUB_SILENT": " ".join(nodes[2:])})
+    assert done.code == 76, done.output
+    silent = "n2, n3, n4, n5, n6, n7, n8, n9 and 2 more"
+    assert re.fullmatch(rf"preflight: no answer from {silent} after \d+ s; srun ended with status 1", done.cause)
+
+
+ADDRESSES = st.ip_addresses()
 
 
 @given(address=ADDRESSES, network=ADDRESSES, length=st.integers(0, 128), near=st.booleans())

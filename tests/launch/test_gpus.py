@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynplan.emitter.quote import word
+from dynplan.language.plan_file import from_tree, to_tree
 from dynplan.model import GPU_VARIABLES
-from tests.launch.lab import bash_version, bashes, job_text, program_parts, run, stub
+from tests.launch.lab import bash_version, bashes, compiled, job_text, plan_of, program_parts, run, stub
 from tests.laws.profile import some
 
 BASHES = [pytest.param(bash, id=bash_version(bash)) for bash in bashes()]
@@ -79,6 +80,12 @@ become "${{exports[@]}}" -- env -0
     of_slurm = ids if granted else [str(n) for n in range(8)]
     visible = ",".join(of_slurm[n] for n in sorted(slice_))
     assert {name: shown[name] for name in EVERY if name in shown} == {ours: visible}
+
+
+def test_a_plan_says_all_that_the_script_says_of_vendors_and_interfaces() -> None:
+    cluster = vendor_of("amd") + '\nnetwork-interface = ["hsn*", "10.2.0.0/16", "fd00::/8"]'
+    job = plan_of(job_text(TWO, cluster=cluster))
+    assert compiled(from_tree(to_tree(job))) == compiled(job)
 
 
 def test_a_step_that_shows_another_vendors_gpus_names_gpu_vendor(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ take_line() {
 # on_node: a node has passed the preflight, in which nothing of the user's runs
 on_node() {
 	local node=$((10#0$event_rank))
-	if [[ $event_part != :preflight || $event_detail =~ [^0-9A-Za-z_.:@=-] || -n ${addresses[node]+x} ]] || ((node >= nodes)); then
+	if [[ $event_part != :preflight || $event_detail == *[[:space:]\"\\]* || -n ${addresses[node]+x} ]] || ((node >= nodes)); then
 		return
 	fi
 	set_node "$node" "$event_detail"
