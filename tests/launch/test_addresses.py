@@ -156,6 +156,24 @@ def test_a_worker_cannot_give_a_node_another_address(tmp_path: Path) -> None:
     assert done.text("phases/one.log").splitlines()[1] == "127.0.1.1 n0"
 
 
+@pytest.mark.parametrize(
+    ("env", "seen"),
+    [
+        ({"STUB_ADDRESS": "::1"}, ["n0", "::1", "n0", "[::1]"]),
+        ({"STUB_NAMELESS": "n0", "STUB_NODE_ADDRESSES": "n0 127.0.1.1"}, ["n0", "127.0.1.1", "127.0.1.1", "127.0.1.1"]),
+    ],
+)
+def test_the_leaders_address_is_told_to_all_ranks_as_it_stands_before_a_port(
+    tmp_path: Path, env: dict[str, str], seen: list[str]
+) -> None:
+    words = ("{leader.host}", "{leader.ip}", "{leader.url-host}", "{leader.url-ip}")
+    wide = WORKER.partition("command")[0].replace("2", "1").replace("8", "16")
+    role = f"{wide}command = {stub('--no-ports', '--record', 'seen', *words)}\n{ENDS}"
+    done = run(job_text(role, '[phases.one]\ncommand = "true"', nodes=2), tmp_path, env=env, **NODES)
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert [record["argv"] for record in done.seen()] == [seen, seen]
+
+
 def test_nodes_that_do_not_answer_the_preflight_are_named(tmp_path: Path) -> None:
     nodes = [f"n{index}" for index in range(12)]
     job = job_text(WORKER.replace("workers = 2", "workers = 12"), nodes=12)

@@ -1,7 +1,7 @@
 # ---- in the preflight, on every node ----
 # preflight: looks at this node, and tells what is wrong with it
 preflight() {
-	local file=${fact[job.dir]}/logs/.$SLURM_PROCID address='' nameless='' interface='' name detail
+	local file=${fact[job.dir]}/logs/.$SLURM_PROCID address='' unnamed='' interface='' name detail
 	row=([rank]=$SLURM_PROCID)
 	load :preflight
 	preflight_address
@@ -26,8 +26,8 @@ preflight() {
 	# The last word: when all nodes have said it roles start, and need not wait for the end of this step.
 	part=:preflight
 	detail=$address
-	if [[ -n $nameless$interface ]]; then
-		detail+="=$nameless=$interface"
+	if [[ -n $unnamed$interface ]]; then
+		detail+="=$unnamed=$interface"
 	fi
 	event node "$detail"
 } 2>/dev/null
@@ -53,14 +53,14 @@ preflight_gpus() {
 }
 
 # preflight_address: sets address, the one that this node's name stands for, IPv4's if it has one; if the name
-# has none, nameless, and address to that of the node's own host name
+# has none, unnamed, and address to that of the node's own host name
 preflight_address() {
 	local name found
 	read -r name </proc/sys/kernel/hostname
 	for name in "$SLURMD_NODENAME" "$name"; do
 		while read -r found _; do
 			# A host name may well be a loopback address to itself, of which others have no use.
-			if [[ -n $nameless && $found == @(127.*|::1) || $found == fe80:* ]]; then
+			if [[ -n $unnamed && $found == @(127.*|::1) || $found == fe80:* ]]; then
 				continue
 			fi
 			if [[ -z $address || ($address == *:* && $found != *:*) ]]; then
@@ -70,7 +70,7 @@ preflight_address() {
 		if [[ -n $address ]]; then
 			return
 		fi
-		nameless=nameless
+		unnamed=nameless
 	done
 }
 
