@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dynplan.emitter.quote import word
 from tests.launch.lab import bash_version, bashes, job_text, program_parts, run, stub
 from tests.laws.profile import some
 
@@ -83,6 +84,12 @@ def test_an_interface_that_no_node_has_is_told_with_those_that_it_has(tmp_path: 
         "preflight: n0: no address on network-interface hsn* 10.2.0.0/16; the node has lo 127.0.0.1, eth0 10.0.0.7, "
         "ib0 fd00::7; nothing was started"
     )
+
+
+def test_a_node_without_ip_says_so(tmp_path: Path) -> None:
+    done = run(job_text(CPU, cluster='network-interface = "ib0"'), tmp_path)
+    expected = "preflight: n0: no address on network-interface ib0; the node has none that ip(8) tells"
+    assert (done.code, done.cause) == (65, f"{expected}; nothing was started")
 
 
 def test_the_interface_of_a_hosts_own_address_is_found_where_something_asks_for_it(tmp_path: Path) -> None:
@@ -181,6 +188,30 @@ def test_nodes_that_do_not_answer_the_preflight_are_named(tmp_path: Path) -> Non
     assert done.code == 76, done.output
     silent = "n2, n3, n4, n5, n6, n7, n8, n9 and 2 more"
     assert re.fullmatch(rf"preflight: no answer from {silent} after \d+ s; srun ended with status 1", done.cause)
+
+
+@pytest.mark.parametrize("bash", BASHES)
+@pytest.mark.parametrize(
+    ("wanted", "name"),
+    [("mlx5_*", "ib0"), ("mlx5_1", "ib1"), ("mlx5", ""), ("ib?", "ib0"), ("10.1.0.1", "ib1"), ("*", "ib0"), ("l*", "lo")],
+)
+def test_an_adapter_stands_for_its_network_interface(bash: Path, wanted: str, name: str) -> None:
+    program = f"""{program_parts()["interfaces"]}
+declare -A devices=([ib0]=' mlx5_0' [ib1]=' mlx5_1')
+names=(ib10 ib1 ib0 lo) texts=(10.1.0.10 10.1.0.1 10.1.0.0 127.0.0.1) found=
+preflight_find {word(wanted)}
+echo "${{found:+${{names[found]}}}}"
+"""
+    assert subprocess.run([bash, "-c", program], capture_output=True, text=True, check=False).stdout == f"{name}\n"
+
+
+def test_an_address_that_no_interface_has_is_told_where_its_interface_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "ip").write_text(LOOPBACK + line("eth0", "10.0.0.7/24"))
+    done = run(job_text(f'{CPU}\nenv = {{ NAME = "{{interface}}" }}'), tmp_path)
+    problem = (
+        "no network interface has 127.0.1.1, the address of the node's name; the node has lo 127.0.0.1, eth0 10.0.0.7"
+    )
+    assert (done.code, done.cause) == (65, f"preflight: n0: {problem}; nothing was started")
 
 
 ADDRESSES = st.ip_addresses()

@@ -14,7 +14,10 @@ preflight_interface() {
 			said+=", $name ${text%/*}"
 		fi
 	done < <(PATH=$PATH:/usr/sbin:/sbin ip -oneline address)
-	plan=${interfaces[*]%%=*}
+	plan="no address on network-interface ${interfaces[*]%%=*}"
+	if ((${#interfaces[@]} == 0)); then
+		plan="no network interface has $address, the address of the node's name"
+	fi
 	for wanted in "${interfaces[@]:-$address}"; do
 		preflight_find "$wanted"
 		if [[ -n $found ]]; then
@@ -23,20 +26,23 @@ preflight_interface() {
 			return
 		fi
 	done
-	preflight_problem "no address on network-interface ${plan:-of $address}; the node has ${said#, }"
+	said=${said:-, none that ip(8) tells}
+	preflight_problem "$plan; the node has ${said#, }"
 }
 
 # preflight_devices: sets devices, the adapters such as mlx5_0 that stand behind the interfaces
 preflight_devices() {
 	local path name
 	for path in /sys/class/infiniband/*/device/net/*; do
-		name=${path#/sys/class/infiniband/}
-		devices[${path##*/}]+=" ${name%%/*}"
+		if [[ -e $path ]]; then
+			name=${path#/sys/class/infiniband/}
+			devices[${path##*/}]+=" ${name%%/*}"
+		fi
 	done
 }
 
 # preflight_find NAME|PATTERN|ADDRESS|NETWORK=NUMBER/MASK: sets found, the index of the interface that is meant: of
-# ib0, ib2 and ib10 the first one, and of its addresses IPv4's
+# ib0, ib2 and ib10 the first one, the loopback one last, and of its addresses IPv4's
 preflight_find() {
 	local index name best='' device
 	for index in "${!names[@]}"; do
@@ -48,7 +54,7 @@ preflight_find() {
 			[[ $name == @($1) || ${texts[index]} == "$1" || $device == *\ @($1)\ * ]] || continue
 			;;
 		esac
-		if [[ -z $best || ${#name} -lt ${#best} || (${#name} -eq ${#best} && $name < $best) ]]; then
+		if [[ -z $best || ($name != lo && ($best == lo || ${#name} -lt ${#best} || (${#name} -eq ${#best} && $name < $best))) ]]; then
 			best=$name
 			found=$index
 		fi
