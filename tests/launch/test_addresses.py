@@ -193,7 +193,15 @@ def test_nodes_that_do_not_answer_the_preflight_are_named(tmp_path: Path) -> Non
 @pytest.mark.parametrize("bash", BASHES)
 @pytest.mark.parametrize(
     ("wanted", "name"),
-    [("mlx5_*", "ib0"), ("mlx5_1", "ib1"), ("mlx5", ""), ("ib?", "ib0"), ("10.1.0.1", "ib1"), ("*", "ib0"), ("l*", "lo")],
+    [
+        ("mlx5_*", "ib0"),
+        ("mlx5_1", "ib1"),
+        ("mlx5", ""),
+        ("ib?", "ib0"),
+        ("10.1.0.1", "ib1"),
+        ("*", "ib0"),
+        ("l*", "lo"),
+    ],
 )
 def test_an_adapter_stands_for_its_network_interface(bash: Path, wanted: str, name: str) -> None:
     program = f"""{program_parts()["interfaces"]}

@@ -57,3 +57,21 @@ def test_a_slice_is_cut_in_the_variable_of_the_vendor(
 def test_what_the_submitting_shell_has_brought_is_no_gpu_of_a_step_without_generic_resources(tmp_path: Path) -> None:
     found = shown_on(tmp_path, 'gpu-vendor = "amd"\ngpu-request = "none"', gpus=0)
     assert found == [{"ROCR_VISIBLE_DEVICES": "0,1"}, {"ROCR_VISIBLE_DEVICES": "2,3"}]
+
+
+@pytest.mark.usefixtures("slurm")
+def test_a_step_that_is_not_given_the_jobs_gpus_starts_no_worker_on_none(tmp_path: Path) -> None:
+    """The allocation has GPUs and preflight sees them; an option of the role's srun takes them from its step."""
+    job = """\
+[roles.worker]
+gpus-per-worker = 2
+command = "touch {job.dir}/started; sleep 60"
+srun = { gres = "none" }
+"""
+    with Cluster.up(nodes=1) as cluster:
+        run: Run = Lab(cluster, tmp_path).run(job, 1)
+    assert (run.job.state, run.job.exit_code) == ("FAILED", 65), run.output
+    assert run.cause == (
+        "role worker worker 0 rank 0 on n0: its step shows 0 GPUs, '', and the plan gives it GPUs 0,1 of its node"
+    )
+    assert not (run.directory / "started").exists()
