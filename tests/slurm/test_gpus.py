@@ -63,6 +63,8 @@ def test_what_the_submitting_shell_has_brought_is_no_gpu_of_a_step_without_gener
 def test_a_step_that_is_not_given_the_jobs_gpus_starts_no_worker_on_none(tmp_path: Path) -> None:
     """The allocation has GPUs and preflight sees them; an option of the role's srun takes them from its step."""
     job = """\
+[cluster]
+gpu-request = "gres"
 [roles.worker]
 gpus-per-worker = 2
 command = "touch {job.dir}/started; sleep 60"
