@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 from dynplan.emitter.rows import Group
 from dynplan.emitter.tasks import RoleTasks
-from dynplan.language.placeholders import ROLE_LISTS
+from dynplan.language.placeholders import LEADER_FACTS, NODE_FACTS, ROLE_LISTS
 from dynplan.language.task_numbers import texts
 from dynplan.language.templates import Part, Ref, fill, for_bash, refs
 from dynplan.model import Block, Job, Record, Task, TextFile, texts_of
@@ -78,7 +78,7 @@ class Constants(Record):
             return None
         if name.startswith(("port.", "leader.port.")):
             return self._port(name, self.tasks)
-        if name in ("leader.host", "leader.ip") and not self.tasks.several:
+        if name in LEADER_FACTS and not self.tasks.several:
             return Ref(name.removeprefix("leader."))
         return _of_all_tasks(name, self.tasks)
 
@@ -103,7 +103,7 @@ class Constants(Record):
             case "port":
                 return (_number(dict(leader.ports)[rest[0]], last=len(rest) > 1),)
             case "url":
-                return ("http://", Ref(f"host.{leader.node}"), f":{dict(leader.ports)[rest[0]].port}")
+                return ("http://", Ref(f"url-host.{leader.node}"), f":{dict(leader.ports)[rest[0]].port}")
             case _:
                 return None
 
@@ -188,7 +188,7 @@ def _number(block: Block, *, last: bool) -> str:
 
 def differs_by_node(file: TextFile) -> bool:
     """Tell whether a file names a fact of the node it is for."""
-    return any(ref.name in ("host", "ip", "node") for ref in refs(file.content))
+    return any(ref.name in NODE_FACTS for ref in refs(file.content))
 
 
 def lists_named(texts: Iterable[str]) -> list[str]:

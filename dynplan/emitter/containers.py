@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from dynplan.model import Container, Plan, Texts
 
+_GPU_OPTIONS: Mapping[str, Texts] = {"nvidia": ("--nv",), "amd": ("--rocm",), "intel": ()}
 NO_PATHS = ("tmpfs", "umount")  # words of pyxis, where the source of a mount stands
 
 
@@ -46,17 +47,18 @@ def _registry(image: str) -> tuple[str, str] | None:
     return (host, rest) if sign == "#" or re.search(r"[.:]", host) or host == "localhost" else None
 
 
-def around_a_task(box: Container | None, runtime: str) -> tuple[Mapping[str, str], Texts]:
+def around_a_task(box: Container | None, runtime: str, vendor: str = "nvidia") -> tuple[Mapping[str, str], Texts]:
     """Return what runs a task in a container: options of srun, and a command that stands before the task's.
 
     Args:
         box: the container, None for none.
         runtime: the cluster's `container-runtime`.
+        vendor: whose GPUs it has.
     """
     if box is None or runtime == "none":
         return {}, ()
     mounts = (*box.mounts, "{job.dir}:{job.dir}")
-    return ({}, _apptainer(box, mounts)) if runtime == "apptainer" else (_pyxis(box, mounts), ())
+    return ({}, _apptainer(box, mounts, vendor)) if runtime == "apptainer" else (_pyxis(box, mounts), ())
 
 
 def _pyxis(box: Container, mounts: Texts) -> Mapping[str, str]:
@@ -71,14 +73,16 @@ def _pyxis(box: Container, mounts: Texts) -> Mapping[str, str]:
     return {name: text for name, text in options.items() if text}
 
 
-def _apptainer(box: Container, mounts: Texts) -> Texts:
+def _apptainer(box: Container, mounts: Texts, vendor: str) -> Texts:
     """Return the words of `apptainer exec`: https://apptainer.org/docs/user/latest/cli/apptainer_exec.html.
 
     Around the worker alone it would run probes and a phase's `setup` outside, PATH would not arrive,
-    and what the image sets would win over the job's variables.
+    and what the image sets would win over the job's variables. An option brings the libraries of the
+    GPUs' vendor; for Intel's there is none, as a container has /dev/dri with the rest of /dev:
+    https://apptainer.org/docs/user/latest/gpu.html.
     """
     binds = [word for mount in mounts for word in ("--bind", mount)]
     inside = ("--pwd", box.workdir) if box.workdir else ()
     registry = _registry(box.image)
     image = "docker://" + "/".join(registry) if registry else box.image
-    return ("apptainer", "exec", "--nv", *binds, *inside, image)
+    return ("apptainer", "exec", *_GPU_OPTIONS[vendor], *binds, *inside, image)

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dynplan.emitter.constants import Constants
 from dynplan.emitter.containers import container_paths, containers
 from dynplan.emitter.lowered import Array, Setting, Settings
-from dynplan.emitter.parts import excuses, follows, reads_log
+from dynplan.emitter.parts import excuses, finds_interfaces, follows, reads_log
 from dynplan.language.templates import Part, Ref, for_bash
-from dynplan.model import DEFAULT_LIMITS, Job, Plan, Role, Texts
+from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Job, Plan, Role, Texts
 
 DEFAULT_GRACE_S = 30  # what a role's `grace` is where the script says nothing
 
@@ -33,13 +33,15 @@ def job_settings(plan: Plan) -> Iterator[Settings]:
     """Yield the sizes and names of a job, line by line."""
     job, gpus = plan.job, plan.nodes[0].gpus
     yield tuple(_sizes(plan))
+    if job.cluster.gpu_vendor != "nvidia":
+        yield (("gpu_variable", GPU_VARIABLES[job.cluster.gpu_vendor]),)
     if containers(plan):
         yield (("hint", " (its image must hold bash; what srun says stands above)"),)
     if job.cluster.gpu_request == "none" or not any(role.size.gpus for role in job.roles):
         yield (("all_gpus", ",".join(map(str, range(gpus)))),)
     yield ("job_name", job.name), ("quoted_name", _json(job.name)), ("output_dir", _directory(job))
-    if job.cluster.interface:
-        yield (("interface", job.cluster.interface),)
+    if finds_interfaces(plan):
+        yield (("interfaces", tuple(map(_interface, job.cluster.interfaces))),)
     if job.cluster.limits != DEFAULT_LIMITS:
         yield (("limits", tuple(f"-{letter}={value}" for letter, value in job.cluster.limits)),)
     yield (("roles", tuple(role.name for role in job.roles)),)
@@ -94,6 +96,17 @@ def _directory(job: Job) -> str:
     for part in more:
         parts += (Ref("job.id"), part)
     return for_bash(parts)
+
+
+def _interface(text: str) -> str:
+    """Return an interface as the program reads it: a network with its number and mask in hexadecimal."""
+    if "/" not in text:
+        return text
+    from ipaddress import ip_network  # few clusters name a network
+
+    network = ip_network(text, strict=False)
+    digits = network.max_prefixlen // 4
+    return f"{text}={int(network.network_address):0{digits}x}/{int(network.netmask):0{digits}x}"
 
 
 def _json(text: str) -> str:

@@ -18,7 +18,7 @@ from dynplan.emitter.tasks import RoleTasks, role_tasks
 from dynplan.language.templates import for_bash
 from dynplan.model import Each, Launch, Phase, Plan, Probe, Role, TextFile, Texts, Words, Worker
 
-_ITEMS = {"hosts": "{host}", "ips": "{ip}", "urls": "http://{host}:{port.%s}", "endpoints": "{host}:{port.%s}"}
+_ITEMS = {"hosts": "{host}", "ips": "{ip}", "urls": "http://{url-host}:{port.%s}", "endpoints": "{url-host}:{port.%s}"}
 
 
 def lower(plan: Plan) -> Script:
@@ -101,7 +101,7 @@ def _role(tasks: RoleTasks, constants: Constants, named: Sequence[str]) -> Step:
         srun=_srun(launch, constants),
         probes=tuple(_probes(tasks, constants)),
         fail_on_log=role.fail_on_log,
-        metrics=constants.fill(role.metrics) if role.metrics else "",
+        metrics=constants.fill(_url(role.metrics)) if role.metrics else "",
         lists=tuple(f"{name}={_item(item, constants)}" for name, item in items),
         around=(),
     )
@@ -135,6 +135,11 @@ def _role_settings(tasks: RoleTasks) -> Iterator[Setting]:
     for differs, settings in choices:
         if differs:
             yield from settings
+
+
+def _url(template: str) -> str:
+    """Return the template of a URL in which a node may have no name, or an IPv6 address."""
+    return template.replace("://{host}", "://{url-host}").replace("://{ip}", "://{url-ip}")
 
 
 def _item(item: str, constants: Constants) -> str:
@@ -238,7 +243,7 @@ def _filled(words: Words, constants: Constants) -> Words:
 def _srun(launch: Launch, constants: Constants) -> Texts:
     """Return further words of a step's srun: the site's, the role's, and the container's."""
     cluster = constants.others.job.cluster
-    options, command = around_a_task(launch.container, cluster.container_runtime)
+    options, command = around_a_task(launch.container, cluster.container_runtime, cluster.gpu_vendor)
     all_options = dict(cluster.srun) | dict(launch.srun) | dict(options)
     own = (f"--{name}={text}" if text else f"--{name}" for name, text in all_options.items())
     return tuple(map(constants.fill, (*own, *command)))

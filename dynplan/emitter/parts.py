@@ -6,6 +6,7 @@ is left out where a plan does not use it.
 
 from collections.abc import Callable
 
+from dynplan.emitter.constants import templates
 from dynplan.model import Each, Phase, Plan, Role
 
 Needed = Callable[[Plan], bool]
@@ -35,6 +36,11 @@ def follows(plan: Plan) -> bool:
 def excuses(plan: Plan) -> bool:
     """Tell whether a role may die and the job goes on."""
     return not all(role.critical for role in plan.job.roles)
+
+
+def finds_interfaces(plan: Plan) -> bool:
+    """Tell whether anything asks for a node's network interface."""
+    return bool(plan.job.cluster.interfaces) or any("{interface}" in text for text in templates(plan.job))
 
 
 def needed(plan: Plan) -> tuple[str, ...]:
@@ -73,6 +79,7 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("surroundings", _always),
     ("task", _always),
     ("preflight", _always),
+    ("interfaces", finds_interfaces),
     ("worlds", _worlds),
     ("steps", _always),
     ("events", _always),
@@ -84,4 +91,4 @@ PARTS: tuple[tuple[str, Needed], ...] = (
 )
 FIRST = "start"  # it stands before the plan
 # They stand before `steps`, and go to the tasks.
-FOR_TASKS = ("plan", "each", "probes", "surroundings", "task", "preflight", "worlds")
+FOR_TASKS = ("plan", "each", "probes", "surroundings", "task", "preflight", "interfaces", "worlds")

@@ -2,10 +2,10 @@
 
 import re
 
-from dynplan.diagnostics import nearest
+from dynplan.diagnostics import Findings, nearest
 from dynplan.language.command_line import env_pairs, meant, option_pairs
-from dynplan.language.tables import Table, name_of, scalar
-from dynplan.model import DEFAULT_LIMITS, Cluster, Pairs, PortRange
+from dynplan.language.tables import Table, name_of, plain, scalar
+from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Cluster, Pairs, PortRange
 
 MOST_GPUS = 1024
 _RANGE = re.compile(r" *([0-9]{1,5}) *(?:- *([0-9]{1,5}) *)?")
@@ -16,6 +16,9 @@ _LETTERS = (
     *("e:nice", "n:nofile", "u:nproc", "m:rss", "r:rtprio", "i:sigpending", "s:stack"),
 )
 _LIMITS = {word[2:]: word[0] for word in _LETTERS}
+_INTERFACES = (
+    'it is a name such as `"ib0"`, a pattern such as `"ib*"`, a network such as `"10.2.0.0/16"`, or a list of these'
+)
 _OPTION = re.compile(r"[a-z][a-z0-9-]*")
 # What a shell or the loader runs, among the variables that `export` names.
 _CODE = re.compile(
@@ -31,12 +34,13 @@ def read_cluster(table: Table) -> Cluster:
         name=table.line("name"),
         gpus_per_node=gpus,
         groups=_groups(table, gpus),
+        gpu_vendor=table.choice("gpu-vendor", tuple(GPU_VARIABLES), "nvidia"),
         gpu_request=_request(table),
         container_runtime=table.choice("container-runtime", ("pyxis", "apptainer", "none"), "pyxis"),
         port_range=_one_range(table, "port-range", PortRange(20000, 21999)),
         reserved=_ranges(table, "reserved-ports"),
         ephemeral=_one_range(table, "ephemeral-ports", PortRange(32768, 60999)),
-        interface=_interface(table),
+        interfaces=_interfaces(table),
         limits=_limits(table),
         env=env_pairs(table.table("env")),
         srun=option_pairs(table.table("srun")),
@@ -90,12 +94,38 @@ def _request(table: Table) -> str:
     return value
 
 
-def _interface(table: Table) -> str:
-    value = table.line("network-interface")
-    if value and not re.fullmatch(r"[A-Za-z0-9_.@:-]{1,15}", value):
-        table.bad("network-interface", f"`{value}` is not the name of a network interface")
+def _interfaces(table: Table) -> tuple[str, ...]:
+    """Read names and patterns of interfaces, and networks: one, or a list of them."""
+    key = "network-interface"
+    value = table.get(key)
+    items = value if isinstance(value, list) else [] if value is None else [value]
+    found = []
+    for index, item in enumerate(items):
+        path = table.at(key, index) if isinstance(value, list) else table.at(key)
+        if not isinstance(item, str):
+            table.wrong(path, "the name of a network interface", item, _INTERFACES)
+        elif fault := _interface_fault(item):
+            table.findings.error("D104", fault, path, help=_INTERFACES)
+        else:
+            found.append(item)
+    return tuple(found)
+
+
+def _interface_fault(text: str) -> str:
+    """Return why a text names no interface; empty if it does."""
+    shown = plain(text, (), Findings())
+    if "/" in text or text.count(":") > 1 or re.fullmatch(r"[0-9]+(\.[0-9]+)+", text):
+        from ipaddress import ip_network  # few clusters name a network
+
+        try:
+            ip_network(text, strict=False)
+        except ValueError:
+            return f"`{shown}` is no network"
+        return "" if "/" in text else f"`{shown}` is one node's address, and `network-interface` is for all of them"
+    # Linux takes 15 bytes (IFNAMSIZ); a pattern may be longer.
+    if re.fullmatch(r"[A-Za-z0-9_.@:-]{1,15}|(?=.*[*?\[])[A-Za-z0-9_.@:*?\[\]!-]{1,60}", text):
         return ""
-    return value
+    return f"`{shown}` is not the name of a network interface"
 
 
 def _limits(table: Table) -> Pairs:

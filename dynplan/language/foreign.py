@@ -112,6 +112,7 @@ _JOB: dict[str, tuple[str, str]] = {
 }
 _CLUSTER: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("gpus", "num-gpus", "gpu-count", "ngpus", "gpus-per-host"), ("gpus-per-node", "")),
+    **dict.fromkeys(("vendor", "gpu-brand", "accelerator"), ("gpu-vendor", 'gpu-vendor = "amd"')),
     **dict.fromkeys(("interface", "nic", "network", "iface"), ("network-interface", "")),
     **dict.fromkeys(("ports",), ("port-range", 'port-range = "20000-21999"')),
     **dict.fromkeys(("gres", "gpu-type"), ("gpu-request", 'gpu-request = "gres:h100"')),
@@ -170,6 +171,7 @@ _ELSEWHERE = {
     "cluster": (
         "gpus-per-node",
         "gpu-groups",
+        "gpu-vendor",
         "port-range",
         "reserved-ports",
         "container-runtime",

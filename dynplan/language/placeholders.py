@@ -17,8 +17,10 @@ from dynplan.model import Job, Record, Role
 # Integers that differ from task to task and may stand in `{= ... }`.
 TASK_NUMBERS = ("rank", "num-tasks", "gpu-count", "worker", "num-workers", "node")
 # Facts of every task and phase that are known when the job runs.
-RUN_FACTS = ("host", "ip", "node", "job.id", "job.name", "job.dir", "metrics-urls")
-TASK_FACTS = ("gpus", "gpu-count", "worker", "rank", "num-tasks", "num-workers", "leader.host", "leader.ip")
+NODE_FACTS = ("host", "ip", "node", "url-host", "url-ip", "interface")
+LEADER_FACTS = ("leader.host", "leader.ip", "leader.url-host", "leader.url-ip")
+RUN_FACTS = (*NODE_FACTS, "job.id", "job.name", "job.dir", "metrics-urls")
+TASK_FACTS = ("gpus", "gpu-count", "worker", "rank", "num-tasks", "num-workers", *LEADER_FACTS)
 PHASE_FACTS = ("phase.name", "phase.dir")
 # Of another role: facts of its first worker, and lists over all of its workers.
 ROLE_FACTS = ("host", "ip", "hosts", "ips", "workers")

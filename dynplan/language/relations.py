@@ -9,9 +9,7 @@ from dynplan.language.expressions import ExprError, compare
 from dynplan.language.order import in_order
 from dynplan.language.sizes import lookup_args
 from dynplan.language.tables import Table, name_of
-from dynplan.model import Job, Role, Tables
-
-_DEVICES = "CUDA_VISIBLE_DEVICES"
+from dynplan.model import GPU_VARIABLES, Job, Role, Tables
 
 
 def check_constraints(table: Table, job: Job) -> None:
@@ -125,6 +123,8 @@ def _check_containers(job: Job, findings: Findings) -> None:
 
 def _check_devices(job: Job, findings: Findings) -> None:
     """Refuse other GPUs for a worker than the planned ones: two workers would share one unseen."""
+    ours = GPU_VARIABLES[job.cluster.gpu_vendor]
+    devices = {GPU_VARIABLES["nvidia"], ours}  # HIP, AMD's, reads CUDA's too
     for role in (role for role in job.roles if role.size.gpus):
         envs = (
             (("roles", role.name, "env"), role.launch.env),
@@ -132,9 +132,10 @@ def _check_devices(job: Job, findings: Findings) -> None:
             (("cluster", "env"), job.cluster.env),
         )
         for path, env in envs:
-            if dict(env).get(_DEVICES, "{gpus}") != "{gpus}":
-                message = f"`{_DEVICES}` is for dynplan to set: it is the slice of each worker"
-                findings.error("D114", message, (*path, _DEVICES), help="leave it out", key=True)
+            for name, text in env:
+                if name in devices and (name, text) != (ours, "{gpus}"):
+                    message = f"`{name}` is for dynplan to set: it is the slice of each worker"
+                    findings.error("D114", message, (*path, name), help="leave it out", key=True)
 
 
 def _check_role_name(name: str, names: Collection[str], path: Path, findings: Findings) -> None:

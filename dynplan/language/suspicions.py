@@ -42,7 +42,7 @@ _FACTS = {
     **dict.fromkeys(("SLURM_NODEID", "NODE_RANK"), "node"),
     **dict.fromkeys(("SLURM_PROCID", "RANK"), "rank"),
     **dict.fromkeys(("SLURM_NTASKS", "WORLD_SIZE"), "num-tasks"),
-    **dict.fromkeys(("CUDA_VISIBLE_DEVICES", "GPUS"), "gpus"),
+    **dict.fromkeys(("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPUS"), "gpus"),
     **dict.fromkeys(("MASTER_ADDR", "MASTER_HOST"), "leader.host"),
     **dict.fromkeys(("POD_IP", "HOST_IP", "NODE_IP", "IP", "hostname -I", "hostname -i"), "ip"),
     **dict.fromkeys(("PORT", "MASTER_PORT"), "port.NAME"),

@@ -28,7 +28,7 @@ job() {
 		DYN_SDK_DISABLE_ANSI_LOGGING=1
 		'DYN_NAMESPACE=job-{job.id}'
 		'DYN_TCP_RPC_HOST={ip}'
-		'ETCD_ENDPOINTS=http://{host.0}:2379'
+		'ETCD_ENDPOINTS=http://{url-host.0}:2379'
 		'NATS_SERVER=nats://{host.0}:4222'
 	)
 }
@@ -43,13 +43,13 @@ role_etcd() {
 		--listen-client-urls
 		http://0.0.0.0:2379
 		--advertise-client-urls
-		'http://{ip}:2379'
+		'http://{url-ip}:2379'
 		--listen-peer-urls
-		'http://{ip}:2380'
+		'http://{url-ip}:2380'
 		--initial-advertise-peer-urls
-		'http://{ip}:2380'
+		'http://{url-ip}:2380'
 		--initial-cluster
-		'default=http://{ip}:2380'
+		'default=http://{url-ip}:2380'
 	)
 	probe ready 120 http 2379 /health 'body="health": *"true"'
 }
@@ -88,7 +88,7 @@ role_decode() {
 	)
 	probe ready 300 http 9090 /health
 	fail_on_log='panicked at|Address already in use'
-	metrics='http://{host}:9090/metrics'
+	metrics='http://{url-host}:9090/metrics'
 }
 
 # 1 worker of 4 GPUs
@@ -112,7 +112,7 @@ role_prefill() {
 	)
 	probe ready 300 http 9090 /health
 	fail_on_log='panicked at|Address already in use'
-	metrics='http://{host}:9090/metrics'
+	metrics='http://{url-host}:9090/metrics'
 }
 
 # 1 worker
@@ -133,7 +133,7 @@ role_frontend() {
 		round-robin
 	)
 	probe ready 120 http 8000 /v1/chat/completions 'body="content":"[^"]' 'post={"model":".cache/model","max_tokens":4,"messages":[{"role":"user","content":"Ready?"}]}'
-	metrics='http://{host}:8000/metrics'
+	metrics='http://{url-host}:8000/metrics'
 }
 
 phase_separate_node_smoke() {
@@ -145,7 +145,7 @@ phase_separate_node_smoke() {
 		--model
 		.cache/model
 		--url
-		'http://{host.0}:8000'
+		'http://{url-host.0}:8000'
 		--artifact-dir
 		'{phase.dir}'
 		--tokenizer
@@ -181,7 +181,7 @@ phase_accuracy() {
 		--model
 		.cache/model
 		--url
-		'http://{host.0}:8000'
+		'http://{url-host.0}:8000'
 		--artifact-dir
 		'{phase.dir}'
 	)

@@ -64,8 +64,8 @@ phase_models() {
 	command=(
 		curl
 		--fail
-		'http://{host.0}:8000/v1/models'
-		'http://{host.1}:8001/v1/models'
+		'http://{url-host.0}:8000/v1/models'
+		'http://{url-host.1}:8001/v1/models'
 	)
 }
 

@@ -52,7 +52,7 @@ role_decode() {
 		--node-rank
 		0
 		--dist-init-addr
-		'{ip}:20000'
+		'{url-ip}:20000'
 		--nccl-port
 		20014
 		--enable-metrics
@@ -65,7 +65,7 @@ role_decode() {
 	)
 	probe ready 3600 http 30000 /health
 	fail_on_log='Scheduler hit an exception|DetokenizerManager hit an exception|Received sigquit from a child process|Initialization failed. warmup error'
-	metrics='http://{host}:30000/metrics'
+	metrics='http://{url-host}:30000/metrics'
 }
 
 # 3 workers of 4 GPUs
@@ -90,7 +90,7 @@ role_prefill() {
 		--node-rank
 		0
 		--dist-init-addr
-		'{ip}:{port.dist}'
+		'{url-ip}:{port.dist}'
 		--nccl-port
 		'{port.nccl}'
 		--enable-metrics
@@ -105,7 +105,7 @@ role_prefill() {
 	)
 	probe ready 3600 http '{port.http}' /health
 	fail_on_log='Scheduler hit an exception|DetokenizerManager hit an exception|Received sigquit from a child process|Initialization failed. warmup error'
-	metrics='http://{host}:{port.http}/metrics'
+	metrics='http://{url-host}:{port.http}/metrics'
 }
 
 # 1 worker
@@ -140,7 +140,7 @@ phase_throughput() {
 		--backend
 		sglang
 		--base-url
-		'http://{host.0}:8000'
+		'http://{url-host.0}:8000'
 		--model
 		Qwen/Qwen3-32B
 		--dataset-name

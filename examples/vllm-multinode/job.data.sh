@@ -21,7 +21,7 @@ job() {
 	nodes=2 gpus=8 longest_grace=60 has_log=yes has_followers=yes has_paths=yes
 	hint=' (its image must hold bash; what srun says stands above)'
 	job_name=vllm-multinode quoted_name='"vllm-multinode"' output_dir='results/vllm-multinode-{job.id}'
-	interface=ib0
+	interfaces=(ib0)
 	roles=(server)
 	phases=(throughput)
 	stop_order=(server)
@@ -75,7 +75,7 @@ role_server() {
 	probe leader-ready 3600 http 8000 /health
 	probe leader-alive 30x4 http 8000 /health
 	fail_on_log='EngineCore failed to start|WorkerProc hit an exception'
-	metrics='http://{host}:8000/metrics'
+	metrics='http://{url-host}:8000/metrics'
 }
 
 phase_throughput() {
@@ -88,7 +88,7 @@ phase_throughput() {
 		--model
 		meta-llama/Llama-3.1-405B-Instruct-FP8
 		--base-url
-		'http://{host.0}:8000'
+		'http://{url-host.0}:8000'
 		--dataset-name
 		random
 		--num-prompts
@@ -110,6 +110,8 @@ phase_throughput() {
 # ... program/task.sh
 
 # ... program/preflight.sh
+
+# ... program/interfaces.sh
 
 # ... program/steps.sh
 

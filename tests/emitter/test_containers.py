@@ -90,3 +90,10 @@ def test_apptainer_stands_before_what_srun_runs() -> None:
 
 def test_nothing_stands_around_a_task_without_a_container() -> None:
     assert around_a_task(None, "pyxis") == around_a_task(None, "apptainer") == ({}, ())
+
+
+@pytest.mark.parametrize(("vendor", "option"), [("nvidia", ("--nv",)), ("amd", ("--rocm",)), ("intel", ())])
+def test_apptainer_brings_the_libraries_of_the_gpus_vendor(vendor: str, option: tuple[str, ...]) -> None:
+    """On nodes of AMD `--nv` finds nothing; what Intel's GPUs need is in every container."""
+    _, words = around_a_task(BARE, "apptainer", vendor)
+    assert [word for word in words if word.startswith("--") and word not in ("--bind", "--pwd")] == [*option]

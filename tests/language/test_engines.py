@@ -57,7 +57,7 @@ def test_the_role_wins_over_its_engine_and_keeps_the_rest() -> None:
     text = '[roles.it]\nengine = "sglang"\nargs = { host = "::", tp-size = 2, enable-metrics = false }\n'
     assert command(text + "ports = { http = 9000 }\n") == (
         "python3 -m sglang.launch_server --host :: --port {port.http} --nnodes {num-tasks} --node-rank {rank}"
-        " --dist-init-addr {leader.ip}:{port.dist} --nccl-port {port.nccl} --tp-size 2"
+        " --dist-init-addr {leader.url-ip}:{port.dist} --nccl-port {port.nccl} --tp-size 2"
     )
 
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -132,7 +133,7 @@ class Server(ThreadingHTTPServer):
 
 def write_record(path: str, others: list[str], ports: list[int]) -> None:
     """Append one line of JSON: what this process sees."""
-    keep = ("DYNPLAN_", "CUDA_", "SLURM_PROCID", "SLURM_STEP_ID", "STUB_")
+    keep = ("DYNPLAN_", "CUDA_", "ROCR_", "HIP_", "ZE_", "GPU_DEVICE_", "SLURM_PROCID", "SLURM_STEP_ID", "STUB_")
     record = {
         "argv": others,
         "ports": ports,
@@ -175,7 +176,8 @@ def listen(options: dict[str, str], ports: list[int]) -> None:
     host = options.get("host", os.environ.get("DYNPLAN_IP", ""))
     worker = Worker(options)
     for port in ports:
-        server = Server((host, port), handler_for(worker))
+        kind = type("", (Server,), {"address_family": socket.AF_INET6}) if ":" in host else Server
+        server = kind((host, port), handler_for(worker))
         threading.Thread(target=server.serve_forever, daemon=True).start()
 
 

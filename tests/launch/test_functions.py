@@ -252,6 +252,8 @@ def test_a_slice_is_cut_by_position_in_what_the_step_shows(bash: Path, planned: 
 declare -A fact=() row=([gpus]={word(planned)})
 all_gpus=''
 CUDA_VISIBLE_DEVICES={word(shown)}
+gpu_variable=CUDA_VISIBLE_DEVICES
+gpu_variables=()
 set_environment
 printf '%s\\0' "$visible" "${{exports[0]}}"
 """

@@ -43,11 +43,11 @@ PHASES = {
     "paths": '[roles.boxed]\ncommand = "x"\ncontainer = { image = "/images/x.sqsh", mounts = ["/data:/data"] }',
     "worlds": '[roles.ranks]\ncommand = "x"\nlaunch = "per-gpu"\nmpi = "pmix"\nworkers = 2\ngpus-per-worker = 1',
     "hosts": "",
-    "interface": "",
+    "interfaces": "",
     "ungranted": "",
 }
 ALL = {**FEATURES, **PHASES}
-OPTIONS = ("worlds", "each", "hosts", "files")  # those with a part of the program to themselves
+OPTIONS = ("worlds", "each", "hosts", "files", "interfaces")  # those with a part of the program to themselves
 
 
 def job_with(features: set[str]) -> str:
@@ -61,7 +61,7 @@ def job_with(features: set[str]) -> str:
         job = job.replace("num-nodes = 2", 'nodes = ["n0", "n1"]')
     if "paths" in features:
         job = job.replace("[cluster]", '[cluster]\ncontainer-runtime = "pyxis"')
-    if "interface" in features:
+    if "interfaces" in features:
         job = job.replace("[cluster]", '[cluster]\nnetwork-interface = "ib0"')
     if "ungranted" in features:
         job = job.replace("[cluster]", '[cluster]\ngpu-request = "none"')

@@ -370,8 +370,18 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("nodes", "env", "job", "cause"),
     [
-        (("n0",), {"STUB_GPUS": "0,1"}, "", "preflight: n0: the plan needs 8 GPUs, the step shows '0,1'"),
-        (("odd",), {}, "", "preflight: odd: the host name has no address"),
+        (
+            ("n0",),
+            {"STUB_GPUS": "0,1"},
+            "",
+            "preflight: n0: the plan needs 8 GPUs, the step shows CUDA_VISIBLE_DEVICES='0,1'",
+        ),
+        (
+            ("odd",),
+            {},
+            "",
+            "preflight: odd: the host name has no address; a cluster's network-interface says where it has",
+        ),
         (
             ("n0",),
             {},

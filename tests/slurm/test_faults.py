@@ -262,19 +262,6 @@ def mounted(command: str, on: int) -> Around:
     return around
 
 
-@contextmanager
-def nameless(lab: Lab, nodes: tuple[str, ...], folder: Path) -> Iterator[None]:
-    """The second node cannot look up its own name."""
-    hosts = lab.root / "hosts-without"
-    lines = (lab.cluster.directory / "etc" / "hosts").read_text().splitlines()
-    hosts.write_text("".join(f"{line}\n" for line in lines if line.split()[1] != nodes[1]))
-    lab.cluster.node_run(nodes[1], ["mount", "--bind", str(hosts), "/etc/hosts"])
-    try:
-        yield
-    finally:
-        lab.cluster.node_run(nodes[1], ["umount", "/etc/hosts"])
-
-
 # ---- the table -------------------------------------------------------------------------------------------
 
 WORKER = "role worker worker 1 rank 0 on {n1}"
@@ -656,15 +643,6 @@ stop = { grace = "1s" }
             "preflight: {n1}: port 9090 (system of role worker) is taken",
         ),
         around=first_job,
-        logs=(),
-        within_s=15,
-    ),
-    Row(
-        "host name that does not resolve",
-        workers() + LONG,
-        code=65,
-        cause="preflight: {n1}: the host name has no address; nothing was started",
-        around=nameless,
         logs=(),
         within_s=15,
     ),

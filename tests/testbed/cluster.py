@@ -50,10 +50,17 @@ class Cluster:
 
     @classmethod
     @contextmanager
-    def up(cls, nodes: int = 4, gpus: int = 8, directory: Path | None = None) -> Iterator[Self]:
-        """Start a testbed that ends with this context, or with this process, however that ends."""
+    def up(
+        cls,
+        nodes: int = 4,
+        gpus: int = 8,
+        directory: Path | None = None,
+        gpu_flags: str = config.GPU_FLAGS,
+        named: bool = True,
+    ) -> Iterator[Self]:
+        """Start a testbed that ends with this context, or with this process, however that ends: see `life.start`."""
         directory = directory or life.new_directory()
-        owner = life.start(directory, nodes, gpus)
+        owner = life.start(directory, nodes, gpus, gpu_flags, named)
         try:
             yield cls(directory)
         finally:

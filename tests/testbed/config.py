@@ -16,6 +16,7 @@ LONGEST_DIRECTORY: Final = 60
 # Nothing that slurm.conf takes as a comment, a pattern (%), a list or a bracket expression.
 PLAIN_PATH: Final = re.compile(r"/[\w./+-]+", re.ASCII)
 
+GPU_FLAGS: Final = ""
 CONTROLLER_ADDRESS: Final = "10.77.0.1"
 
 SLURM_CONF: Final = """\
@@ -38,7 +39,7 @@ TaskPlugin=task/none
 MpiDefault=none
 SlurmdParameters=config_overrides
 GresTypes=gpu
-NodeName={nodes} CPUs=64 RealMemory=512000{gres}
+{nodes}
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE
 
 # Steps and jobs share nodes; without DefMemPerCPU the first one takes all memory.
@@ -69,20 +70,21 @@ def node_names(nodes: int) -> list[str]:
     return [f"n{node}" for node in range(nodes)]
 
 
-def write(directory: Path, nodes: int, gpus: int) -> None:
-    """Fill the new `directory` for a cluster of `nodes` nodes with `gpus` GPUs each."""
+def write(directory: Path, nodes: int, gpus: int, gpu_flags: str = GPU_FLAGS, named: bool = True) -> None:
+    """Fill the new `directory` for a cluster of `nodes` nodes with `gpus` GPUs each: see `life.start`."""
     for name in ("dev", "etc", "log", "node", "run", "state"):
         (directory / name).mkdir(mode=0o755)
     etc = directory / "etc"
-    (etc / "slurm.conf").write_text(_slurm_conf(directory, nodes, gpus))
-    (etc / "gres.conf").write_text(_gres_conf(directory, gpus))
+    (etc / "slurm.conf").write_text(_slurm_conf(directory, nodes, gpus, named))
+    (etc / "gres.conf").write_text(_gres_conf(directory, gpus, gpu_flags))
     # Nothing here uses cgroups, yet slurmd loads a plugin for them. Version 1's does no harm anywhere;
     # the default ends slurmd where /sys/fs/cgroup is absent, or mixes versions 1 and 2. Slurm 20.11 has one
     # plugin, and ends at a word that it does not know.
     (etc / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n" if slurm_version() >= (21, 8) else "")
     # Nodes share /tmp here, and would meet in the names that PMIx takes there.
     (etc / "mpi.conf").write_text(f"PMIxCliTmpDirBase={directory}/node\n")
-    (etc / "hosts").write_text(_hosts(nodes))
+    (etc / "hosts").write_text(_hosts(_addresses(nodes) if named else {}))
+    (etc / "addresses").write_text(_hosts(_addresses(nodes)))
     (etc / "resolv.conf").touch()
     (etc / "nodes").write_text("".join(f"{name}\n" for name in node_names(nodes)))
     (etc / "munge.key").touch(mode=0o600)
@@ -93,22 +95,29 @@ def write(directory: Path, nodes: int, gpus: int) -> None:
 
 def read_hosts(directory: Path) -> dict[str, str]:
     """Address of each node of the testbed in `directory`, by node name, in Slurm's order."""
-    lines = (directory / "etc" / "hosts").read_text().splitlines()
+    lines = (directory / "etc" / "addresses").read_text().splitlines()
     address = {name: address for address, name in map(str.split, lines)}
     return {name: address[name] for name in (directory / "etc" / "nodes").read_text().split()}
 
 
-def _slurm_conf(directory: Path, nodes: int, gpus: int) -> str:
+def _slurm_conf(directory: Path, nodes: int, gpus: int, named: bool) -> str:
     gres = f" Gres=gpu:h100:{gpus}" if gpus else ""
-    return SLURM_CONF.format(dir=directory, nodes=f"n[0-{nodes - 1}]", gres=gres)
+    names = (f"{name} NodeAddr={address}" for name, address in _addresses(nodes).items())
+    lines = (f"NodeName={name} CPUs=64 RealMemory=512000{gres}" for name in ([f"n[0-{nodes - 1}]"] if named else names))
+    return SLURM_CONF.format(dir=directory, nodes="\n".join(lines))
 
 
-def _gres_conf(directory: Path, gpus: int) -> str:
-    return f"Name=gpu Type=h100 File={directory}/dev/nvidia[0-{gpus - 1}]\n" if gpus else ""
+def _gres_conf(directory: Path, gpus: int, flags: str) -> str:
+    line = f"Name=gpu Type=h100 File={directory}/dev/nvidia[0-{gpus - 1}]" + (f" Flags={flags}" if flags else "")
+    return f"{line}\n" if gpus else ""
 
 
-def _hosts(nodes: int) -> str:
+def _addresses(nodes: int) -> dict[str, str]:
+    return {name: f"10.77.{1 + i // 250}.{1 + i % 250}" for i, name in enumerate(node_names(nodes))}
+
+
+def _hosts(addresses: dict[str, str]) -> str:
     """Text of /etc/hosts: no node is 127.0.1.1 to itself, as it would be on a fresh Debian."""
     rows = [("127.0.0.1", "localhost"), (CONTROLLER_ADDRESS, "ctl")]
-    rows += [(f"10.77.{1 + i // 250}.{1 + i % 250}", name) for i, name in enumerate(node_names(nodes))]
+    rows += [(address, name) for name, address in addresses.items()]
     return "".join(f"{address} {name}\n" for address, name in rows)

@@ -22,11 +22,11 @@ INIT: Final = Path(__file__).with_name("init.sh")
 NAMESPACES: Final = ("--fork", "--kill-child", "--pid", "--mount", "--net", "--uts", "--ipc")
 
 
-def main(directory: Path, nodes: int, gpus: int) -> int:
+def main(directory: Path, nodes: int, gpus: int, gpu_flags: str, named: bool) -> int:
     """Run a testbed in the new `directory` until its first process ends."""
     directory.mkdir(mode=0o755)
     try:
-        config.write(directory, nodes, gpus)
+        config.write(directory, nodes, gpus, gpu_flags, named)
         command = ["setpriv", "--pdeathsig=KILL", "unshare", *NAMESPACES]
         init = ["bash", str(INIT), str(directory), config.CONTROLLER_ADDRESS, str(nodes)]
         code = subprocess.run([*command, *init]).returncode
@@ -45,4 +45,4 @@ def log_ends(directory: Path, lines: int = 15) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5] == "True"))

@@ -80,8 +80,15 @@ def new_directory() -> Path:
     return Path(f"{default_directory()}-{os.getpid()}-{secrets.token_hex(3)}")
 
 
-def start(directory: Path, nodes: int, gpus: int) -> Owner:
+def start(directory: Path, nodes: int, gpus: int, gpu_flags: str = "", named: bool = True) -> Owner:
     """Start a testbed in `directory`, which must not exist yet; return when all nodes are idle.
+
+    Args:
+        directory: where its files are.
+        nodes: how many nodes.
+        gpus: GPUs of each.
+        gpu_flags: `Flags` of the GPUs in gres.conf; without any, Slurm sets the variables of all vendors.
+        named: whether the nodes' names have addresses outside of Slurm.
 
     Raises:
         TestbedError: it could not start; says why, with the end of each log.
@@ -90,7 +97,7 @@ def start(directory: Path, nodes: int, gpus: int) -> Owner:
     with tempfile.TemporaryFile("w+") as errors:
         # A session of its own: Ctrl-C is for the owner, who then closes the pipe.
         keeper = subprocess.Popen(
-            [sys.executable, "-m", "tests.testbed.keeper", str(directory), str(nodes), str(gpus)],
+            [sys.executable, "-m", "tests.testbed.keeper", *map(str, (directory, nodes, gpus, gpu_flags, named))],
             cwd=ROOT,
             env=clean(os.environ),
             stdin=subprocess.PIPE,

@@ -4,7 +4,7 @@
 # usage: node.sh DIR NODE
 set -euo pipefail
 dir=$1 node=$2
-address_of() { awk -v name="$1" '$2 == name { print $1 }' "$dir/etc/hosts"; }
+address_of() { awk -v name="$1" '$2 == name { print $1 }' "$dir/etc/addresses"; }
 address=$(address_of "$node")
 
 # /proc is still the cluster's here: it has our process id there, and the cluster's network as

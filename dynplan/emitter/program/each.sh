@@ -11,7 +11,7 @@ each() {
 
 # repeat_words ROLE TEMPLATE...: prints the templates with {it.NAME} filled, a NUL after each
 repeat_words() {
-	local number name port
+	local number name port value
 	local -A it
 	in_task=''
 	load "$1"
@@ -21,11 +21,12 @@ repeat_words() {
 			continue
 		fi
 		it=()
+		get_value url-host
 		for name in "${!row[@]}"; do
 			port=${name#port.}
 			it[it.$name]=${row[$name]}
-			it[it.url.$port]=http://${row[host]}:${row[$name]}
-			it[it.endpoint.$port]=${row[host]}:${row[$name]}
+			it[it.url.$port]=http://$value:${row[$name]}
+			it[it.endpoint.$port]=$value:${row[$name]}
 		done
 		print_filled "${@:2}"
 	done
@@ -35,7 +36,7 @@ repeat_words() {
 print_filled() {
 	local name node_list=''
 	local -A row=() fact=()
-	local -a hosts=() addresses=()
+	local -a hosts=() addresses=() nameless=() links=()
 	for name in "${!it[@]}"; do
 		row[$name]=${it[$name]}
 	done

@@ -63,8 +63,7 @@ take_line() {
 	event_key=$event_part/$event_worker.$event_rank
 	case $event_name in
 	node)
-		addresses[10#0$event_rank]=$event_detail
-		nodes_left=$((nodes_left - 1))
+		on_node
 		;;
 	problem)
 		say "$event_detail"
@@ -111,6 +110,16 @@ take_line() {
 		on_end
 		;;
 	esac
+}
+
+# on_node: a node has passed the preflight, in which nothing of the user's runs
+on_node() {
+	local node=$((10#0$event_rank))
+	if [[ $event_part != :preflight || $event_detail == *[[:space:]\"\\]* || -n ${addresses[node]+x} ]] || ((node >= nodes)); then
+		return
+	fi
+	set_node "$node" "$event_detail"
+	nodes_left=$((nodes_left - 1))
 }
 
 # print_line: prints a line that is no event, but for signs of ours at its end

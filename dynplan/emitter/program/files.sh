@@ -9,7 +9,7 @@ file() {
 file_by_node() {
 	local node
 	for node in "${!hosts[@]}"; do
-		row=([node]=$node [host]=${hosts[node]} [ip]=${addresses[node]})
+		row=([node]=$node [host]=${hosts[node]} [ip]=${addresses[node]} [interface]=${links[node]-})
 		write_file "$dir/files/${hosts[node]}" "$@"
 	done
 }

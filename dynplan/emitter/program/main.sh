@@ -43,6 +43,10 @@ take_allocation() {
 	local name
 	forget_options
 	load :
+	# What a task has of these is Slurm's, and not what the submitting shell has brought.
+	for name in "${gpu_variables[@]}"; do
+		unset -v "$name"
+	done
 	for name in "${roles[@]}" "${phases[@]/#/phase:}"; do
 		parts[$name]=yes
 	done
@@ -84,7 +88,7 @@ make_directory() {
 # ---- 2. preflight ----
 # check_every_node: a short step on every node; sets addresses
 check_every_node() {
-	local status
+	local status listed
 	local -a found
 	nodes_left=$nodes
 	start_step :preflight
@@ -100,9 +104,52 @@ check_every_node() {
 	fi
 	status=${step_statuses[":preflight"]-}
 	if ((nodes_left > 0)) || [[ ${status:-0} != 0 ]]; then
-		fail_outside "preflight: srun's status is '$status'"
+		list_silent_nodes
+		fail_outside "preflight: no answer from ${listed:-none} after $SECONDS s; srun ended with status ${status:-none}"
 	fi
+	find_addresses
 	list_nodes
+}
+
+# list_silent_nodes: sets listed, the nodes of which the preflight has heard nothing
+list_silent_nodes() {
+	local node count=0
+	listed=''
+	for node in "${!hosts[@]}"; do
+		if [[ -z ${addresses[node]+x} ]]; then
+			count=$((count + 1))
+			if ((count <= 8)); then
+				listed+=", ${hosts[node]}"
+			fi
+		fi
+	done
+	listed=${listed#, }
+	if ((count > 8)); then
+		listed+=" and $((count - 8)) more"
+	fi
+}
+
+# find_addresses: asks Slurm for the addresses of the nodes that do not know their own
+find_addresses() {
+	local node joined name place
+	local -A places=()
+	for node in "${!hosts[@]}"; do
+		if [[ -n ${addresses[node]} ]]; then
+			continue
+		fi
+		if ((${#places[@]} == 0)); then
+			join "${hosts[@]}"
+			while read -r name place; do
+				places[${name:-none}]=$place
+			done < <(sinfo --noheader --Node --format='%N %o' --nodes="$joined")
+		fi
+		# An address, or a name.
+		read -r place _ < <(getent ahosts "${places[${hosts[node]}]-}")
+		if [[ -z $place ]]; then
+			fail "65 preflight: ${hosts[node]}: the host name has no address; a cluster's network-interface says where it has; nothing was started"
+		fi
+		addresses[node]=$place
+	done
 }
 
 # ---- 3. files ----

@@ -3,11 +3,13 @@
 # line per event, by srun's stdout; commands come by srun's stdin.
 #
 # Exit codes: 0 all done, else the failed phase's (124: it took too long); 64 the allocation is
-# not the plan's; 65 preflight; 70 a critical process ended; 71 not ready in time; 72 fail-on-log;
-# 73 not alive; 74 output directory; 75 time limit near; 76 node or step lost; 130 INT; 143 TERM.
+# not the plan's; 65 preflight, or a step without its GPUs; 70 a critical process ended; 71 not ready
+# in time; 72 fail-on-log; 73 not alive; 74 output directory; 75 time limit near; 76 node or step lost;
+# 130 INT; 143 TERM.
 #
 # What parts share: `row` holds the plan's facts of one task by their names, `fact` those of the
-# job. `hosts` and `addresses` are the nodes by their numbers in the plan, as far as they are known.
+# job. `hosts`, `addresses` and `links`, their interfaces, are the nodes by their numbers in the plan, as far as
+# they are known; `nameless` are those whose host names have no address.
 
 # ---- everywhere: the plan ----
 # load PART: calls the functions above for a role, ROLE/WORKER, phase:NAME or :preflight; sets what
@@ -47,8 +49,9 @@ load() {
 	paths=()
 	world=''
 	hint=''
-	interface=''
 	all_gpus=''
+	gpu_variable=CUDA_VISIBLE_DEVICES
+	gpu_variables=(CUDA_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES HIP_VISIBLE_DEVICES ZE_AFFINITY_MASK GPU_DEVICE_ORDINAL)
 	has_log=''
 	has_paths=''
 	has_followers=''
@@ -207,6 +210,9 @@ find_task() {
 	find_node "${row[node]}"
 	row[host]=${hosts[${row[node]}]}
 	row[ip]=${addresses[${row[node]}]-}
+	if [[ -n ${links[${row[node]}]-} ]]; then
+		row[interface]=${links[${row[node]}]}
+	fi
 }
 
 # find_tasks_on NODE: sets numbers, by solving for the repetition in which each row is on a node: however
@@ -239,40 +245,60 @@ find_tasks_on() {
 	numbers=("${!found[@]}")
 }
 
-# find_node NODE: sets hosts[NODE] and addresses[NODE]. A task is told of all nodes in one string, node_list,
-# `HOST=ADDRESS` and blanks up to node_width for each: bash takes 10 ms to read an array of a thousand, and
+# find_node NODE: sets hosts[NODE] and so on. A task is told of all nodes in one string, node_list,
+# `HOST=ADDRESS[=NAMELESS=INTERFACE]` and blanks up to node_width for each: bash takes 10 ms to read an array of a thousand, and
 # as long to search in so long a string
 find_node() {
 	local entry
 	if [[ -z ${hosts[$1]-} ]]; then
 		entry=${node_list:$1*node_width:node_width}
 		entry=${entry%% *}
-		hosts[$1]=${entry%=*}
-		addresses[$1]=${entry##*=}
+		hosts[$1]=${entry%%=*}
+		set_node "$1" "${entry#*=}"
 	fi
+}
+
+# set_node NODE ADDRESS[=NAMELESS=INTERFACE]: sets addresses[NODE], nameless[NODE] and links[NODE]
+set_node() {
+	local rest=$2==
+	addresses[$1]=${rest%%=*}
+	rest=${rest#*=}
+	nameless[$1]=${rest%%=*}
+	rest=${rest#*=}
+	links[$1]=${rest%==}
 }
 
 # get_value NAME: sets value to what a placeholder stands for; fails where it stands for nothing
 get_value() {
-	local node
 	if [[ -n ${row[$1]+x} ]]; then
 		value=${row[$1]}
 	elif [[ -n ${fact[$1]+x} ]]; then
 		value=${fact[$1]}
-	elif [[ $1 == host.[0-9]* || $1 == ip.[0-9]* ]]; then
-		node=${1#*.}
-		if [[ $node == *[!0-9]* || ${#node} -gt 9 ]]; then
-			return 1
-		fi
-		find_node "$node"
-		value=${hosts[$node]-}
-		if [[ $1 == ip.* ]]; then
-			value=${addresses[$node]-}
-		fi
-		[[ -n ${hosts[$node]-} ]]
 	else
+		get_place "$1"
+	fi
+}
+
+# get_place WHAT|leader.WHAT|WHAT.NODE: sets value to what is known of the task's node, its leader's or another
+get_place() {
+	local what=${1#leader.} node=${row[node]-}
+	case $1 in
+	*.[0-9]*) node=${what#*.} ;;
+	leader.*) node=${row[leader]-} ;;
+	esac
+	if [[ ${what%%.*} != @(host|ip|url-host|url-ip) || -z $node || $node == *[!0-9]* || ${#node} -gt 9 ]]; then
 		return 1
 	fi
+	find_node "$node"
+	value=${addresses[$node]-}
+	# In a URL an IPv6 address has brackets (RFC 3986, 3.2.2).
+	if [[ $what == url-* && $value == *:* ]]; then
+		value=[$value]
+	fi
+	if [[ $what == host* || ($what == url-host* && -z ${nameless[$node]-}) ]]; then
+		value=${hosts[$node]-}
+	fi
+	[[ -n ${hosts[$node]-} ]]
 }
 
 # fill TEMPLATE: sets filled; a value is not looked at again

@@ -1,22 +1,14 @@
 # ---- in the preflight, on every node ----
 # preflight: looks at this node, and tells what is wrong with it
 preflight() {
-	local rest file=${fact[job.dir]}/logs/.$SLURM_PROCID address='' name count=0 tasks_here=0
+	local file=${fact[job.dir]}/logs/.$SLURM_PROCID address='' unnamed='' interface='' name detail tasks_here=0
 	row=([rank]=$SLURM_PROCID)
 	load :preflight
-	if [[ -n $interface ]]; then
-		preflight_address_on "$interface"
-	else
-		preflight_address
+	preflight_address
+	if declare -F preflight_interface >/dev/null; then
+		preflight_interface
 	fi
-	rest=${CUDA_VISIBLE_DEVICES:-$all_gpus}
-	if [[ -n $rest ]]; then
-		rest=${rest//[!,]/}
-		count=$((${#rest} + 1))
-	fi
-	if ((count < gpus)); then
-		preflight_problem "the plan needs $gpus GPUs, the step shows '$CUDA_VISIBLE_DEVICES'"
-	fi
+	preflight_gpus
 	set_limits
 	if [[ -n $refused ]]; then
 		preflight_problem "ulimit ${refused/=/ }: the hard limit is $(ulimit -H "${refused%%=*}")"
@@ -38,8 +30,12 @@ preflight() {
 	done
 	part=:preflight
 	preflight_cpus "$((tasks_here > gpus ? tasks_here : gpus))"
+	detail=$address
+	if [[ -n $unnamed$interface ]]; then
+		detail+="=$unnamed=$interface"
+	fi
 	# The last word: when all nodes have said it roles start, and need not wait for the end of this step.
-	event node "$address"
+	event node "$detail"
 } 2>/dev/null
 
 # preflight_problem TEXT: ends the job before anything starts
@@ -47,50 +43,41 @@ preflight_problem() {
 	event problem "preflight: $SLURMD_NODENAME: $1"
 }
 
-# preflight_address: sets address, the one that this node's name stands for
+# preflight_gpus: tells whether the step shows the node's GPUs
+preflight_gpus() {
+	local name others=''
+	find_gpus
+	if ((shown_count >= gpus)); then
+		return
+	fi
+	for name in "${gpu_variables[@]}"; do
+		if [[ -z $shown && -n ${!name-} ]]; then
+			others+="; it shows $name='${!name}': is cluster.gpu-vendor right?"
+		fi
+	done
+	preflight_problem "the plan needs $gpus GPUs, the step shows $gpu_variable='$shown'$others"
+}
+
+# preflight_address: sets address, the one that this node's name stands for, IPv4's if it has one; if the name
+# has none, unnamed, and address to that of the node's own host name
 preflight_address() {
-	read -r address _ < <(getent ahostsv4 "$SLURMD_NODENAME")
-	if [[ -z $address ]]; then
-		preflight_problem 'the host name has no address'
-	fi
-}
-
-# preflight_address_on INTERFACE: sets address, this node's address there. The kernel's tables hold the networks of an
-# interface and, without their interfaces, the node's own addresses; both in the byte order of the machine
-preflight_address_on() {
-	local name network mask first second last=''
-	local -a networks=()
-	while read -r name network _ _ _ _ _ mask _; do
-		if [[ $name == "$1" && $mask != 00000000 ]]; then
-			networks+=("$network/$mask")
+	local name found
+	read -r name </proc/sys/kernel/hostname
+	for name in "$SLURMD_NODENAME" "$name"; do
+		while read -r found _; do
+			# A host name may well be a loopback address to itself, of which others have no use.
+			if [[ -n $unnamed && $found == @(127.*|::1) || $found == fe80:* ]]; then
+				continue
+			fi
+			if [[ -z $address || ($address == *:* && $found != *:*) ]]; then
+				address=$found
+			fi
+		done < <(getent ahosts "$name")
+		if [[ -n $address ]]; then
+			return
 		fi
-	done </proc/net/route
-	# `|-- 10.0.0.7`, and below it `/32 host LOCAL` where the address is one of this node.
-	while read -r first second network _; do
-		if [[ $first == '|--' ]]; then
-			last=$second
-		elif [[ "$second $network" == 'host LOCAL' ]] && preflight_is_in "$last" "${networks[@]}"; then
-			address=$last
-		fi
-	done </proc/net/fib_trie
-	if [[ -z $address ]]; then
-		preflight_problem "no IPv4 address on interface $1"
-	fi
-}
-
-# preflight_is_in A.B.C.D NETWORK/MASK...: tells whether an address is in one of the networks
-preflight_is_in() {
-	local rest=$1. number=0 shift_by network
-	for shift_by in 0 8 16 24; do
-		number=$((number | ${rest%%.*} << shift_by))
-		rest=${rest#*.}
+		unnamed=nameless
 	done
-	for network in "${@:2}"; do
-		if (((number & 16#${network#*/}) == 16#${network%/*})); then
-			return 0
-		fi
-	done
-	return 1
 }
 
 # preflight_cpus WANTED: warns where the step has fewer CPUs than GPUs or tasks, and the node has more

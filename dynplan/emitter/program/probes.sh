@@ -119,15 +119,16 @@ ask_tcp() {
 
 # ask_http PORT PATH [status=STATUS] [body=REGEX] [post=JSON]
 ask_http() {
-	local method=GET head='' status=2xx body='' post='' code answer
+	local method=GET head='' status=2xx body='' post='' code answer value
 	local "${@:3}"
+	get_value url-ip
 	exec 3<>"/dev/tcp/${row[ip]}/$1" || return
 	if [[ -n $post ]]; then
 		method=POST
 		# In the C locale, which is the program's, this is the number of bytes.
 		head=$'Content-Type: application/json\r\nContent-Length: '${#post}$'\r\n'
 	fi
-	printf '%s %s HTTP/1.0\r\nHost: %s\r\n%s\r\n%s' "$method" "$2" "${row[ip]}:$1" "$head" "$post" >&3
+	printf '%s %s HTTP/1.0\r\nHost: %s\r\n%s\r\n%s' "$method" "$2" "$value:$1" "$head" "$post" >&3
 	read -r _ code _ <&3
 	# To its end, or the worker logs that we reset the connection.
 	IFS= read -r -t 2 -d '' answer <&3

@@ -6,6 +6,8 @@ declare -A fact=([brace]='{') row=() state=() parts=() step_input=() step_status
 declare -A left=() begun=() leaders=() leaders_ended=() last_on=() next_task=()
 hosts=()
 addresses=()
+links=()
+nameless=()
 named_hosts=()
 problems=()
 cpu_bind=(--cpu-bind=none)
@@ -159,15 +161,24 @@ list_nodes() {
 	local node entry
 	node_width=0
 	for node in "${!hosts[@]}"; do
-		entry="${hosts[node]}=${addresses[node]-}"
+		list_node "$node"
 		if ((${#entry} >= node_width)); then
 			node_width=$((${#entry} + 1))
 		fi
 	done
 	for node in "${!hosts[@]}"; do
-		printf -v entry "%-${node_width}s" "${hosts[node]}=${addresses[node]-}"
+		list_node "$node"
+		printf -v entry "%-${node_width}s" "$entry"
 		node_list+=$entry
 	done
+}
+
+# list_node NODE: sets entry, what tasks are told of it
+list_node() {
+	entry="${hosts[$1]}=${addresses[$1]-}"
+	if [[ -n ${nameless[$1]-}${links[$1]-} ]]; then
+		entry+="=${nameless[$1]-}=${links[$1]-}"
+	fi
 }
 
 # export_program PART: puts the functions and the facts for the tasks into the environment, in variables
@@ -198,7 +209,7 @@ export_program() {
 	if [[ $1 == :preflight ]]; then
 		node_list=''
 	fi
-	text=$(declare -f "${names[@]}")$'\nhide "$@"\nin_task=yes hosts=() addresses=()\n'$(declare -p fact row node_list node_width)
+	text=$(declare -f "${names[@]}")$'\nhide "$@"\nin_task=yes hosts=() addresses=() links=() nameless=()\n'$(declare -p fact row node_list node_width)
 	while [[ -n $text ]]; do
 		export "DYNPLAN_PART$number=${text:0:100000}"
 		text=${text:100000}

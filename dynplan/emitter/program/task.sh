@@ -48,6 +48,10 @@ wrap() {
 		event failed "74 $who: cannot write $log (is it mounted in its container?)"
 		return
 	fi
+	if [[ -n ${row[gpus]} ]] && ((${row[gpus]##*,} >= shown_count)); then
+		event failed "65 $who: its step shows $shown_count GPUs, '$shown', and the plan gives it GPUs ${row[gpus]} of its node"
+		return
+	fi
 	if [[ -n $has_log ]]; then
 		exec {log_in}<"$log"
 	fi
@@ -114,10 +118,22 @@ join_leader() {
 	fi
 }
 
+# find_gpus: sets shown, the GPUs that the step shows in the variable of their vendor, and shown_count; where
+# none were asked of Slurm they are the plan's
+find_gpus() {
+	local commas
+	shown=${!gpu_variable-}
+	shown=${shown:-$all_gpus}
+	commas=${shown//[!,]/}
+	shown_count=$((${#commas} + ${#shown} > 0 ? ${#commas} + 1 : 0))
+}
+
 # set_environment: sets visible, the worker's part of the GPUs that the step shows, and exports
 set_environment() {
-	local rest=${CUDA_VISIBLE_DEVICES:-$all_gpus}, place=0 name
+	local rest place=0 name
+	find_gpus
 	visible=''
+	rest=${shown:+$shown,}
 	# By position, so that numbers and UUIDs both work.
 	while [[ -n $rest ]]; do
 		if [[ ",${row[gpus]}," == *",$place,"* ]]; then
@@ -126,7 +142,9 @@ set_environment() {
 		rest=${rest#*,}
 		place=$((place + 1))
 	done
-	exports=("${own[@]}" "CUDA_VISIBLE_DEVICES=$visible")
+	# Slurm sets the variables of all vendors where gres.conf(5) names none: one that nobody cuts would show
+	# every GPU, and HIP obeys CUDA's too.
+	exports=("${own[@]}" "${gpu_variables[@]}" "$gpu_variable=$visible")
 	for name in "${!row[@]}"; do
 		if [[ $name != expr.* ]]; then
 			add_export "$name" "${row[$name]}"
