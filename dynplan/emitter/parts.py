@@ -27,6 +27,11 @@ def reads_log(plan: Plan) -> bool:
     return any(role.fail_on_log or any(probe.kind == "log" for probe in (*role.ready, *role.alive)) for role in roles)
 
 
+def asks_http(plan: Plan) -> bool:
+    """Tell whether a probe asks an HTTP server."""
+    return any(probe.kind == "http" for role in plan.job.roles for probe in (*role.ready, *role.alive))
+
+
 def follows(plan: Plan) -> bool:
     """Tell whether a worker has tasks that follow its first one."""
     return any(len(worker.tasks) > 1 for worker in plan.workers)
@@ -69,6 +74,8 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("plan", _always),
     ("each", _repeats),
     ("probes", _always),
+    ("http", asks_http),
+    ("logs", reads_log),
     ("task", _always),
     ("preflight", _always),
     ("worlds", _worlds),
@@ -80,4 +87,13 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("files", _files),
     ("main", _always),
 )
-FOR_TASKS = ("plan", "each", "probes", "task", "preflight", "worlds")  # they stand before `steps`, and go to the tasks
+FOR_TASKS = (
+    "plan",
+    "each",
+    "probes",
+    "http",
+    "logs",
+    "task",
+    "preflight",
+    "worlds",
+)  # they stand before `steps`, and go to the tasks

@@ -118,11 +118,17 @@ def test_every_probe_must_hold_before_a_dependent_starts(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("probe", "shown"),
     [
-        ('{ port = "p", path = "/health", timeout = "1s" }', "http 18220 /health"),
-        ('{ port = "p", path = "/health", status = 404, timeout = "1s" }', "http 18220 /health status=404"),
-        ('{ port = "q", timeout = "1s" }', "tcp 18299"),
-        ('{ log = "never", timeout = "1s" }', "log never"),
-        ('{ command = ["false"], timeout = "1s" }', "command false"),
+        (
+            '{ port = "p", path = "/health", timeout = "1s" }',
+            'http 18220 /health: status 503 Service Unavailable: {"status": "starting"}',
+        ),
+        (
+            '{ port = "p", path = "/health", status = 404, timeout = "1s" }',
+            'http 18220 /health status=404: status 503 Service Unavailable: {"status": "starting"}',
+        ),
+        ('{ port = "q", timeout = "1s" }', "tcp 18299: connection refused: nothing listens on the port"),
+        ('{ log = "never", timeout = "1s" }', "log never: no line matches"),
+        ('{ command = ["false"], timeout = "1s" }', "command false: status 1"),
     ],
 )
 def test_a_worker_that_is_not_ready_in_time_is_named_with_the_probe(tmp_path: Path, probe: str, shown: str) -> None:
@@ -177,7 +183,8 @@ def test_a_worker_that_stops_answering_ends_the_job(tmp_path: Path) -> None:
     done = run(job_text(worker, phase("one", "sleep 60")), tmp_path)
     log = tmp_path / "out" / "logs" / "worker-0.log"
     assert done.code == 73, done.output
-    assert done.cause == f"role worker worker 0 rank 0 on n0: not alive: 2 times: http 18230 /health; log {log}"
+    hangs = "not alive: 2 times: http 18230 /health: connected, and no answer within 3 s"
+    assert done.cause == f"role worker worker 0 rank 0 on n0: {hangs}; log {log}"
 
 
 def test_a_line_that_must_not_come_ends_the_job_and_stands_in_the_cause(tmp_path: Path) -> None:
@@ -199,6 +206,25 @@ def test_a_command_that_holds_the_pattern_does_not_fail_by_its_own_name(tmp_path
     worker = role("worker", '"true panic; sleep 300"', 'fail-on-log = "panic"')
     done = run(job_text(worker, phase("one", "sleep 2")), tmp_path)
     assert (done.code, done.cause) == (0, ""), done.output
+
+
+def test_a_worker_that_writes_without_end_hides_nothing(tmp_path: Path) -> None:
+    """Ten thousand lines a second and more: limits count, another probe is asked, and a line is found."""
+    flood = "while :; do echo Engine 000: running; done"
+    ready = '[{ command = ["test", "-e", "{job.dir}/up"] }, { log = "^now up$" }]'
+    command = json.dumps(["bash", "-c", f"({flood}) & sleep 1; echo now up; : >{{job.dir}}/up; wait"])
+    loud = role("loud", command, f"ready = {ready}", 'fail-on-log = "^panic|CUDA error"')
+    late = role("late", json.dumps(flood), 'after = ["loud"]', 'ready = { log = "^never$", timeout = "2s" }')
+    done = run(job_text(loud, late), tmp_path)
+    assert done.order("ready") == ["ready loud/0"], done.output
+    assert done.cause.startswith("role late worker 0 rank 0 on n0: not ready after 2 s: log ^never$: no line matches;")
+    assert done.seconds < 30
+
+
+def test_a_line_behind_the_cut_of_a_log_fails_the_job(tmp_path: Path) -> None:
+    command = "echo hello to you all; sleep 1; : >{job.dir}/logs/worker-0.log; sleep 1; echo panic; sleep 60"
+    done = run(job_text(role("worker", json.dumps(command), 'fail-on-log = "^panic"')), tmp_path)
+    assert (done.code, "the log says: panic;" in done.cause) == (72, True), done.output
 
 
 def test_a_restart_keeps_the_job_and_says_so(tmp_path: Path) -> None:
@@ -268,7 +294,8 @@ def test_a_role_that_is_not_ready_again_ends_the_job_between_phases(tmp_path: Pa
     worker = role("worker", stub("--hang-after", "2"), "ports = { p = 18240 }", ready)
     done = run(job_text(worker, phase("one", "sleep 3"), phase("two", "true")), tmp_path)
     assert done.code == 73, done.output
-    assert done.cause.startswith("role worker worker 0 rank 0 on n0: not healthy after 2 s: http 18240 /health; log ")
+    seen = "http 18240 /health: connected, and no answer within 3 s; log "
+    assert done.cause.startswith(f"role worker worker 0 rank 0 on n0: not healthy after 2 s: {seen}")
 
 
 # The end

@@ -44,7 +44,6 @@ wrap() {
 	released=''
 	half_line=''
 	log_in=''
-	unfinished=''
 	mark=''
 	trap on_slurm_signal TERM INT HUP
 	# The kernel dates an entry of /proc when somebody first looks at it: see `list_strays`.
