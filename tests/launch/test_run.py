@@ -208,6 +208,26 @@ def test_a_command_that_holds_the_pattern_does_not_fail_by_its_own_name(tmp_path
     assert (done.code, done.cause) == (0, ""), done.output
 
 
+def test_metrics_of_any_text_leave_records_that_can_be_read(tmp_path: Path) -> None:
+    urls = ["http://{host}:{port.p}/a \"b\" \\c\\ 'd' é?{job.dir}", "http://{ip}:9", 'x"y']
+    folder = tmp_path / 'a "quoted" \\ folder'
+    folder.mkdir()
+    roles = [
+        role(f"role{at}", '"sleep 60"', "ports = { p = 18260 }", f"metrics = {json.dumps(url)}")
+        for at, url in enumerate(urls)
+    ]
+    roles = [text.replace("18260", f"1826{at}") for at, text in enumerate(roles)]
+    done = run(job_text(*roles, phase("one", "true")), folder)
+    assert (done.code, done.cause) == (0, ""), done.output
+    place = f"/a \"b\" \\c\\ 'd' é?{folder}/out"
+    found = [worker["metrics"] for (worker,) in json.loads(done.text("endpoints.json"))["roles"].values()]
+    assert found == [f"http://n0:18260{place}", "http://127.0.1.1:9", 'x"y']
+    targets = json.loads(done.text("prometheus.json"))
+    assert [target["targets"] for target in targets] == [["n0:18260"], ["127.0.1.1:9"], ['x"y']]
+    assert [target["labels"]["__metrics_path__"] for target in targets] == [place, "/metrics", "/metrics"]
+    assert tomllib.loads(done.text("plan.toml"))["nodes"] == [{"node": 0, "host": "n0", "ip": "127.0.1.1", "gpus": 8}]
+
+
 def test_a_worker_that_writes_without_end_hides_nothing(tmp_path: Path) -> None:
     """Ten thousand lines a second and more: limits count, another probe is asked, and a line is found."""
     flood = "while :; do echo Engine 000: running; done"
