@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -341,6 +342,63 @@ def test_nothing_is_left_of_a_worker_that_forks_ignores_and_hides(tmp_path: Path
     assert done.code == 0, done.output
     assert left_behind(f"STUB_MARK={tmp_path}") == []
     assert done.seconds < 30
+
+
+HIDES = """
+import os, sys, time
+def sleeper(*begin):
+    os.setsid()
+    words = [sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(300)", *begin]
+    os.execve(sys.executable, words, {})
+def child(body, *words):
+    if os.fork() == 0:
+        body(*words)
+def orphan(mark):
+    os.setsid()  # its child has a name that looks like more, a group of its own, and soon no parent
+    if os.fork() == 0:
+        os.setpgid(0, 0)
+        os.execve(sys.argv[2], ["a) S 1 1 1", "-c", "import time; time.sleep(300)", mark], {})
+    time.sleep(300)
+def daemon(mark):
+    os.setsid()  # with our environment; below it somebody without
+    child(sleeper, mark)
+    time.sleep(300)
+mark = sys.argv[1]
+child(sleeper, mark)
+child(orphan, mark)
+if os.fork() == 0:
+    if os.fork() == 0:
+        daemon(mark)
+    os._exit(0)
+os.wait()
+time.sleep(300)
+"""
+
+
+def test_nothing_is_left_of_helpers_without_an_environment_in_sessions_of_their_own(tmp_path: Path) -> None:
+    """As where no cgroup ends them: setproctitle writes over the environment, `env -i` leaves none."""
+    (tmp_path / "hides.py").write_text(HIDES)
+    mark = f"helper-of-{tmp_path.name}"
+    odd = tmp_path / "a) S 1 1 1"
+    odd.symlink_to(sys.executable)
+    worker = role("worker", json.dumps([sys.executable, str(tmp_path / "hides.py"), mark, str(odd)]))
+    # Those three have the mark as a word behind a `-c`.
+    count = f"grep -lsz '^[h]{mark[1:]}$' /proc/[0-9]*/cmdline | xargs grep -lsz '^-c$' | wc -l"
+    client = phase("one", f'until test "$({count})" = 3; do sleep 0.1; done', 'timeout = "20s"')
+    done = run(job_text(worker, client), tmp_path)
+    assert (done.code, done.cause) == (0, ""), done.output
+    there = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if readable(path)]
+    assert not [words for words in there if mark.encode() in words]
+    assert done.seconds < 30
+
+
+def readable(path: Path) -> bool:
+    """Tell whether a file of a process is still there."""
+    try:
+        path.read_bytes()
+    except OSError:
+        return False
+    return True
 
 
 def test_a_worker_is_stopped_by_its_signal_and_killed_after_its_grace(tmp_path: Path) -> None:
