@@ -186,6 +186,30 @@ def test_a_connection_that_stays_open_is_not_waited_for(bash: Path, head: str) -
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("bash", BASHES)
+def test_an_ipv6_address_stands_in_brackets_in_the_request(bash: Path) -> None:
+    def serve(connection: socket.socket) -> None:
+        host = f"\r\nHost: [::1]:{connection.getsockname()[1]}\r\n".encode()
+        connection.sendall(UP + b"\r\n" if host in connection.recv(4096) else b"HTTP/1.1 400 Bad\r\n\r\n")
+
+    with server(serve, "::1") as port:
+        assert asked(bash, "http", port, "/health", ip="::1") == (True, "holds\n")
+        assert asked(bash, "tcp", port, ip="::1") == (True, "holds\n")
+
+
+@pytest.mark.parametrize("bash", BASHES)
+def test_an_answer_that_comes_slowly_is_waited_for(bash: Path) -> None:
+    head = UP + b"Content-Length: 2\r\n\r\n"
+
+    def serve(connection: socket.socket) -> None:
+        for piece in (head[:5], head[5:30], head[30:], b"u", b"p"):
+            threading.Event().wait(0.2)
+            connection.sendall(piece)
+        connection.recv(4096)
+
+    assert held(bash, serve, "body=^up$")
+
+
 @settings(max_examples=30)
 @given(st.binary(max_size=200), st.sampled_from([b"", b"HTTP/1.1 ", b"HTTP/1.1 200", b"HTTP/1.1 200 \r\n", CHUNKED]))
 def test_nothing_but_an_answer_by_http_is_ready(sent: bytes, before: bytes) -> None:
