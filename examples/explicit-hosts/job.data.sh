@@ -71,6 +71,8 @@ phase_models() {
 
 # ... program/probes.sh
 
+# ... program/http.sh
+
 # ... program/task.sh
 
 # ... program/preflight.sh

@@ -103,6 +103,10 @@ phase_throughput() {
 
 # ... program/probes.sh
 
+# ... program/http.sh
+
+# ... program/logs.sh
+
 # ... program/task.sh
 
 # ... program/preflight.sh

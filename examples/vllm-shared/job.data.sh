@@ -257,6 +257,10 @@ phase_accuracy() {
 
 # ... program/probes.sh
 
+# ... program/http.sh
+
+# ... program/logs.sh
+
 # ... program/task.sh
 
 # ... program/preflight.sh
