@@ -28,6 +28,11 @@ def reads_log(plan: Plan) -> bool:
     return any(role.fail_on_log or any(probe.kind == "log" for probe in (*role.ready, *role.alive)) for role in roles)
 
 
+def asks_http(plan: Plan) -> bool:
+    """Tell whether a probe asks an HTTP server."""
+    return any(probe.kind == "http" for role in plan.job.roles for probe in (*role.ready, *role.alive))
+
+
 def follows(plan: Plan) -> bool:
     """Tell whether a worker has tasks that follow its first one."""
     return any(len(worker.tasks) > 1 for worker in plan.workers)
@@ -76,6 +81,8 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("plan", _always),
     ("each", _repeats),
     ("probes", _always),
+    ("http", asks_http),
+    ("logs", reads_log),
     ("surroundings", _always),
     ("task", _always),
     ("preflight", _always),
@@ -91,4 +98,4 @@ PARTS: tuple[tuple[str, Needed], ...] = (
 )
 FIRST = "start"  # it stands before the plan
 # They stand before `steps`, and go to the tasks.
-FOR_TASKS = ("plan", "each", "probes", "surroundings", "task", "preflight", "interfaces", "worlds")
+FOR_TASKS = ("plan", "each", "probes", "http", "logs", "surroundings", "task", "preflight", "interfaces", "worlds")

@@ -1,4 +1,4 @@
-#!/bin/bash -p
+#!/bin/bash
 #SBATCH --job-name=explicit-hosts
 #SBATCH --nodes=3
 #SBATCH --nodelist=gpu01,gpu02,gpu03
@@ -12,8 +12,6 @@
 #
 # explicit-hosts: 3 nodes of 8 GPUs, shared.
 # Made by dynplan 0.1.0: change the job file, not this.
-
-# ... program/start.sh
 
 # ==== The plan ====
 job() {
@@ -64,8 +62,8 @@ phase_models() {
 	command=(
 		curl
 		--fail
-		'http://{url-host.0}:8000/v1/models'
-		'http://{url-host.1}:8001/v1/models'
+		'http://{host.0}:8000/v1/models'
+		'http://{host.1}:8001/v1/models'
 	)
 }
 
@@ -73,7 +71,7 @@ phase_models() {
 
 # ... program/probes.sh
 
-# ... program/surroundings.sh
+# ... program/http.sh
 
 # ... program/task.sh
 

@@ -1,4 +1,4 @@
-#!/bin/bash -p
+#!/bin/bash
 #SBATCH --job-name=sglang-disagg
 #SBATCH --nodes=4
 #SBATCH --time=01:00:00
@@ -11,8 +11,6 @@
 #
 # sglang-disagg: 4 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
-
-# ... program/start.sh
 
 # ==== The plan ====
 job() {
@@ -52,7 +50,7 @@ role_decode() {
 		--node-rank
 		0
 		--dist-init-addr
-		'{url-ip}:20000'
+		'{ip}:20000'
 		--nccl-port
 		20014
 		--enable-metrics
@@ -65,7 +63,7 @@ role_decode() {
 	)
 	probe ready 3600 http 30000 /health
 	fail_on_log='Scheduler hit an exception|DetokenizerManager hit an exception|Received sigquit from a child process|Initialization failed. warmup error'
-	metrics='http://{url-host}:30000/metrics'
+	metrics='http://{host}:30000/metrics'
 }
 
 # 3 workers of 4 GPUs
@@ -90,7 +88,7 @@ role_prefill() {
 		--node-rank
 		0
 		--dist-init-addr
-		'{url-ip}:{port.dist}'
+		'{ip}:{port.dist}'
 		--nccl-port
 		'{port.nccl}'
 		--enable-metrics
@@ -105,7 +103,7 @@ role_prefill() {
 	)
 	probe ready 3600 http '{port.http}' /health
 	fail_on_log='Scheduler hit an exception|DetokenizerManager hit an exception|Received sigquit from a child process|Initialization failed. warmup error'
-	metrics='http://{url-host}:{port.http}/metrics'
+	metrics='http://{host}:{port.http}/metrics'
 }
 
 # 1 worker
@@ -140,7 +138,7 @@ phase_throughput() {
 		--backend
 		sglang
 		--base-url
-		'http://{url-host.0}:8000'
+		'http://{host.0}:8000'
 		--model
 		Qwen/Qwen3-32B
 		--dataset-name
@@ -158,7 +156,9 @@ phase_throughput() {
 
 # ... program/probes.sh
 
-# ... program/surroundings.sh
+# ... program/http.sh
+
+# ... program/logs.sh
 
 # ... program/task.sh
 

@@ -1,4 +1,4 @@
-#!/bin/bash -p
+#!/bin/bash
 #SBATCH --job-name=vllm-shared
 #SBATCH --nodes=2
 #SBATCH --time=00:30:00
@@ -12,8 +12,6 @@
 #
 # vllm-shared: 2 nodes of 8 GPUs, shared.
 # Made by dynplan 0.1.0: change the job file, not this.
-
-# ... program/start.sh
 
 # ==== The plan ====
 job() {
@@ -34,7 +32,7 @@ job() {
 		NO_COLOR=1
 		TQDM_DISABLE=1
 		DYN_SDK_DISABLE_ANSI_LOGGING=1
-		'ETCD_ENDPOINTS=http://{url-host.0}:2379'
+		'ETCD_ENDPOINTS=http://{host.0}:2379'
 		'NATS_SERVER=nats://{host.0}:4222'
 		'UCX_LOG_FILE={job.dir}/logs/ucx.{host}.log'
 	)
@@ -50,13 +48,13 @@ role_etcd() {
 		--listen-client-urls
 		http://0.0.0.0:2379
 		--advertise-client-urls
-		'http://{url-ip}:2379'
+		'http://{ip}:2379'
 		--listen-peer-urls
-		'http://{url-ip}:2380'
+		'http://{ip}:2380'
 		--initial-advertise-peer-urls
-		'http://{url-ip}:2380'
+		'http://{ip}:2380'
 		--initial-cluster
-		'default=http://{url-ip}:2380'
+		'default=http://{ip}:2380'
 	)
 	probe ready 120 http 2379 /health 'body="health": *"true"'
 }
@@ -112,7 +110,7 @@ role_decode() {
 	)
 	probe ready 1800 http 9090 /health
 	fail_on_log='EngineCore failed|WorkerProc hit an exception|Address already in use'
-	metrics='http://{url-host}:9090/metrics'
+	metrics='http://{host}:9090/metrics'
 }
 
 # 2 workers of 4 GPUs
@@ -150,7 +148,7 @@ role_prefill() {
 	)
 	probe ready 1800 http 9091 /health
 	fail_on_log='EngineCore failed|WorkerProc hit an exception|Address already in use'
-	metrics='http://{url-host}:9091/metrics'
+	metrics='http://{host}:9091/metrics'
 }
 
 # 1 worker
@@ -170,7 +168,7 @@ role_frontend() {
 		round-robin
 	)
 	probe ready 1800 http 8000 /v1/chat/completions 'body="content":"[^"]' 'post={"model":"Qwen/Qwen3-0.6B","max_tokens":4,"messages":[{"role":"user","content":"Are you ready?"}]}'
-	metrics='http://{url-host}:8000/metrics'
+	metrics='http://{host}:8000/metrics'
 }
 
 # 2 workers
@@ -187,7 +185,7 @@ role_dcgm() {
 		'--container-image=nvcr.io#nvidia/k8s/dcgm-exporter:4.2.0-4.1.0-ubuntu22.04'
 		'--container-mounts={job.dir}:{job.dir}'
 	)
-	metrics='http://{url-host}:9401/metrics'
+	metrics='http://{host}:9401/metrics'
 }
 
 phase_shared_node_smoke() {
@@ -199,7 +197,7 @@ phase_shared_node_smoke() {
 		--model
 		Qwen/Qwen3-0.6B
 		--url
-		'http://{url-host.0}:8000'
+		'http://{host.0}:8000'
 		--endpoint-type
 		chat
 		--streaming
@@ -229,7 +227,7 @@ phase_accuracy() {
 		--model
 		Qwen/Qwen3-0.6B
 		--url
-		'http://{url-host.0}:8000'
+		'http://{host.0}:8000'
 		--endpoint-type
 		chat
 		--streaming
@@ -259,7 +257,9 @@ phase_accuracy() {
 
 # ... program/probes.sh
 
-# ... program/surroundings.sh
+# ... program/http.sh
+
+# ... program/logs.sh
 
 # ... program/task.sh
 

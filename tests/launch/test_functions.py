@@ -1,6 +1,9 @@
 """Functions of the program against the Python that writes what they read, under every bash here."""
 
+import json
+import re
 import subprocess
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -258,3 +261,24 @@ set_environment
 printf '%s\\0' "$visible" "${{exports[0]}}"
 """
     assert out(bash, program) == [visible, f"CUDA_VISIBLE_DEVICES={visible}"]
+
+
+BYTES = st.lists(
+    st.one_of(TEXT.map(str.encode), HOSTILE.map(str.encode), st.binary(max_size=6)), min_size=1, max_size=20
+).map(lambda parts: b"".join(parts).replace(b"\0", b""))
+
+
+@pytest.mark.parametrize("bash", BASHES)
+@settings(max_examples=200)
+@given(BYTES)
+def test_any_text_comes_back_from_json_and_from_toml(bash: Path, text: bytes) -> None:
+    """Whatever a URL of metrics, a host or an address holds: quotes, backslashes, control signs, no UTF-8."""
+    program = program_parts()["records"] + '\nLC_ALL=C\njson_text "$1"\nprintf \'%s\' "$quoted"'
+    done = subprocess.run(
+        [bash, "-c", program, "bash", text], capture_output=True, check=True, env={"LC_ALL": "C.UTF-8"}
+    )
+    assert done.stderr == b""
+    expected = text.decode(errors="replace")
+    for found in (json.loads(done.stdout), tomllib.loads(f"x = {done.stdout.decode()}")["x"]):
+        # How many U+FFFD stand for a broken character is nobody's rule.
+        assert re.sub("\ufffd+", "\ufffd", found) == re.sub("\ufffd+", "\ufffd", expected)

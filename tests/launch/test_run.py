@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -118,11 +119,17 @@ def test_every_probe_must_hold_before_a_dependent_starts(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("probe", "shown"),
     [
-        ('{ port = "p", path = "/health", timeout = "1s" }', "http 18220 /health"),
-        ('{ port = "p", path = "/health", status = 404, timeout = "1s" }', "http 18220 /health status=404"),
-        ('{ port = "q", timeout = "1s" }', "tcp 18299"),
-        ('{ log = "never", timeout = "1s" }', "log never"),
-        ('{ command = ["false"], timeout = "1s" }', "command false"),
+        (
+            '{ port = "p", path = "/health", timeout = "1s" }',
+            'http 18220 /health: status 503 Service Unavailable: {"status": "starting"}',
+        ),
+        (
+            '{ port = "p", path = "/health", status = 404, timeout = "1s" }',
+            'http 18220 /health status=404: status 503 Service Unavailable: {"status": "starting"}',
+        ),
+        ('{ port = "q", timeout = "1s" }', "tcp 18299: connection refused: nothing listens on the port"),
+        ('{ log = "never", timeout = "1s" }', "log never: no line matches"),
+        ('{ command = ["false"], timeout = "1s" }', "command false: status 1"),
     ],
 )
 def test_a_worker_that_is_not_ready_in_time_is_named_with_the_probe(tmp_path: Path, probe: str, shown: str) -> None:
@@ -177,7 +184,8 @@ def test_a_worker_that_stops_answering_ends_the_job(tmp_path: Path) -> None:
     done = run(job_text(worker, phase("one", "sleep 60")), tmp_path)
     log = tmp_path / "out" / "logs" / "worker-0.log"
     assert done.code == 73, done.output
-    assert done.cause == f"role worker worker 0 rank 0 on n0: not alive: 2 times: http 18230 /health; log {log}"
+    hangs = "not alive: 2 times: http 18230 /health: connected, and no answer within 3 s"
+    assert done.cause == f"role worker worker 0 rank 0 on n0: {hangs}; log {log}"
 
 
 def test_a_line_that_must_not_come_ends_the_job_and_stands_in_the_cause(tmp_path: Path) -> None:
@@ -199,6 +207,45 @@ def test_a_command_that_holds_the_pattern_does_not_fail_by_its_own_name(tmp_path
     worker = role("worker", '"true panic; sleep 300"', 'fail-on-log = "panic"')
     done = run(job_text(worker, phase("one", "sleep 2")), tmp_path)
     assert (done.code, done.cause) == (0, ""), done.output
+
+
+def test_metrics_of_any_text_leave_records_that_can_be_read(tmp_path: Path) -> None:
+    urls = ["http://{host}:{port.p}/a \"b\" \\c\\ 'd' é?{job.dir}", "http://{ip}:9", 'x"y']
+    folder = tmp_path / 'a "quoted" \\ folder'
+    folder.mkdir()
+    roles = [
+        role(f"role{at}", '"sleep 60"', "ports = { p = 18260 }", f"metrics = {json.dumps(url)}")
+        for at, url in enumerate(urls)
+    ]
+    roles = [text.replace("18260", f"1826{at}") for at, text in enumerate(roles)]
+    done = run(job_text(*roles, phase("one", "true")), folder)
+    assert (done.code, done.cause) == (0, ""), done.output
+    place = f"/a \"b\" \\c\\ 'd' é?{folder}/out"
+    found = [worker["metrics"] for (worker,) in json.loads(done.text("endpoints.json"))["roles"].values()]
+    assert found == [f"http://n0:18260{place}", "http://127.0.1.1:9", 'x"y']
+    targets = json.loads(done.text("prometheus.json"))
+    assert [target["targets"] for target in targets] == [["n0:18260"], ["127.0.1.1:9"], ['x"y']]
+    assert [target["labels"]["__metrics_path__"] for target in targets] == [place, "/metrics", "/metrics"]
+    assert tomllib.loads(done.text("plan.toml"))["nodes"] == [{"node": 0, "host": "n0", "ip": "127.0.1.1", "gpus": 8}]
+
+
+def test_a_worker_that_writes_without_end_hides_nothing(tmp_path: Path) -> None:
+    """Ten thousand lines a second and more: limits count, another probe is asked, and a line is found."""
+    flood = "while :; do echo Engine 000: running; done"
+    ready = '[{ command = ["test", "-e", "{job.dir}/up"] }, { log = "^now up$" }]'
+    command = json.dumps(["bash", "-c", f"({flood}) & sleep 1; echo now up; : >{{job.dir}}/up; wait"])
+    loud = role("loud", command, f"ready = {ready}", 'fail-on-log = "^panic|CUDA error"')
+    late = role("late", json.dumps(flood), 'after = ["loud"]', 'ready = { log = "^never$", timeout = "2s" }')
+    done = run(job_text(loud, late), tmp_path)
+    assert done.order("ready") == ["ready loud/0"], done.output
+    assert done.cause.startswith("role late worker 0 rank 0 on n0: not ready after 2 s: log ^never$: no line matches;")
+    assert done.seconds < 30
+
+
+def test_a_line_behind_the_cut_of_a_log_fails_the_job(tmp_path: Path) -> None:
+    command = "echo hello to you all; sleep 1; : >{job.dir}/logs/worker-0.log; sleep 1; echo panic; sleep 60"
+    done = run(job_text(role("worker", json.dumps(command), 'fail-on-log = "^panic"')), tmp_path)
+    assert (done.code, "the log says: panic;" in done.cause) == (72, True), done.output
 
 
 def test_a_restart_keeps_the_job_and_says_so(tmp_path: Path) -> None:
@@ -268,7 +315,8 @@ def test_a_role_that_is_not_ready_again_ends_the_job_between_phases(tmp_path: Pa
     worker = role("worker", stub("--hang-after", "2"), "ports = { p = 18240 }", ready)
     done = run(job_text(worker, phase("one", "sleep 3"), phase("two", "true")), tmp_path)
     assert done.code == 73, done.output
-    assert done.cause.startswith("role worker worker 0 rank 0 on n0: not healthy after 2 s: http 18240 /health; log ")
+    seen = "http 18240 /health: connected, and no answer within 3 s; log "
+    assert done.cause.startswith(f"role worker worker 0 rank 0 on n0: not healthy after 2 s: {seen}")
 
 
 # The end
@@ -294,6 +342,63 @@ def test_nothing_is_left_of_a_worker_that_forks_ignores_and_hides(tmp_path: Path
     assert done.code == 0, done.output
     assert left_behind(f"STUB_MARK={tmp_path}") == []
     assert done.seconds < 30
+
+
+HIDES = """
+import os, sys, time
+def sleeper(*begin):
+    os.setsid()
+    words = [sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(300)", *begin]
+    os.execve(sys.executable, words, {})
+def child(body, *words):
+    if os.fork() == 0:
+        body(*words)
+def orphan(mark):
+    os.setsid()  # its child has a name that looks like more, a group of its own, and soon no parent
+    if os.fork() == 0:
+        os.setpgid(0, 0)
+        os.execve(sys.argv[2], ["a) S 1 1 1", "-c", "import time; time.sleep(300)", mark], {})
+    time.sleep(300)
+def daemon(mark):
+    os.setsid()  # with our environment; below it somebody without
+    child(sleeper, mark)
+    time.sleep(300)
+mark = sys.argv[1]
+child(sleeper, mark)
+child(orphan, mark)
+if os.fork() == 0:
+    if os.fork() == 0:
+        daemon(mark)
+    os._exit(0)
+os.wait()
+time.sleep(300)
+"""
+
+
+def test_nothing_is_left_of_helpers_without_an_environment_in_sessions_of_their_own(tmp_path: Path) -> None:
+    """As where no cgroup ends them: setproctitle writes over the environment, `env -i` leaves none."""
+    (tmp_path / "hides.py").write_text(HIDES)
+    mark = f"helper-of-{tmp_path.name}"
+    odd = tmp_path / "a) S 1 1 1"
+    odd.symlink_to(sys.executable)
+    worker = role("worker", json.dumps([sys.executable, str(tmp_path / "hides.py"), mark, str(odd)]))
+    # Those three have the mark as a word behind a `-c`.
+    count = f"grep -lsz '^[h]{mark[1:]}$' /proc/[0-9]*/cmdline | xargs grep -lsz '^-c$' | wc -l"
+    client = phase("one", f'until test "$({count})" = 3; do sleep 0.1; done', 'timeout = "20s"')
+    done = run(job_text(worker, client), tmp_path)
+    assert (done.code, done.cause) == (0, ""), done.output
+    there = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if readable(path)]
+    assert not [words for words in there if mark.encode() in words]
+    assert done.seconds < 30
+
+
+def readable(path: Path) -> bool:
+    """Tell whether a file of a process is still there."""
+    try:
+        path.read_bytes()
+    except OSError:
+        return False
+    return True
 
 
 def test_a_worker_is_stopped_by_its_signal_and_killed_after_its_grace(tmp_path: Path) -> None:

@@ -25,8 +25,9 @@ def four_roles(nodes: int) -> str:
     return job_text(*(ROLE.format(name=name, nodes=nodes) for name in names), nodes=nodes)
 
 
-def test_the_shared_example_is_at_most_64_kib_comments_included() -> None:
-    assert len(compiled_file(SHARED).encode()) <= 64 * 1024
+def test_the_shared_example_is_at_most_80_kib_comments_included() -> None:
+    """It has nearly every option: probes by HTTP, patterns in logs, files. sbatch takes 4 MiB."""
+    assert len(compiled_file(SHARED).encode()) <= 80 * 1024
 
 
 @pytest.mark.parametrize("nodes", [5, 64, 1000, 10_000])

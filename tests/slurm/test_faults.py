@@ -267,6 +267,8 @@ def mounted(command: str, on: int) -> Around:
 WORKER = "role worker worker 1 rank 0 on {n1}"
 FRONTEND = "role frontend worker 0 rank 0 on {n0}"
 LOG = "log {out}/logs/worker-1.log"
+STARTING = 'status 503 Service Unavailable: {{"status": "starting"}}'
+HANGS = "connected, and no answer within 3 s"
 
 ROWS = [
     Row(
@@ -351,7 +353,7 @@ ROWS = [
         "hangs before ready",
         workers("--ready-after 600", ready="timeout = '3s'") + LONG,
         code=71,
-        cause=f"{WORKER}: not ready after 3 s: http 9090 /health; {LOG}",
+        cause=f"{WORKER}: not ready after 3 s: http 9090 /health: {STARTING}; {LOG}",
         since="logs/worker-1.log",
         within_s=3 + NOTICE_S + GRACE_S,
     ),
@@ -363,7 +365,7 @@ ROWS = [
         )
         + LONG,
         code=73,
-        cause=f"{WORKER}: not alive: 2 times: http 9090 /health; {LOG}",
+        cause=f"{WORKER}: not alive: 2 times: http 9090 /health: {HANGS}; {LOG}",
         since="logs/worker-1.log",
         within_s=2 * (1 + 3) + NOTICE_S + GRACE_S,
     ),
@@ -458,7 +460,7 @@ stop = { grace = "1s" }
 """
         + LONG,
         code=71,
-        cause=f"{FRONTEND}: not ready after 3 s: http 8000 /v1/models; log {{out}}/logs/frontend-0.log",
+        cause=f"{FRONTEND}: not ready after 3 s: http 8000 /v1/models: {STARTING}; log {{out}}/logs/frontend-0.log",
         since="logs/frontend-0.log",
         within_s=3 + NOTICE_S + GRACE_S,
         logs=("logs/worker-0.log", "logs/worker-1.log", "logs/frontend-0.log"),
@@ -588,7 +590,7 @@ stop = { grace = "1s" }
         "unhealthy between phases",
         workers("--hang-after 1", ready="timeout = '3s'") + phase("sleep 2; echo done") + phase("true", name="next"),
         code=73,
-        cause=f"{WORKER}: not healthy after 3 s: http 9090 /health; {LOG}",
+        cause=f"{WORKER}: not healthy after 3 s: http 9090 /health: {HANGS}; {LOG}",
         since="phases/client.log",
         within_s=3 + NOTICE_S + GRACE_S,
         never=("phases/next.log",),

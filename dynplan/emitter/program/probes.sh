@@ -33,29 +33,27 @@ is_watched() {
 # watch EVENT: until the worker is ready, or healthy again, and from then on as long as its log or its
 # `alive` must be looked at. A process of its own beside the worker
 watch() {
-	local from=$SECONDS code=71 index
+	local from=$SECONDS code=71 index pause
 	# The probes that do not hold yet, with their limits.
 	local -a open=() bad_looks=() next_look=()
 	announced=''
-	exec {quiet}<> <(:)
+	exec {quiet}<> <(:) 4<> <(:)
 	if [[ $1 != ready ]]; then
 		log_in=''
 		code=73
 	fi
-	for index in "${!probe_first[@]}"; do
-		get_probe "$index"
-		# A line of a log does not come again.
-		if [[ ${words[0]} == ready && ($1 == ready || ${words[2]} != log) ]]; then
-			open[index]=${words[1]}
-		fi
-	done
+	open_probes "$1"
 	while lives "$child"; do
-		read_log
+		pause=0.4
+		if [[ -n $log_in ]] && read_log; then
+			pause=0.01
+		fi
 		for index in "${!open[@]}"; do
 			if ask "$index"; then
 				unset -v 'open[index]'
 			elif ((SECONDS - from >= open[index])); then
-				blame "$code" "not $1 after ${open[index]} s: ${words[*]:2}"
+				explain
+				blame "$code" "not $1 after ${open[index]} s: ${words[*]:2}: $seen"
 				return
 			fi
 		done
@@ -66,9 +64,29 @@ watch() {
 			fi
 			check_alive
 		fi
-		nap 0.4
+		nap "$pause"
 	done
-	read_log
+	if [[ -n $log_in ]]; then
+		read_rest
+	fi
+}
+
+# open_probes EVENT: sets open, the probes that must hold before this can be said
+open_probes() {
+	local index
+	for index in "${!probe_first[@]}"; do
+		get_probe "$index"
+		if [[ ${words[0]} != ready ]]; then
+			continue
+		fi
+		if [[ ${words[2]} != log ]]; then
+			open[index]=${words[1]}
+		elif [[ $1 == ready ]]; then
+			# A line of a log does not come again.
+			open[index]=${words[1]}
+			open_log "$index"
+		fi
+	done
 }
 
 # announce EVENT: tells once that the worker is ready, or healthy, and that the next one may start
@@ -85,89 +103,116 @@ announce() {
 	fi
 }
 
-# ask INDEX: tells whether a probe holds. It gets 3 s, or 30 s where a model or a program answers
+# ask INDEX: tells whether a probe holds, and sets seen, what the try has met. It gets 3 s for an answer, or
+# 30 s where a model or a program answers
 ask() {
-	local pid naps=0 most=60
+	local pid naps=0 most=60 longest=120 status
 	get_probe "$1"
+	seen='no line matches'
 	if [[ ${words[2]} == log ]]; then
 		return 1
 	fi
 	if [[ ${words[2]} == command || "${words[*]}" == *' post='* ]]; then
 		most=600
+		longest=660
 	fi
-	# With job control it gets a process group of its own, and all of that is killed.
+	seen="no connection within $((most / 20)) s"
+	# With job control it gets a process group of its own, and all of that is killed. What it sees it tells by
+	# 4, and so does bash where it cannot connect. A fixed number, as `declare -f` of bash 5.1 prints `>&"$x"`
+	# as `&> "$x"`.
 	set -m
 	case ${words[2]} in
-	tcp) ask_tcp "${words[@]:3}" ;;
-	http) ask_http "${words[@]:3}" ;;
-	command) become "${exports[@]}" -- "${through[@]}" "${words[@]:3}" ;;
+	tcp) ask_tcp "${words[@]:3}" 2>&4 ;;
+	http) ask_http "${words[@]:3}" 2>&4 ;;
+	command) become "${exports[@]}" -- "${through[@]}" "${words[@]:3}" 4>&- ;;
 	esac </dev/null &>/dev/null &
 	pid=$!
 	set +m
 	while ((naps < most)) && lives "$pid" && lives "$child"; do
-		nap 0.05
-		naps=$((naps + 1))
+		if hear 0.05; then
+			most=$longest
+		else
+			naps=$((naps + 1))
+		fi
 	done
 	kill -KILL -- "-$pid"
 	wait "$pid"
+	status=$?
+	while read -r -t 0 -u 4 && hear 1; do
+		:
+	done
+	if [[ ${words[2]} == command ]]; then
+		seen="status $status"
+		if ((naps == most)); then
+			seen="not done within $((most / 20)) s"
+		fi
+	fi
+	return "$status"
+} 2>/dev/null
+
+# hear SECONDS: sets seen by a line of a probe, which comes within this time: `=TEXT`, or bash's own words,
+# `bash: line 1: connect: Connection refused`
+hear() {
+	local line
+	read_bytes "$1" || return
+	if [[ $line == =* ]]; then
+		line=${line#=}
+		seen=${line:0:150}
+	else
+		line=${line##*: }
+		seen=${line,}
+	fi
+}
+
+# read_bytes SECONDS: sets line. Elsewhere than in the C locale, bash takes the end of the line for a part of a character
+# that is cut off before it
+read_bytes() {
+	read -r -t "$1" -u 4 line
+}
+
+# explain: adds to seen why a port refuses, by who listens on it
+explain() {
+	local file line port address listener=''
+	local -a lines
+	if [[ $seen != 'connection refused' ]]; then
+		return
+	fi
+	printf -v port ':%04X' "${words[3]}"
+	for file in /proc/net/tcp /proc/net/tcp6; do
+		lines=()
+		mapfile -t lines <"$file"
+		for line in "${lines[@]}"; do
+			# `0: ADDRESS:PORT ADDRESS:PORT STATE`; 0A is LISTEN. Of an address each four bytes are in the order of
+			# the machine.
+			address=${line#*: }
+			address=${address%% *}
+			if [[ $line != *' 0A '* || $address != *"$port" ]]; then
+				continue
+			fi
+			case ${address%:*} in
+			??????7F | 00000000000000000000000001000000 | 0000000000000000FFFF0000??????7F)
+				listener=${listener:-the loopback address}
+				;;
+			*[!0]*)
+				listener='another address'
+				;;
+			*)
+				# Every address: it has just begun to.
+				return
+				;;
+			esac
+		done
+	done
+	if [[ -n $listener ]]; then
+		seen+=": the port is open on $listener only"
+	else
+		seen+=': nothing listens on the port'
+	fi
 } 2>/dev/null
 
 # ask_tcp PORT
 ask_tcp() {
 	: <>"/dev/tcp/${row[ip]}/$1"
-}
-
-# ask_http PORT PATH [status=STATUS] [body=REGEX] [post=JSON]
-ask_http() {
-	local method=GET head='' status=2xx body='' post='' code answer value
-	local "${@:3}"
-	get_value url-ip
-	exec 3<>"/dev/tcp/${row[ip]}/$1" || return
-	if [[ -n $post ]]; then
-		method=POST
-		# In the C locale, which is the program's, this is the number of bytes.
-		head=$'Content-Type: application/json\r\nContent-Length: '${#post}$'\r\n'
-	fi
-	printf '%s %s HTTP/1.0\r\nHost: %s\r\n%s\r\n%s' "$method" "$2" "$value:$1" "$head" "$post" >&3
-	read -r _ code _ <&3
-	# To its end, or the worker logs that we reset the connection.
-	IFS= read -r -t 2 -d '' answer <&3
-	code=${code%$'\r'}
-	answer=${answer#*$'\r\n\r\n'}
-	if [[ $code =~ ^(${status//x/[0-9]})$ ]]; then
-		[[ -z $body || $answer =~ $body ]]
-	else
-		return 1
-	fi
-}
-
-# read_log: looks at what is new in the worker's log, at an unfinished line too; takes probes out of
-# open whose line has come
-read_log() {
-	local line index whole=yes
-	if [[ -z $log_in ]]; then
-		return
-	fi
-	while [[ -n $whole ]]; do
-		if ! IFS= read -r -u "$log_in" line; then
-			whole=''
-		fi
-		line=$unfinished$line
-		unfinished=''
-		if [[ -z $whole ]]; then
-			unfinished=$line
-		fi
-		if [[ -n $fail_on_log && $line =~ $fail_on_log ]]; then
-			blame 72 "the log says: ${line:0:500}"
-			fail_on_log=''
-		fi
-		for index in "${!open[@]}"; do
-			get_probe "$index"
-			if [[ ${words[2]} == log && $line =~ ${words[3]} ]]; then
-				unset -v 'open[index]'
-			fi
-		done
-	done
 }
 
 # check_alive: asks each `alive` probe that is due; so many failures in a row end the job
@@ -190,7 +235,8 @@ check_alive() {
 		fi
 		bad_looks[index]=$((bad_looks[index] + 1))
 		if ((bad_looks[index] == most)) && lives "$child"; then
-			blame 73 "not alive: $most times: ${words[*]:2}"
+			explain
+			blame 73 "not alive: $most times: ${words[*]:2}: $seen"
 		fi
 	done
 }

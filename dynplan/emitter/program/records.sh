@@ -14,6 +14,7 @@ start_records() {
 # write_records: writes plan.toml, endpoints.json and prometheus.json to .records, and then puts them
 # where they belong, whole
 write_records() {
+	# By bytes, for `json_text`.
 	local folder=$dir/.records
 	# A job that is told to end waits for its records.
 	trap '' TERM INT USR1
@@ -25,13 +26,19 @@ write_records() {
 
 # write_plan: writes plan.toml to 3, endpoints.json to 4 and prometheus.json to 5
 write_plan() {
-	local node role number comma='' metrics_comma='' port_names
+	local node role number quoted comma='' metrics_comma='' port_names
+	local -a quoted_hosts quoted_addresses
 	local -A names_of
-	printf 'schema = 1\njob = { name = %s, id = "%s" }\nnodes = [\n' "$quoted_name" "$SLURM_JOB_ID" >&3
-	printf '{"job": {"name": %s, "id": "%s"}, "roles": {\n' "$quoted_name" "$SLURM_JOB_ID" >&4
+	json_text "$SLURM_JOB_ID"
+	printf 'schema = 1\njob = { name = %s, id = %s }\nnodes = [\n' "$quoted_name" "$quoted" >&3
+	printf '{"job": {"name": %s, "id": %s}, "roles": {\n' "$quoted_name" "$quoted" >&4
 	printf '[' >&5
 	for node in "${!hosts[@]}"; do
-		echo "  { node = $node, host = \"${hosts[node]}\", ip = \"${addresses[node]}\", gpus = $gpus }," >&3
+		json_text "${hosts[node]}"
+		quoted_hosts[node]=$quoted
+		json_text "${addresses[node]}"
+		quoted_addresses[node]=$quoted
+		echo "  { node = $node, host = ${quoted_hosts[node]}, ip = $quoted, gpus = $gpus }," >&3
 	done
 	for role in "${roles[@]}"; do
 		load "$role"
@@ -48,7 +55,7 @@ write_plan() {
 
 # write_task: writes what is in row, and for the first task of a worker what is the worker's
 write_task() {
-	local url='' ports='' counts='' line name port last
+	local url='' ports='' counts='' line name port last place
 	if ((row[rank] == 0)); then
 		if [[ -n $metrics ]]; then
 			fill "$metrics"
@@ -70,8 +77,10 @@ write_task() {
 	done
 	line="\"rank\": ${row["node-rank"]-${row[rank]}}, \"node\": ${row[node]}, \"gpus\": [${row[gpus]}]"
 	echo "  { ${line//\":/\" =}, ports = {${counts#,} } }," >&3
-	echo "  $comma{\"worker\": ${row[worker]}, $line, \"host\": \"${row[host]}\", \"ip\": \"${row[ip]}\"," \
-		"\"ports\": {${ports#, }}, \"metrics\": \"$url\"}" >&4 || return
+	json_text "$url"
+	place="\"host\": ${quoted_hosts[${row[node]}]}, \"ip\": ${quoted_addresses[${row[node]}]}"
+	echo "  $comma{\"worker\": ${row[worker]}, $line, $place, \"ports\": {${ports#, }}, \"metrics\": $quoted}" >&4 ||
+		return
 	comma=,
 }
 
@@ -93,10 +102,71 @@ list_port_names() {
 
 # write_metrics: writes the place of a worker's metrics, in url
 write_metrics() {
-	local place=${url#*://}
-	printf '%s' "$metrics_comma{\"targets\": [\"${place%%/*}\"], \"labels\": {\"role\": \"$role\", " \
-		"\"worker\": \"${row[worker]}\", \"__metrics_path__\": \"/${place#*/}\"}}" >&5
+	local place=${url#*://} target path=/metrics
+	if [[ $place == */* ]]; then
+		path=/${place#*/}
+	fi
+	json_text "${place%%/*}"
+	target=$quoted
+	json_text "$path"
+	printf '%s' "$metrics_comma{\"targets\": [$target], \"labels\": {\"role\": \"$role\", " \
+		"\"worker\": \"${row[worker]}\", \"__metrics_path__\": $quoted}}" >&5
 	metrics_comma=$',\n '
+}
+
+# json_text TEXT: sets quoted, the text as a string of JSON, and of TOML too, where the C locale holds. What is no
+# UTF-8 is U+FFFD
+json_text() {
+	local rest=$1 before plain
+	quoted=\"
+	while [[ $rest == *[\"\\]* || $rest == *[!\ -~]* ]]; do
+		before=${rest%%[\"\\]*}
+		plain=${before%%[!\ -~]*}
+		rest=${rest:${#plain}}
+		quoted+=$plain
+		json_sign
+	done
+	quoted+=$rest\"
+}
+
+# json_sign: takes the sign at the start of rest, which is not plain, to quoted
+json_sign() {
+	local width=1 escaped
+	case $rest in
+	[\"\\]*) quoted+="\\${rest:0:1}" ;;
+	[$'\x01'-$'\x1f']* | $'\x7f'*)
+		printf -v escaped '\\u%04x' "'${rest:0:1}"
+		quoted+=$escaped
+		;;
+	*)
+		utf8_width
+		quoted+=${rest:0:width}
+		if ((width == 0)); then
+			width=1
+			quoted+='\ufffd'
+		fi
+		;;
+	esac
+	rest=${rest:width}
+}
+
+# utf8_width: sets width, that of the character at the start of rest, or 0 (RFC 3629, 4)
+utf8_width() {
+	local tail=[$'\x80'-$'\xbf']
+	case $rest in
+	[$'\xc2'-$'\xdf']$tail*)
+		width=2
+		;;
+	$'\xe0'[$'\xa0'-$'\xbf']$tail* | [$'\xe1'-$'\xec'$'\xee'$'\xef']$tail$tail* | $'\xed'[$'\x80'-$'\x9f']$tail*)
+		width=3
+		;;
+	$'\xf0'[$'\x90'-$'\xbf']$tail$tail* | [$'\xf1'-$'\xf3']$tail$tail$tail* | $'\xf4'[$'\x80'-$'\x8f']$tail$tail*)
+		width=4
+		;;
+	*)
+		width=0
+		;;
+	esac
 }
 
 # await_records: until the records are there, while events go on

@@ -32,7 +32,6 @@ wrap() {
 	released=''
 	half_line=''
 	log_in=''
-	unfinished=''
 	mark=''
 	trap on_slurm_signal TERM INT HUP
 	# The kernel dates an entry of /proc when somebody first looks at it: see `list_strays`.
@@ -338,10 +337,14 @@ run_around() {
 # the group
 end_worker() {
 	local limit=$((SECONDS + grace))
+	# Processes that come from the worker, with when they have begun, and sessions of theirs.
+	local -A kin=() kin_sessions=()
 	if [[ -n $ended ]]; then
 		return
 	fi
 	ended=yes
+	# As long as they can be found by their parents.
+	note_kin "$child"
 	if kill -s "$stop_signal" -- "-$child"; then
 		while ((SECONDS < limit)) && kill -0 -- "-$child"; do
 			listen 0.2
@@ -359,13 +362,15 @@ end_worker() {
 	fi
 } 2>/dev/null
 
-# list_strays: sets strays, the processes that have DYNPLAN_TASK of this task in their environment.
+# list_strays: sets strays, the processes that have DYNPLAN_TASK of this task in their environment, and those
+# that are or were found below the worker or below one of them, or are of a session of theirs: some
+# programs write over their environment, or start others without one.
 # An entry of /proc is never older than its process: what is older than `mark` has been there before
 # the worker, and on a node of a thousand processes these are nearly all. `mark` is open, so the kernel
 # keeps its date
 list_strays() {
-	local entry
-	local -a variables
+	local entry pid session begun
+	local -a variables others=()
 	strays=()
 	for entry in /proc/[0-9]*; do
 		if [[ $entry -ot /proc/$$/limits ]]; then
@@ -375,6 +380,55 @@ list_strays() {
 		mapfile -d '' -t variables <"$entry/environ"
 		if [[ " ${variables[*]}" == *" DYNPLAN_TASK=${row[task]}"* ]]; then
 			strays+=("${entry#/proc/}")
+			note_kin "${entry#/proc/}"
+		else
+			others+=("${entry#/proc/}")
 		fi
 	done
+	if ((${#kin[@]} == 0)); then
+		return
+	fi
+	for pid in "${others[@]}"; do
+		if get_process "$pid" && [[ $begun == "${kin[$pid]-}" || -n ${kin_sessions[$session]-} ]]; then
+			strays+=("$pid")
+		fi
+	done
+}
+
+# note_kin PID: adds a process and all below it to kin, and their sessions to kin_sessions, if they are not
+# ours
+note_kin() {
+	local pid file session begun ours next=0
+	local -a queue=("$1") below
+	get_process "$$"
+	ours=$session
+	while ((next < ${#queue[@]})); do
+		pid=${queue[next]}
+		next=$((next + 1))
+		if ! get_process "$pid"; then
+			continue
+		fi
+		kin[$pid]=$begun
+		if [[ $session != "$ours" ]]; then
+			kin_sessions[$session]=yes
+		fi
+		for file in "/proc/$pid/task/"[0-9]*/children; do
+			below=()
+			read -r -a below <"$file"
+			queue+=("${below[@]}")
+		done
+	done
+}
+
+# get_process PID: sets session and begun, when it has begun; fails if it has ended (proc(5), stat). Its name, in
+# parentheses, may hold anything
+get_process() {
+	local line=''
+	IFS= read -r -d '' line <"/proc/$1/stat"
+	if [[ ! $line =~ ^.*\)\ ([A-Za-z])\ [0-9]+\ [0-9]+\ ([0-9]+)\ ([-0-9]+\ ){15}([0-9]+)\  ]]; then
+		return 1
+	fi
+	session=${BASH_REMATCH[2]}
+	begun=${BASH_REMATCH[4]}
+	[[ ${BASH_REMATCH[1]} != [ZXx] ]]
 }
