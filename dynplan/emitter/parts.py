@@ -6,6 +6,7 @@ is left out where a plan does not use it.
 
 from collections.abc import Callable
 
+from dynplan.emitter.containers import brings
 from dynplan.model import Each, Phase, Plan, Role
 
 Needed = Callable[[Plan], bool]
@@ -78,6 +79,7 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("end", _always),
     ("hosts", _hosts),
     ("files", _files),
+    ("images", brings),
     ("main", _always),
 )
 FOR_TASKS = ("plan", "each", "probes", "task", "preflight", "worlds")  # they stand before `steps`, and go to the tasks

@@ -66,6 +66,9 @@ take_line() {
 		addresses[10#0$event_rank]=$event_detail
 		nodes_left=$((nodes_left - 1))
 		;;
+	image)
+		on_image
+		;;
 	problem)
 		say "$event_detail"
 		problems[10#0$event_rank]=${problems[10#0$event_rank]-$event_detail}

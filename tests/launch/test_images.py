@@ -1,0 +1,161 @@
+"""Images of registries are brought before anything starts: once to each node, and gone at the end."""
+
+from pathlib import Path
+
+import pytest
+
+from dynplan.emitter import lower
+from tests.launch.lab import Run, compiled, job_text, plan_of, run, stub
+
+GPUS = "gpus-per-worker = 1"
+IMAGE = "nvcr.io/a:1"
+TOLD = "nvcr.io#a:1"
+BOXED = f'[job.container]\nimage = "{IMAGE}"'
+PYXIS = 'container-runtime = "pyxis"'
+NO_IMAGE = "pyxis: failed to import docker image: [ERROR] URL https://nvcr.io/v2/a/manifests/1 returned error code: 404"
+
+
+def role(name: str, *lines: str) -> str:
+    return "\n".join([f"[roles.{name}]\ncommand = {stub()}\nstop = {{ grace = 1 }}", *lines])
+
+
+def boxed(folder: Path, *parts: str, nodes: int = 1, cluster: str = PYXIS, **env: str) -> Run:
+    (folder / "boxes").mkdir(exist_ok=True)
+    names = tuple(f"n{index}" for index in range(nodes))
+    job = job_text(*parts, '[phases.last]\ncommand = "true"', nodes=nodes, cluster=cluster)
+    return run(job, folder, nodes=names, env={"STUB_BOXES": str(folder / "boxes"), **env})
+
+
+def imports(folder: Path) -> list[str]:
+    return sorted((folder / "boxes" / "imports").read_text().splitlines())
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "boxes").glob("*/*"))
+
+
+def test_an_image_that_many_steps_of_a_node_use_is_brought_there_once_and_its_time_told(tmp_path: Path) -> None:
+    # Four steps of one image: two roles, one of them on two nodes, and two phases.
+    done = boxed(
+        tmp_path,
+        BOXED,
+        role("wide", "num-nodes = 2", GPUS),
+        role("other", GPUS),
+        '[phases.first]\ncommand = "true"',
+        nodes=2,
+    )
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert imports(tmp_path) == [f"n0 {TOLD} dynplan-7.0", f"n1 {TOLD} dynplan-7.0"]
+    assert f"image {TOLD}: on 2 nodes after " in done.output
+    said = done.output.index(f"image {TOLD}: on 2 nodes")
+    assert done.output.index("results in") < said < done.output.index("role wide: starting")
+    assert left(tmp_path) == []
+
+
+def test_only_the_nodes_that_use_an_image_get_it_and_two_images_are_two(tmp_path: Path) -> None:
+    done = boxed(
+        tmp_path,
+        role("a", "num-nodes = 1", "gpus-per-worker = 8", 'container = { image = "nvcr.io/a:1" }'),
+        role("b", "num-nodes = 1", "gpus-per-worker = 8", 'container = { image = "nvcr.io/b:1" }'),
+        role("c", "num-nodes = 1", "gpus-per-worker = 8"),
+        nodes=3,
+    )
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert imports(tmp_path) == ["n0 nvcr.io#a:1 dynplan-7.0", "n1 nvcr.io#b:1 dynplan-7.1"]
+
+
+def test_what_can_write_to_its_root_does_not_share_it_unless_it_is_named(tmp_path: Path) -> None:
+    writable = "srun = { container-writable = true }"
+    named = f'{writable}\ncontainer = {{ name = "tools" }}'
+    job = job_text(BOXED, role("plain"), role("own", writable), role("a", named), role("b", named), cluster=PYXIS)
+    script = lower(plan_of(job))
+    common = dict(script.arrays)["srun"]
+    names = [step.srun[-1] if step.srun else common[-1] for step in script.roles]
+    start_from = "--container-name=dynplan-{job.id}"
+    assert names == [f"{start_from}{name}:no_exec" for name in (".0", ".1", "-tools", "-tools")]
+    assert [image.words[-1] for image in script.images] == [f"{start_from}{n}:create" for n in (".0", ".1", "-tools")]
+
+
+def test_roles_of_one_name_that_start_at_once_find_their_container_made_and_each_has_its_mounts(tmp_path: Path) -> None:
+    # What pyxis answers two who make one: "File already exists"; and to who comes later, his mounts are ignored.
+    names = f'container = {{ name = "vllm", mounts = ["{tmp_path}:/%s"] }}'
+    done = boxed(tmp_path, BOXED, role("a", names % "a"), role("b", names % "b"))
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert imports(tmp_path)[0] == f"n0 {TOLD} dynplan-7-vllm"
+    script = (tmp_path / "script.sbatch").read_text()
+    assert script.count("'--container-name=dynplan-{job.id}-vllm:no_exec'") == 2
+    assert f"--container-mounts={tmp_path}:/a," in script
+    assert f"--container-mounts={tmp_path}:/b," in script
+
+
+def test_a_named_container_of_an_earlier_job_is_not_run_in(tmp_path: Path) -> None:
+    old = tmp_path / "boxes" / "n0" / "pyxis_vllm"
+    old.mkdir(parents=True)
+    done = boxed(tmp_path, role("a", 'container = { image = "nvcr.io/a:1", name = "vllm" }'))
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert imports(tmp_path) == [f"n0 {TOLD} dynplan-7-vllm"]
+    assert left(tmp_path) == ["pyxis_vllm"]
+
+
+def test_what_an_earlier_run_of_the_same_job_has_left_is_made_anew(tmp_path: Path) -> None:
+    # Requeued, or started again under salloc: it may be half made, or of another image.
+    (tmp_path / "boxes" / "n0" / "pyxis_dynplan-7.0").mkdir(parents=True)
+    done = boxed(tmp_path, BOXED, role("a"))
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert "the container already exists; trying once more" in done.output
+    assert imports(tmp_path) == [f"n0 {TOLD} dynplan-7.0"]
+    assert left(tmp_path) == []
+
+
+def test_an_image_that_a_registry_gives_at_the_second_try_is_asked_for_where_it_lacks(tmp_path: Path) -> None:
+    done = boxed(tmp_path, BOXED, role("wide", "num-nodes = 2", GPUS), nodes=2, STUB_NO_IMAGE="n1 1")
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert f"image {TOLD}: not on n1: {NO_IMAGE} Not Found; trying once more" in done.output
+    assert imports(tmp_path) == [f"n0 {TOLD} dynplan-7.0", f"n1 {TOLD} dynplan-7.0"]
+
+
+def test_an_image_that_its_registry_does_not_give_is_the_cause_with_the_node_and_the_runtime_s_words(
+    tmp_path: Path,
+) -> None:
+    done = boxed(tmp_path, BOXED, role("wide", "num-nodes = 2", GPUS), nodes=2, STUB_NO_IMAGE="n1 9")
+    log = done.directory / "logs" / "images.0.log"
+    cause = f"image {TOLD}: not on n1: {NO_IMAGE} Not Found; nothing was started; log {log}"
+    assert (done.code, done.cause) == (65, cause), done.output
+    assert not [event for event in done.events if event[0] == "started"]
+    assert left(tmp_path) == []
+
+
+def test_an_image_without_bash_is_told_before_anything_starts(tmp_path: Path) -> None:
+    done = boxed(tmp_path, BOXED, role("a"), STUB_NO_BASH="yes")
+    why = "execve(): bash: No such file or directory (it must hold bash)"
+    cause = f"image {TOLD}: not on n0: {why}; nothing was started; log {done.directory}/logs/images.0.log"
+    assert (done.code, done.cause) == (65, cause), done.output
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        # Who has images of his own making, or a pyxis before 0.14.
+        ('container = { image = "nvcr.io/a:1", import = false }', []),
+        ('container = { image = "nvcr.io/a:1", import = false, name = "mine" }', ["--container-name=mine"]),
+        ('container = { image = "nvcr.io/a:1" }\nsrun = { container-name = "mine" }', ["--container-name=mine"]),
+        ('container = { image = "/images/a.sqsh" }', []),
+    ],
+)
+def test_who_wants_each_step_to_bring_its_own_has_it_and_files_are_there(lines: str, told: list[str]) -> None:
+    text = compiled(job_text(role("a", lines), cluster=PYXIS))
+    assert "bring_images() {" not in text
+    assert [word for word in text.replace("'", "").split() if word.startswith("--container-name")] == told
+
+
+def test_apptainer_fills_its_cache_before_and_keeps_it(tmp_path: Path) -> None:
+    text = compiled(job_text(BOXED, role("a"), cluster='container-runtime = "apptainer"'))
+    assert "\timage '' 0-0 docker://nvcr.io/a:1 \\\n\t\tapptainer \\\n\t\texec \\\n\t\tdocker://nvcr.io/a:1\n" in text
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "apptainer").write_text('#!/bin/bash\nwhile [[ $1 != bash ]]; do shift; done\nexec "$@"\n')
+    (programs / "apptainer").chmod(0o755)
+    path = f"{Path(__file__).parent / 'slurm'}:{programs}:/usr/bin:/bin"
+    done = boxed(tmp_path, BOXED, role("a"), cluster='container-runtime = "apptainer"', PATH=path)
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert "image docker://nvcr.io/a:1: on 1 nodes after " in done.output
