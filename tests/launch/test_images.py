@@ -12,7 +12,7 @@ IMAGE = "nvcr.io/a:1"
 TOLD = "nvcr.io#a:1"
 BOXED = f'[job.container]\nimage = "{IMAGE}"'
 PYXIS = 'container-runtime = "pyxis"'
-NO_IMAGE = "pyxis: failed to import docker image: [ERROR] URL https://nvcr.io/v2/a/manifests/1 returned error code: 404"
+NO_IMAGE = "pyxis: failed to import docker image: URL https://nvcr.io/v2/a/manifests/1 returned error code: 404"
 
 
 def role(name: str, *lines: str) -> str:

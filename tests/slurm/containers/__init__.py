@@ -27,8 +27,14 @@ def write_plugstack(etc: Path) -> None:
         return
     plugin = etc / "pyxis.so"
     _compile("pyxis.c", plugin, "-shared", "-fPIC")
+    disk, registry = etc.parent / "node", etc.parent / "registry"
+    registry.mkdir()
     # Each node has a disk of its own there.
-    (etc / "plugstack.conf").write_text(f"required {plugin} {etc.parent / 'node'}\n")
+    (etc / "plugstack.conf").write_text(f"required {plugin} {disk} {registry}\n")
+    enroot = etc / "bin" / "enroot"
+    enroot.parent.mkdir()
+    enroot.write_text(f'#!/bin/bash\n[[ "$1 $2" == "remove -f" && -n $3 ]] && rm -r -- "{disk}/data/$3"\n')
+    enroot.chmod(0o755)
 
 
 def write_image(folder: Path, bash: bool = True, environment: str = "") -> Path:
