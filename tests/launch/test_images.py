@@ -1,11 +1,14 @@
 """Images of registries are brought before anything starts: once to each node, and gone at the end."""
 
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
 
 from dynplan.emitter import lower
-from tests.launch.lab import Run, compiled, job_text, plan_of, run, stub
+from tests.launch.lab import Run, compiled, job_text, left_behind, plan_of, run, start, stub
 
 GPUS = "gpus-per-worker = 1"
 IMAGE = "nvcr.io/a:1"
@@ -159,3 +162,19 @@ def test_apptainer_fills_its_cache_before_and_keeps_it(tmp_path: Path) -> None:
     done = boxed(tmp_path, BOXED, role("a"), cluster='container-runtime = "apptainer"', PATH=path)
     assert (done.code, done.cause) == (0, ""), done.output
     assert "image docker://nvcr.io/a:1: on 1 nodes after " in done.output
+
+
+def test_a_job_that_is_cancelled_while_its_image_comes_ends_at_once_and_leaves_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "never")
+    (tmp_path / "boxes").mkdir()
+    env = {"STUB_BOXES": str(tmp_path / "boxes"), "STUB_IMPORT_WAITS": str(tmp_path / "never")}
+    process = start(compiled(job_text(BOXED, role("a"), cluster=PYXIS)), tmp_path, env=env)
+    assert process.stdout is not None
+    while "bringing it to 1 nodes" not in process.stdout.readline():
+        assert process.poll() is None
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, output
+    assert time.monotonic() - began < 20
+    assert left_behind(str(tmp_path / "never")) == []
