@@ -51,6 +51,7 @@ def test_an_image_that_many_steps_of_a_node_use_is_brought_there_once_and_its_ti
     assert imports(tmp_path) == [f"n0 {TOLD} dynplan-7.0", f"n1 {TOLD} dynplan-7.0"]
     assert f"image {TOLD}: on 2 nodes after " in done.output
     said = done.output.index(f"image {TOLD}: on 2 nodes")
+    assert "is left on some node" not in done.output
     assert done.output.index("results in") < said < done.output.index("role wide: starting")
     assert left(tmp_path) == []
 
@@ -161,7 +162,7 @@ def test_apptainer_fills_its_cache_before_and_keeps_it(tmp_path: Path) -> None:
     path = f"{Path(__file__).parent / 'slurm'}:{programs}:/usr/bin:/bin"
     done = boxed(tmp_path, BOXED, role("a"), cluster='container-runtime = "apptainer"', PATH=path)
     assert (done.code, done.cause) == (0, ""), done.output
-    assert "image docker://nvcr.io/a:1: on 1 nodes after " in done.output
+    assert "image docker://nvcr.io/a:1: on 1 node after " in done.output
 
 
 def test_a_job_that_is_cancelled_while_its_image_comes_ends_at_once_and_leaves_nothing(tmp_path: Path) -> None:
@@ -170,7 +171,7 @@ def test_a_job_that_is_cancelled_while_its_image_comes_ends_at_once_and_leaves_n
     env = {"STUB_BOXES": str(tmp_path / "boxes"), "STUB_IMPORT_WAITS": str(tmp_path / "never")}
     process = start(compiled(job_text(BOXED, role("a"), cluster=PYXIS)), tmp_path, env=env)
     assert process.stdout is not None
-    while "bringing it to 1 nodes" not in process.stdout.readline():
+    while "bringing it to 1 node" not in process.stdout.readline():
         assert process.poll() is None
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
@@ -178,3 +179,33 @@ def test_a_job_that_is_cancelled_while_its_image_comes_ends_at_once_and_leaves_n
     assert process.returncode == 143, output
     assert time.monotonic() - began < 20
     assert left_behind(str(tmp_path / "never")) == []
+
+
+def test_a_container_that_cannot_be_removed_is_told_and_the_job_is_done(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "enroot").write_text("#!/bin/bash\necho 'a device is busy' >&2\nexit 1\n")
+    (programs / "enroot").chmod(0o755)
+    path = f"{programs}:{Path(__file__).parent / 'slurm'}:/usr/bin:/bin"
+    done = boxed(tmp_path, BOXED, role("a"), PATH=path)
+    assert (done.code, done.cause) == (0, ""), done.output
+    where = "logs/images.0.removed.log"
+    assert f"image {TOLD}: dynplan-7.0 is left on some node; see {where}" in done.output
+    assert "a device is busy" in done.text(where)
+
+
+def test_one_text_that_names_an_image_for_each_role_is_several_images() -> None:
+    own = 'container = { image = "nvcr.io/{job.name}:{port.http}" }'
+    roles = [role(f"of{port}", f"ports = {{ http = {port} }}", own) for port in (8000, 8001)]
+    script = lower(plan_of(job_text(*roles, cluster=PYXIS)))
+    assert [(image.source, image.name) for image in script.images] == [
+        ("nvcr.io#test:8000", "dynplan-{job.id}.0"),
+        ("nvcr.io#test:8001", "dynplan-{job.id}.1"),
+    ]
+
+
+def test_the_nodes_of_an_image_are_a_few_ranges_however_many_they_are() -> None:
+    wide = role("wide", "num-nodes = 300", "gpus-per-worker = 8", 'container = { image = "nvcr.io/a:1" }')
+    head = role("head", 'place = "head"', 'container = { image = "nvcr.io/b:1" }')
+    script = lower(plan_of(job_text(wide, head, nodes=300, cluster=PYXIS)))
+    assert [image.nodes for image in script.images] == ["0-299", "0-0"]

@@ -37,6 +37,8 @@ bring_images() {
 	for index in "${!image_sources[@]}"; do
 		fill "${image_sources[index]}"
 		image_sources[index]=$filled
+		fill "${image_names[index]}"
+		image_names[index]=$filled
 		parts[":image.$index"]=yes
 		image_parts+=" :image.$index :old-image.$index"
 		start_image "$index"
@@ -64,7 +66,7 @@ follow_image() {
 		list_without "$1"
 		if ((count == 0)); then
 			images_left=$((images_left - 1))
-			say "image $source: on ${image_counts[$1]} nodes after $((SECONDS - image_began[$1])) s"
+			say "image $source: on ${image_counts[$1]} after $((SECONDS - image_began[$1])) s"
 			image_states[$1]=there
 			return
 		fi
@@ -100,9 +102,12 @@ start_image() {
 	done
 	if [[ -z ${image_began[$1]-} ]]; then
 		image_began[$1]=$SECONDS
-		image_counts[$1]=${#names[@]}
+		image_counts[$1]="${#names[@]} nodes"
+		if ((${#names[@]} == 1)); then
+			image_counts[$1]='1 node'
+		fi
 		image_states[$1]=first
-		say "image ${image_sources[$1]}: bringing it to ${#names[@]} nodes"
+		say "image ${image_sources[$1]}: bringing it to ${image_counts[$1]}"
 	else
 		image_states[$1]=second
 	fi
@@ -130,7 +135,7 @@ run_beside() {
 	local commands step reader
 	exec {commands}<&0
 	(become "${own[@]}" -- srun --quiet --overlap --overcommit --distribution=arbitrary --cpu-bind=none --mpi=none \
-		--kill-on-bad-exit=0 --wait=0 "--job-name=${1#:}" "${@:3}" </dev/null 2>"$2") &
+		--kill-on-bad-exit=0 --wait=0 --chdir=/ "--job-name=${1#:}" "${@:3}" </dev/null 2>"$2") &
 	step=$!
 	(
 		read -r -u "$commands" _
@@ -190,26 +195,29 @@ report_images() {
 	done
 }
 
-# get_reason LOG: sets reason, why there is no container: the first words of the runtime's that are no mere
-# consequence, and what enroot or apptainer says at last. Of pyxis' own: its pyxis_slurmstepd.c
+# get_reason LOG: sets reason, why there is no container: the first words that are no mere consequence, and the last
+# error that enroot tells of. What pyxis says around them is in its pyxis_slurmstepd.c
 get_reason() {
-	local line text='' first='' last='' prefix='^(srun|slurmstepd[^:]*): ((error|fatal|warning): )?'
-	local noise="^ *\$|child [0-9]+ |couldn't start container|printing |[[](INFO|WARN)[]]|^spank: |unusual entrypoint"
-	noise+='|nvoke spank|: tasks? [0-9,-]+: |[*][*][*]|^Terminating|^INFO:|^pyxis: (import|creat|start)ing '
+	local line text first='' last='' prefix='^(srun|slurmstepd[^:]*): ((error|fatal|warning): )?'
+	local noise="^ *\$|child [0-9]+ |couldn't start container|unusual entrypoint|[[](INFO|WARN)[]]|^INFO:|[*][*][*]"
+	noise+='|^pyxis: (print|import|creat|start)ing |^spank|nvoke spank|: tasks? [0-9,-]+: |^Terminating|^write to unblock'
+	noise+='|lacks support for cpu binding'
 	while IFS= read -r -n 500 line; do
 		text=${line//[[:cntrl:]]/ }
 		if [[ $text =~ $prefix ]]; then
 			text=${text:${#BASH_REMATCH}}
 		fi
-		if [[ ! $text =~ $noise ]]; then
-			last=$text
-			first=${first:-$text}
+		if [[ $text =~ $noise ]]; then
+			continue
+		fi
+		first=${first:-$text}
+		if [[ $text == *'[ERROR]'* ]]; then
+			last=${text##*'[ERROR]'}
 		fi
 	done < <(tail -n 100 -- "$1")
 	reason=${first:-no word from srun, nor from its tasks}
-	if [[ $last != "$first" ]]; then
-		last=${last#pyxis:}
-		reason=${reason%:}": ${last#"${last%%[! ]*}"}"
+	if [[ -n $last && $first != *"$last" ]]; then
+		reason+=:$last
 	fi
 	if [[ $reason == *execve* ]]; then
 		reason+=' (it must hold bash)'
@@ -218,7 +226,7 @@ get_reason() {
 
 # remove_containers INDEX PART [which lack it]: starts a step that removes the container of an image from its nodes
 remove_containers() {
-	local node joined filled
+	local node joined
 	local -a numbers names=()
 	if [[ -z ${image_names[$1]} ]]; then
 		return
@@ -228,17 +236,16 @@ remove_containers() {
 		names+=("${hosts[node]}")
 	done
 	join "${names[@]}"
-	fill "${image_names[$1]}"
 	# The paths are those that enroot's own file or the node says, as pyxis gives it nothing of ours. The name is
 	# another where the site's `container_scope` is `job` (pyxis_slurmstepd.c).
 	start_beside "$2" "$dir/logs/images.$1.removed.log" "--ntasks=${#names[@]}" "--nodelist=$joined" \
 		bash -c "unset -v \${!XDG_@} ENROOT_{DATA,CACHE,RUNTIME,TEMP}_PATH
-			enroot remove -f \"pyxis_\$1\" >&2 || enroot remove -f \"pyxis_\${SLURM_JOB_ID}_\$1\" >&2" bash "$filled"
+			enroot remove -f \"pyxis_\$1\" >&2 || enroot remove -f \"pyxis_\${SLURM_JOB_ID}_\$1\" >&2" bash "${image_names[$1]}"
 }
 
-# remove_images: removes what `bring_images` has left on the nodes. It ends the job, and gets a minute
+# remove_images: removes what `bring_images` has left on the nodes. It is the job's end, and gets two minutes
 remove_images() {
-	local index limit=$((SECONDS + 60))
+	local index status limit=$((SECONDS + 120))
 	for index in "${!image_sources[@]}"; do
 		if [[ -n ${image_began[index]-} ]]; then
 			remove_containers "$index" ":old-image.$index"
@@ -248,4 +255,10 @@ remove_images() {
 		next_event
 	done
 	stop "$image_parts"
+	for index in "${!image_sources[@]}"; do
+		status=${step_statuses[":old-image.$index"]-}
+		if [[ ${image_states[index]-} == there && -n ${image_names[index]} && $status != 0 ]]; then
+			say "image ${image_sources[index]}: ${image_names[index]} is left on some node; see logs/images.$index.removed.log"
+		fi
+	done
 }
