@@ -152,17 +152,26 @@ def test_who_wants_each_step_to_bring_its_own_has_it_and_files_are_there(lines: 
     assert [word for word in text.replace("'", "").split() if word.startswith("--container-name")] == told
 
 
-def test_apptainer_fills_its_cache_before_and_keeps_it(tmp_path: Path) -> None:
-    text = compiled(job_text(BOXED, role("a"), cluster='container-runtime = "apptainer"'))
-    assert "\timage '' 0-0 docker://nvcr.io/a:1 \\\n\t\tapptainer \\\n\t\texec \\\n\t\tdocker://nvcr.io/a:1\n" in text
+def test_apptainer_fills_its_cache_before_on_one_node_first_and_one_image_after_another(tmp_path: Path) -> None:
+    # Of four processes that fill one cache at once one fails: "conveyor failed to get: unexpected end of JSON input".
+    other = 'container = { image = "docker://b:1" }'
+    parts = (BOXED, role("wide", "num-nodes = 3", GPUS), role("other", other, "num-nodes = 3", GPUS))
+    cluster = 'container-runtime = "apptainer"'
+    text = compiled(job_text(*parts, nodes=3, cluster=cluster))
+    assert "\timage '' 0-2 docker://nvcr.io/a:1 \\\n\t\tapptainer \\\n\t\texec \\\n\t\tdocker://nvcr.io/a:1\n" in text
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "apptainer").write_text('#!/bin/bash\nwhile [[ $1 != bash ]]; do shift; done\nexec "$@"\n')
+    said = f'[[ $2 == docker://* ]] && echo "$2 $SLURMD_NODENAME" >>{tmp_path}/cached\n'
+    (programs / "apptainer").write_text(f'#!/bin/bash\n{said}while [[ $1 != bash ]]; do shift; done\nexec "$@"\n')
     (programs / "apptainer").chmod(0o755)
     path = f"{Path(__file__).parent / 'slurm'}:{programs}:/usr/bin:/bin"
-    done = boxed(tmp_path, BOXED, role("a"), cluster='container-runtime = "apptainer"', PATH=path)
+    done = boxed(tmp_path, *parts, nodes=3, cluster=cluster, PATH=path)
     assert (done.code, done.cause) == (0, ""), done.output
-    assert "image docker://nvcr.io/a:1: on 1 node after " in done.output
+    assert "image docker://nvcr.io/a:1: on 3 nodes after " in done.output
+    cached = (tmp_path / "cached").read_text().splitlines()
+    first, second = "docker://nvcr.io/a:1", "docker://b:1"
+    assert (cached[0], sorted(cached[1:3])) == (f"{first} n0", [f"{first} n1", f"{first} n2"])
+    assert (cached[3], sorted(cached[4:])) == (f"{second} n0", [f"{second} n1", f"{second} n2"])
 
 
 def test_a_job_that_is_cancelled_while_its_image_comes_ends_at_once_and_leaves_nothing(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 # ---- images: brought to every node once, before what runs in them ----
 # pyxis would import and unpack an image anew for each step, within the time that a role has to be ready. So
 # a step for each image does it on the nodes that use it, and leaves a container there (enroot's: a folder with
-# a name) from which all other steps start. Apptainer keeps images in a cache of its own.
+# a name) from which all other steps start. Apptainer keeps images in a cache below the home directory. Its steps
+# come one after another, the first one on a node alone: of four that fill a cache at once one fails ("conveyor
+# failed to get: unexpected end of JSON input", apptainer 1.4.5), and where nodes have one cache, the others find it.
 known_events[image]=yes
 image_names=()
 image_nodes=()
@@ -10,6 +12,8 @@ image_states=()
 image_began=()
 image_counts=()
 image_next=()
+image_tries=()
+image_alone=()
 image_first=()
 image_size=()
 image_words=()
@@ -39,49 +43,47 @@ bring_images() {
 		image_sources[index]=$filled
 		fill "${image_names[index]}"
 		image_names[index]=$filled
-		parts[":image.$index"]=yes
+		image_states[index]=waits
 		image_parts+=" :image.$index :old-image.$index"
-		start_image "$index"
 	done
-	while ((images_left > 0)); do
-		next_event
+	while true; do
 		for index in "${!image_sources[@]}"; do
-			follow_image "$index"
+			if [[ -z ${step_input[":image.$index"]-}${step_input[":old-image.$index"]-} ]]; then
+				follow_image "$index"
+			fi
 		done
-		if ((images_left > 0 && SECONDS >= report_next)); then
+		if ((images_left == 0)); then
+			return
+		fi
+		next_event
+		if ((SECONDS >= report_next)); then
 			report_next=$((SECONDS + (SECONDS - from) / 2 + 15))
 			report_images
 		fi
 	done
 }
 
-# follow_image INDEX: what comes after a step of an image that has ended: a node may lack it
+# follow_image INDEX: what comes next for an image of which no step runs
 follow_image() {
-	local listed count reason part=:image.$1 source=${image_sources[$1]}
-	if [[ -n ${step_input[$part]-}${step_input[":old-image.$1"]-} ]]; then
-		return
-	fi
+	local listed count reason source=${image_sources[$1]}
 	case ${image_states[$1]} in
-	first | second)
+	waits)
+		if [[ -n ${image_names[$1]} ]] || (($1 == 0)) || [[ ${image_states[$1 - 1]} == there ]]; then
+			begin_image "$1"
+		fi
+		;;
+	comes)
 		list_without "$1"
 		if ((count == 0)); then
 			images_left=$((images_left - 1))
-			say "image $source: on ${image_counts[$1]} after $((SECONDS - image_began[$1])) s"
 			image_states[$1]=there
-			return
+			say "image $source: on ${image_counts[$1]} after $((SECONDS - image_began[$1])) s"
+		elif [[ -n ${image_alone[$1]} && -n ${image_there[":image.$1/${image_alone[$1]}"]-} ]]; then
+			image_alone[$1]=''
+			start_image "$1"
+		else
+			try_image_again "$1"
 		fi
-		get_reason "$dir/logs/images.$1.log"
-		if [[ ${image_states[$1]} == second || $reason == *execve* ]]; then
-			fail "65 image $source: not on $listed: $reason; nothing was started; log $dir/logs/images.$1.log"
-		fi
-		say "image $source: not on $listed: $reason; trying once more"
-		image_states[$1]=pause
-		image_next[$1]=$((SECONDS + 5))
-		# One of an earlier run of this job may be half made, or of another image. So may what has failed now.
-		if [[ $reason == *'already exists'* ]]; then
-			image_next[$1]=$SECONDS
-		fi
-		remove_containers "$1" ":old-image.$1" 'which lack it'
 		;;
 	pause)
 		if ((SECONDS >= image_next[$1])); then
@@ -91,26 +93,54 @@ follow_image() {
 	esac
 }
 
-# start_image INDEX: starts the step of an image on the nodes that lack it
+# begin_image INDEX: starts the first step of an image
+begin_image() {
+	local -a numbers
+	list_image_nodes "$1"
+	image_began[$1]=$SECONDS
+	image_counts[$1]="${#numbers[@]} nodes"
+	if ((${#numbers[@]} == 1)); then
+		image_counts[$1]='1 node'
+	fi
+	image_alone[$1]=''
+	if [[ -z ${image_names[$1]} ]]; then
+		image_alone[$1]=${numbers[0]}
+	fi
+	say "image ${image_sources[$1]}: bringing it to ${image_counts[$1]}"
+	start_image "$1"
+}
+
+# try_image_again INDEX: once, after a pause; fails then. Where bash is missing a second try has none either
+try_image_again() {
+	local reason
+	get_reason "$dir/logs/images.$1.log"
+	image_tries[$1]=$((${image_tries[$1]-0} + 1))
+	if ((image_tries[$1] > 1)) || [[ $reason == *execve* ]]; then
+		fail "65 image $source: not on $listed: $reason; nothing was started; log $dir/logs/images.$1.log"
+	fi
+	say "image $source: not on $listed: $reason; trying once more"
+	image_states[$1]=pause
+	image_next[$1]=$((SECONDS + 5))
+	# One of an earlier run of this job may be half made, or of another image. So may what has failed now.
+	if [[ $reason == *'already exists'* ]]; then
+		image_next[$1]=$SECONDS
+	fi
+	remove_containers "$1" ":old-image.$1" 'which lack it'
+}
+
+# start_image INDEX: starts a step of an image on the nodes that lack it, or on the one that is to be first
 start_image() {
 	local part=:image.$1 node joined
 	local -a numbers names=()
 	list_image_nodes "$1" 'which lack it'
+	if [[ -n ${image_alone[$1]} ]]; then
+		numbers=("${image_alone[$1]}")
+	fi
 	for node in "${numbers[@]}"; do
 		image_places["$part/${#names[@]}"]=$node
 		names+=("${hosts[node]}")
 	done
-	if [[ -z ${image_began[$1]-} ]]; then
-		image_began[$1]=$SECONDS
-		image_counts[$1]="${#names[@]} nodes"
-		if ((${#names[@]} == 1)); then
-			image_counts[$1]='1 node'
-		fi
-		image_states[$1]=first
-		say "image ${image_sources[$1]}: bringing it to ${image_counts[$1]}"
-	else
-		image_states[$1]=second
-	fi
+	image_states[$1]=comes
 	join "${names[@]}"
 	fill_all "${image_words[@]:image_first[$1]:image_size[$1]}"
 	start_beside "$part" "$dir/logs/images.$1.log" "--ntasks=${#names[@]}" "--nodelist=$joined" "${words[@]}" \
