@@ -2,13 +2,14 @@
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from dynplan.emitter import lower
-from tests.launch.lab import Run, compiled, job_text, left_behind, plan_of, run, start, stub
+from tests.launch.lab import Run, compiled, job_text, left_behind, plan_of, program_parts, run, start, stub
 
 GPUS = "gpus-per-worker = 1"
 IMAGE = "nvcr.io/a:1"
@@ -218,3 +219,56 @@ def test_the_nodes_of_an_image_are_a_few_ranges_however_many_they_are() -> None:
     head = role("head", 'place = "head"', 'container = { image = "nvcr.io/b:1" }')
     script = lower(plan_of(job_text(wide, head, nodes=300, cluster=PYXIS)))
     assert [image.nodes for image in script.images] == ["0-299", "0-0"]
+
+
+SAID = {
+    # What pyxis and enroot say, as users have shown it; the last lines are consequences.
+    "pyxis: failed to import docker image: Could not process JSON input": """\
+Apr 08 03:37:03.834962 3444994 slurmstepd   0x155552ddfd40: error: pyxis: child 3444995 failed with error code: 1
+Apr 08 03:37:03.835051 3444994 slurmstepd   0x155552ddfd40: error: pyxis: failed to import docker image
+Apr 08 03:37:03.835067 3444994 slurmstepd   0x155552ddfd40: error: pyxis: printing enroot log file:
+Apr 08 03:37:03.835098 3444994 slurmstepd   0x155552ddfd40: error: pyxis:     [INFO] Querying registry
+Apr 08 03:37:03.835140 3444994 slurmstepd   0x155552ddfd40: error: pyxis:     [ERROR] Could not process JSON input
+""",
+    "pyxis: failed to import docker image": """\
+pyxis: importing docker image: centos
+slurmstepd: error: pyxis: child 15352 failed with error code: 137
+slurmstepd: error: pyxis: failed to import docker image
+slurmstepd: error: pyxis: couldn't start container
+slurmstepd: error: spank: required plugin spank_pyxis.so: task_init() failed with rc=-1
+slurmstepd: error: Failed to invoke spank plugin stack
+slurmstepd: error: write to unblock task 0 failed: Broken pipe
+srun: error: n1: task 0: Exited with exit code 1
+""",
+    "pyxis: failed to create container filesystem: No space left on device": """\
+slurmstepd-n2: error: pyxis: child 9 failed with error code: 1
+slurmstepd-n2: error: pyxis: failed to create container filesystem
+slurmstepd-n2: error: pyxis: printing enroot log file:
+slurmstepd-n2: error: pyxis:     [INFO] Extracting squashfs filesystem...
+slurmstepd-n2: error: pyxis:     [ERROR] No space left on device
+slurmstepd-n2: error: spank_task_init_privileged failed
+""",
+    "Unable to handle docker://h/lost:1 uri: reading manifest 1 in h/lost: manifest unknown": """\
+INFO:    Converting OCI blobs to SIF format
+FATAL:   Unable to handle docker://h/lost:1 uri: reading manifest 1 in h/lost: manifest unknown
+srun: error: n1: task 0: Exited with exit code 255
+""",
+    "unrecognized option '--container-image=nvcr.io#a:1'": """\
+srun: unrecognized option '--container-image=nvcr.io#a:1'
+Try "srun --help" for more information
+""",
+    "no word from srun, nor from its tasks": "",
+}
+
+
+@pytest.mark.parametrize("reason", SAID)
+def test_the_reason_is_what_says_why_and_not_what_follows_from_it(tmp_path: Path, reason: str) -> None:
+    (tmp_path / "log").write_text(SAID[reason])
+    functions = program_parts()["images"].replace("known_events[image]=yes", "")
+    told = subprocess.run(
+        ["bash", "-c", f'{functions}\nget_reason "$1"\nprintf %s "$reason"', "bash", tmp_path / "log"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (told.stdout, told.stderr) == (reason, "")

@@ -110,12 +110,13 @@ begin_image() {
 	start_image "$1"
 }
 
-# try_image_again INDEX: once, after a pause; fails then. Where bash is missing a second try has none either
+# try_image_again INDEX: once, after a pause; fails then, and at once where bash or pyxis is missing. In `source` and
+# `listed` is what is told of it
 try_image_again() {
 	local reason
 	get_reason "$dir/logs/images.$1.log"
 	image_tries[$1]=$((${image_tries[$1]-0} + 1))
-	if ((image_tries[$1] > 1)) || [[ $reason == *execve* ]]; then
+	if ((image_tries[$1] > 1)) || [[ $reason == *execve* || $reason == *'unrecognized option'* ]]; then
 		fail "65 image $source: not on $listed: $reason; nothing was started; log $dir/logs/images.$1.log"
 	fi
 	say "image $source: not on $listed: $reason; trying once more"
@@ -228,7 +229,8 @@ report_images() {
 # get_reason LOG: sets reason, why there is no container: the first words that are no mere consequence, and the last
 # error that enroot tells of. What pyxis says around them is in its pyxis_slurmstepd.c
 get_reason() {
-	local line text first='' last='' prefix='^(srun|slurmstepd[^:]*): ((error|fatal|warning): )?'
+	# Where Slurm's LogTimeFormat says so, a time stands before it.
+	local line text first='' last='' prefix='^([^|]*(srun|slurmstepd)[^:]*): ((error|fatal|warning): )?'
 	local noise="^ *\$|child [0-9]+ |couldn't start container|unusual entrypoint|[[](INFO|WARN)[]]|^INFO:|[*][*][*]"
 	noise+='|^pyxis: (print|import|creat|start)ing |^spank|nvoke spank|: tasks? [0-9,-]+: |^Terminating|^write to unblock'
 	noise+='|lacks support for cpu binding'
@@ -246,6 +248,8 @@ get_reason() {
 		fi
 	done < <(tail -n 100 -- "$1")
 	reason=${first:-no word from srun, nor from its tasks}
+	reason=${reason#FATAL: }
+	reason=${reason#"${reason%%[! ]*}"}
 	if [[ -n $last && $first != *"$last" ]]; then
 		reason+=:$last
 	fi
