@@ -245,9 +245,9 @@ def containers_on(lab: Lab, node: str) -> str:
 
 
 def brought(lab: Lab, runtime: str, folder: Path) -> Run:
-    """Two roles and two phases of one image, each with mounts of its own."""
+    """Three roles and two phases of one image; two roles have one name, start at once, and have mounts of their own."""
     write_image(lab.cluster.directory / "registry" / "engine")
-    for name in ("a", "b"):
+    for name in ("a", "b", "c"):
         (folder / name).mkdir()
     serve = "echo /models/* >{job.dir}/saw-{host}-%s; exec serve {port.http}"
     roles = "".join(
@@ -256,13 +256,13 @@ def brought(lab: Lab, runtime: str, folder: Path) -> Run:
 workers = {workers}
 workers-per-node = 1
 gpus-per-worker = 2
-container = {{ mounts = ["{folder}/{name}:/models/{name}"], name = "{name * (name == "b")}" }}
+container = {{ mounts = ["{folder}/{name}:/models/{name}"], name = "{"" if name == "a" else "shared"}" }}
 command = "{serve % name}"
 ports = {{ http = {port} }}
 ready = {{ port = "http", timeout = "40s" }}
 stop = {{ grace = "1s" }}
 """
-        for name, workers, port in (("a", 2, 9100), ("b", 1, 9200))
+        for name, workers, port in (("a", 2, 9100), ("b", 1, 9200), ("c", 1, 9300))
     )
     container = '[job]\nnum-nodes = 2\n[job.container]\nimage = "localhost:5000/engine"\n'
     phases = '[phases.one]\ncommand = "exit 0"\n[phases.two]\ncommand = "exit 0"\n'
@@ -281,10 +281,11 @@ def test_an_image_of_a_registry_comes_once_to_each_node_and_each_role_has_its_mo
     assert succeeded(boxed)
     first, second = boxed.nodes
     *imports, kept = (boxed.folder / "imports").read_text().splitlines()
-    # The container `b` is one of its own.
+    # The container with a name is one of its own.
     assert (sorted(imports), kept) == (sorted([first, second, first]), "kept ")
     assert boxed.log(f"saw-{first}-a") == boxed.log(f"saw-{second}-a") == "/models/a\n"
     assert boxed.log(f"saw-{first}-b") == "/models/b\n"
+    assert boxed.log(f"saw-{first}-c") == "/models/c\n"
 
 
 def not_given(lab: Lab, runtime: str, folder: Path) -> Run:
