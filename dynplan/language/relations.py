@@ -123,26 +123,29 @@ def _check_containers(job: Job, findings: Findings) -> None:
 def _check_container_names(job: Job, findings: Findings) -> None:
     """Refuse one name for containers that pyxis could not make one of (D113): a name has one image.
 
-    Where we bring none (`import = false`), it has one list of mounts as well: a step that enters the container of
-    another one has the other's.
+    Where a name is pyxis' own, it has one list of mounts as well: a step that enters the container of another one
+    has the other's, without the flag `no_exec`.
     """
     if job.cluster.container_runtime != "pyxis":
         return
-    first: dict[str, tuple[Container, tuple[str, str]]] = {}
+    first: dict[tuple[bool, str], tuple[Container, tuple[str, str]]] = {}
     for kind, owners in (("roles", job.roles), ("phases", job.phases)):
         for owner in owners:
             box = owner.launch.container
-            if box is None or not box.name:
+            raw, _, flag = dict(owner.launch.srun).get("container-name", "").partition(":")
+            name, own = (box and box.name) or raw, bool(raw) or bool(box and not box.brought)
+            if box is None or not name:
                 continue
-            other, there = first.setdefault(box.name, (box, (kind, owner.name)))
+            other, there = first.setdefault((own, name), (box, (kind, owner.name)))
             what = "images" if other.image != box.image else ""
-            if not (box.brought and other.brought):
-                what = what or ("mounts" if set(other.mounts) != set(box.mounts) else "")
+            at_once = kind == "roles" or there[0] == "roles"  # phases run one after another
+            if own and at_once and flag != "no_exec" and set(other.mounts) != set(box.mounts):
+                what = what or "mounts"
             if what:
-                message = f"the container `{box.name}` of {kind[:-1]} `{owner.name}` is that of {there[0][:-1]} "
+                message = f"the container `{name}` of {kind[:-1]} `{owner.name}` is that of {there[0][:-1]} "
                 message += f"`{there[1]}` by its name, and they have other {what}"
                 path = (kind, owner.name, "container")
-                findings.error("D113", message, path, help="give it another `name`, or none", also=there)
+                findings.error("D113", message, path, help="give it another name, or none", also=there)
 
 
 def _check_devices(job: Job, findings: Findings) -> None:
