@@ -8,6 +8,7 @@ is not.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -15,9 +16,10 @@ from typing import Final
 import pytest
 from attrs import frozen
 
-from tests.slurm.containers import APPTAINER, obstacle, write_image
+from tests.slurm.containers import APPTAINER, HERE, obstacle, write_image
 from tests.slurm.lab import Lab, Run, scenario, succeeded
 from tests.slurm.test_stack import HOSTILE, toml
+from tests.testbed import eventually
 
 pytestmark = pytest.mark.slurm
 
@@ -33,6 +35,8 @@ ENV: Final = {
     "FROM_IMAGE": "shell",
     "FROM_BOTH": "shell",
 }
+
+REGISTRY: Final = HERE / "registry.py"
 
 Body = Callable[[Lab, str, Path], Run]
 
@@ -286,6 +290,56 @@ def test_an_image_of_a_registry_comes_once_to_each_node_and_each_role_has_its_mo
     assert boxed.log(f"saw-{first}-a") == boxed.log(f"saw-{second}-a") == "/models/a\n"
     assert boxed.log(f"saw-{first}-b") == "/models/b\n"
     assert boxed.log(f"saw-{first}-c") == "/models/c\n"
+
+
+def cached(lab: Lab, runtime: str, folder: Path) -> Run:
+    """The same with apptainer itself, and a registry on the loopback of each node; they have one home, so one cache."""
+    (folder / "home").mkdir()
+    env = {**ENV, "HOME": str(folder / "home"), "APPTAINER_NOHTTPS": "1"}
+    job = f"""
+[job]
+num-nodes = 2
+[cluster]
+container-runtime = "{runtime}"
+[job.container]
+image = "127.0.0.1:5055/engine:1"
+[roles.a]
+workers = 2
+workers-per-node = 1
+gpus-per-worker = 2
+command = "exec 7<> <(:); while :; do read -t 1 -u 7; done"
+stop = {{ grace = "1s" }}
+[roles.b]
+gpus-per-worker = 2
+workers = 1
+command = "exec 7<> <(:); while :; do read -t 1 -u 7; done"
+stop = {{ grace = "1s" }}
+[phases.one]
+command = "echo in $PWD"
+"""
+    pids = {}
+    with lab.nodes(2) as names:
+        try:
+            for name in names:
+                (folder / name).mkdir()
+                start = f"setsid {sys.executable} {REGISTRY} 5055 {folder / name} </dev/null >&0 2>&0 & echo $!"
+                pids[name] = lab.cluster.node_run(name, ["sh", "-c", start]).stdout.strip()
+                eventually((folder / name / "ready").exists, 30)
+            done = lab.run_on(names, job, env=env)
+        finally:
+            for name, pid in pids.items():
+                lab.cluster.node_run(name, ["kill", pid], check=False)
+    requests = [path.read_text() for path in folder.glob("*/requests")]
+    (done.folder / "requests").write_text("".join(requests))
+    return done
+
+
+@pytest.mark.parametrize("runtime", [pytest.param("apptainer", marks=scenario(Boxed("apptainer", cached)))])
+def test_apptainer_asks_a_registry_once_for_all_nodes_and_steps_that_have_one_cache(boxed: Run, runtime: str) -> None:
+    assert succeeded(boxed)
+    asked = (boxed.folder / "requests").read_text().splitlines()
+    assert len(asked) == len(set(asked)) == 2  # the image's layer and its configuration
+    assert "image docker://127.0.0.1:5055/engine:1: on 2 nodes after" in boxed.output
 
 
 def not_given(lab: Lab, runtime: str, folder: Path) -> Run:

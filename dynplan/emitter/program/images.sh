@@ -231,7 +231,7 @@ report_images() {
 get_reason() {
 	# Where Slurm's LogTimeFormat says so, a time stands before it.
 	local line text first='' last='' prefix='^([^|]*(srun|slurmstepd)[^:]*): ((error|fatal|warning): )?'
-	local noise="^ *\$|child [0-9]+ |couldn't start container|unusual entrypoint|[[](INFO|WARN)[]]|^INFO:|[*][*][*]"
+	local noise="^ *\$|child [0-9]+ |couldn't start container|unusual entrypoint|[[](INFO|WARN)[]]|^(INFO|WARNING):|[*][*][*]"
 	noise+='|^pyxis: (print|import|creat|start)ing |^spank|nvoke spank|: tasks? [0-9,-]+: |^Terminating|^write to unblock'
 	noise+='|lacks support for cpu binding'
 	while IFS= read -r -n 500 line; do

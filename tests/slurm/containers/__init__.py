@@ -17,7 +17,9 @@ STATIC_BASH: Final = Path("/bin/bash-static")
 def obstacle(runtime: str) -> str | None:
     """Why this machine can't run containers of `runtime`, or None if it can."""
     files = [STATIC_BASH, SPANK_HEADER if runtime == "pyxis" else APPTAINER]
-    absent = [str(path) for path in files if not path.exists()] + ([] if shutil.which("cc") else ["cc"])
+    programs = ["cc"] if runtime == "pyxis" else ["cc", "mksquashfs"]
+    absent = [str(path) for path in files if not path.exists()]
+    absent += [program for program in programs if not shutil.which(program)]
     return f"containers need {', '.join(absent)}: see tools/install.sh containers" if absent else None
 
 
