@@ -181,12 +181,16 @@ class Stop(Record):
 
 @frozen(eq=False, repr=False)
 class Container(Record):
-    """The image a role or phase runs in, its mounts and its working directory."""
+    """The image a role or phase runs in, its mounts and its working directory.
+
+    `name` is of what it shares with others; `brought` tells whether the image is, before anything starts.
+    """
 
     image: str
     mounts: tuple[str, ...]
     workdir: str
     name: str
+    brought: bool
 
 
 @frozen(eq=False, repr=False)

@@ -77,7 +77,7 @@ for what; do
 		;;
 	containers)
 		packages gcc:cc libc6-dev:/usr/include/stdio.h libslurm-dev:/usr/include/slurm/spank.h \
-			bash-static:bash-static patchelf:patchelf
+			bash-static:bash-static patchelf:patchelf squashfs-tools:mksquashfs
 		;;
 	slurms)
 		packages debootstrap:/usr/sbin/debootstrap debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg wget:wget

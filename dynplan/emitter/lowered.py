@@ -59,6 +59,23 @@ class Step(Record):
 
 
 @frozen(eq=False, repr=False)
+class Image(Record):
+    """An image that is brought to nodes before anything starts.
+
+    Attributes:
+        name: the container that it becomes there, as a template; empty where it becomes none.
+        nodes: those that use it, as ranges: `0-3,7-7`.
+        source: what it is called.
+        words: of srun.
+    """
+
+    name: str
+    nodes: str
+    source: str
+    words: Texts
+
+
+@frozen(eq=False, repr=False)
 class Script(Record):
     """Everything that a script says, in script order.
 
@@ -74,6 +91,7 @@ class Script(Record):
         hosts: per node the host that the user named, or `*`; empty where nobody named one.
         files: what the job writes before its roles start.
         files_by_node: the names of those that differ from node to node.
+        images: what is brought before anything starts.
     """
 
     directives: tuple[Option, ...]
@@ -87,3 +105,4 @@ class Script(Record):
     hosts: Texts
     files: tuple[TextFile, ...]
     files_by_node: frozenset[str]
+    images: tuple[Image, ...]

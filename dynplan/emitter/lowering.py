@@ -1,17 +1,17 @@
 """Lowering: a `Plan` becomes everything that its script says. Nothing behind it computes."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from attrs import evolve
 
 from dynplan.emitter.constants import Constants, differs_by_node, lists_named, named_by_others, templates
-from dynplan.emitter.containers import around_a_task
+from dynplan.emitter.containers import Owner, around_a_task, brought, images
 from dynplan.emitter.directives import directives
 from dynplan.emitter.job_facts import DEFAULT_GRACE_S, job_arrays, job_settings
 from dynplan.emitter.limits import check_words
-from dynplan.emitter.lowered import Script, Setting, Settings, Step
+from dynplan.emitter.lowered import Image, Script, Setting, Settings, Step
 from dynplan.emitter.parts import needed, runs_around, starts_apart
 from dynplan.emitter.rows import Column, Group
 from dynplan.emitter.tasks import RoleTasks, role_tasks
@@ -33,8 +33,12 @@ def lower(plan: Plan) -> Script:
     plan = evolve(plan, workers=tuple(chain.from_iterable(tasks.workers for tasks in by_role)))
     everywhere = Constants(named_by_others(job, by_role))
     named = lists_named(templates(job))
-    roles = [_role(tasks, evolve(everywhere, tasks=tasks), named) for tasks in by_role]
-    phases = [_phase(phase, plan, everywhere) for phase in job.phases]
+    known = {("roles", tasks.role.name): evolve(everywhere, tasks=tasks) for tasks in by_role}
+    known |= {("phases", phase.name): evolve(everywhere, node=_node(phase, plan)) for phase in job.phases}
+    boxes = brought(plan, lambda owner, text: known[owner].fill(text))
+    names = {owner: name for owner, (name, _) in boxes.items()}
+    roles = [_role(tasks, known["roles", tasks.role.name], named, names) for tasks in by_role]
+    phases = [_phase(phase, plan, known["phases", phase.name], names) for phase in job.phases]
     common = _most_common(step.srun or () for step in (*roles, *phases))
     return Script(
         directives=tuple(directives(plan)),
@@ -48,6 +52,7 @@ def lower(plan: Plan) -> Script:
         hosts=tuple(node.host or "*" for node in plan.nodes) if any(node.host for node in plan.nodes) else (),
         files=tuple(TextFile(file.name, everywhere.fill(file.content)) for file in job.files),
         files_by_node=frozenset(file.name for file in job.files if differs_by_node(file)),
+        images=tuple(_images(plan, everywhere, boxes)) if boxes else (),
     )
 
 
@@ -81,7 +86,7 @@ def _as_the_job(step: Step, common: Texts) -> Step:
 # Roles
 
 
-def _role(tasks: RoleTasks, constants: Constants, named: Sequence[str]) -> Step:
+def _role(tasks: RoleTasks, constants: Constants, named: Sequence[str], boxes: Mapping[Owner, str]) -> Step:
     role = tasks.role
     launch = role.launch
     lists = (name.split(".", 2) for name in named)
@@ -98,7 +103,7 @@ def _role(tasks: RoleTasks, constants: Constants, named: Sequence[str]) -> Step:
         command=_filled(launch.command, constants),
         leader_args=_filled(launch.leader_args, constants),
         follower_args=_filled(launch.follower_args, constants),
-        srun=_srun(launch, constants),
+        srun=_srun(launch, constants, boxes.get(("roles", role.name), "")),
         probes=tuple(_probes(tasks, constants)),
         fail_on_log=role.fail_on_log,
         metrics=constants.fill(_url(role.metrics)) if role.metrics else "",
@@ -184,10 +189,14 @@ def _http_words(probe: Probe, constants: Constants) -> Iterator[str]:
 # Phases
 
 
-def _phase(phase: Phase, plan: Plan, everywhere: Constants) -> Step:
-    """Return a phase, a single task on the first node of the role it runs on, or on the head node."""
-    node = next((worker.tasks[0].node for worker in plan.workers if worker.role == phase.on), plan.head)
-    constants = evolve(everywhere, node=node)
+def _node(phase: Phase, plan: Plan) -> int:
+    """Return the first node of the role that a phase runs on, or the head node."""
+    return next((worker.tasks[0].node for worker in plan.workers if worker.role == phase.on), plan.head)
+
+
+def _phase(phase: Phase, plan: Plan, constants: Constants, boxes: Mapping[Owner, str]) -> Step:
+    """Return a phase, a single task."""
+    node = _node(phase, plan)
     launch = phase.launch
     last = phase is plan.job.phases[-1]
     around = runs_around(plan, phase)
@@ -205,7 +214,7 @@ def _phase(phase: Phase, plan: Plan, everywhere: Constants) -> Step:
         command=_filled(launch.command, constants),
         leader_args=(),
         follower_args=(),
-        srun=_srun(launch, constants),
+        srun=_srun(launch, constants, boxes.get(("phases", phase.name), "")),
         probes=(),
         fail_on_log="",
         metrics="",
@@ -240,10 +249,21 @@ def _filled(words: Words, constants: Constants) -> Words:
     )
 
 
-def _srun(launch: Launch, constants: Constants) -> Texts:
+def _images(plan: Plan, constants: Constants, boxes: Mapping[Owner, tuple[str, str]]) -> Iterator[Image]:
+    """Yield the images that are brought to the nodes of the roles and phases that use them."""
+    cluster = plan.job.cluster
+    nodes = {("phases", phase.name): {_node(phase, plan)} for phase in plan.job.phases}
+    for worker in plan.workers:
+        nodes.setdefault(("roles", worker.role), set()).update(task.node for task in worker.tasks)
+    site = tuple(constants.fill(f"--{name}={text}" if text else f"--{name}") for name, text in cluster.srun)
+    for image in images(cluster.container_runtime, boxes, nodes):
+        yield evolve(image, words=(*site, *image.words))
+
+
+def _srun(launch: Launch, constants: Constants, box: str) -> Texts:
     """Return further words of a step's srun: the site's, the role's, and the container's."""
     cluster = constants.others.job.cluster
-    options, command = around_a_task(launch.container, cluster.container_runtime, cluster.gpu_vendor)
+    options, command = around_a_task(launch.container, cluster.container_runtime, cluster.gpu_vendor, box)
     all_options = dict(cluster.srun) | dict(launch.srun) | dict(options)
     own = (f"--{name}={text}" if text else f"--{name}" for name, text in all_options.items())
     return tuple(map(constants.fill, (*own, *command)))

@@ -7,6 +7,7 @@ is left out where a plan does not use it.
 from collections.abc import Callable
 
 from dynplan.emitter.constants import templates
+from dynplan.emitter.containers import brings
 from dynplan.model import Each, Phase, Plan, Role
 
 Needed = Callable[[Plan], bool]
@@ -94,6 +95,7 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("end", _always),
     ("hosts", _hosts),
     ("files", _files),
+    ("images", brings),
     ("main", _always),
 )
 FIRST = "start"  # it stands before the plan

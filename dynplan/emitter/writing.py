@@ -26,7 +26,11 @@ def write(script: Script, stamp: str, program: Mapping[str, str]) -> str:
     data = dict(_functions(script))
     check_task_size(data, script.nodes, (program[name] for name in script.program if name in FOR_TASKS))
     # These data are long where there are many, and no task needs them.
-    before = {"hosts": list(_given("named_hosts", script.hosts)), "files": [_files(script)]}
+    before = {
+        "hosts": list(_given("named_hosts", script.hosts)),
+        "files": [_files(script)],
+        "images": [_images(script)],
+    }
     parts = ["\n".join(_head(script, stamp)), program[FIRST].rstrip("\n"), *data.values()]
     for name in script.program:
         if name != FIRST:
@@ -138,3 +142,12 @@ def _files(script: Script) -> str:
         call = "file_by_node" if file.name in script.files_by_node else "file"
         lines.append(f"{call} {file.name} {word(file.content)}")
     return _function("", "files", lines)
+
+
+def _images(script: Script) -> str:
+    lines = []
+    for image in script.images:
+        lines.append(f"image {' '.join(map(word, (image.name, image.nodes, image.source)))} \\")
+        lines += [f"\t{word(text)} \\" for text in image.words[:-1]]
+        lines.append(f"\t{word(image.words[-1])}")
+    return _function("", "images", lines)

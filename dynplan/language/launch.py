@@ -1,5 +1,6 @@
 """Read what a role or phase runs: its command line, environment and container -> `Launch`."""
 
+import re
 from typing import Any
 
 from dynplan.language.command_line import (
@@ -14,6 +15,8 @@ from dynplan.language.command_line import (
 from dynplan.language.misplaced import warn_of_misplaced
 from dynplan.language.tables import Table, name_of
 from dynplan.model import Container, Launch, Pairs
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{0,64}")
 
 
 def read_launch(table: Table, container: Any, options: Pairs = ()) -> Launch:
@@ -64,7 +67,11 @@ def _container(table: Table, default: Any) -> Container | None:
     if not image:
         fix, lacks = "set `image`, or drop the table", box.at("image")
         table.findings.error("D103", "a container needs an `image`", box.path, help=fix, lacks=lacks)
-    found = Container(image, box.strings("mounts"), box.text("workdir"), box.line("name"))
+    name, brought = box.line("name"), box.flag("import", True)
+    if brought and not _NAME.fullmatch(name):
+        path = box.at("name")
+        box.bad("name", f"{name_of(path)} holds what no name of a container may", "use letters, digits, `.`, `_`, `-`")
+    found = Container(image, box.strings("mounts"), box.text("workdir"), name, brought)
     box.close()
     return found
 

@@ -9,7 +9,7 @@ from dynplan.language.expressions import ExprError, compare
 from dynplan.language.order import in_order
 from dynplan.language.sizes import lookup_args
 from dynplan.language.tables import Table, name_of
-from dynplan.model import GPU_VARIABLES, Job, Role, Tables
+from dynplan.model import GPU_VARIABLES, Container, Job, Role, Tables
 
 
 def check_constraints(table: Table, job: Job) -> None:
@@ -67,11 +67,12 @@ def _constraint_value(name: str, tables: Tables) -> int:
 def check_relations(job: Job, findings: Findings) -> None:
     """Report roles that are not there (D122), that wait for themselves (D121), and what no role can be given.
 
-    That is a container without a runtime (D113) and GPUs other than the planned ones (D114). Names of which two
-    become one outside of the job file are refused as well (D109).
+    That is a container without a runtime, or by the name of another one (D113), and GPUs other than the planned
+    ones (D114). Names of which two become one outside of the job file are refused as well (D109).
     """
     _check_references(job, findings)
     _check_containers(job, findings)
+    _check_container_names(job, findings)
     _check_devices(job, findings)
     check_names(job, findings)
     if job.sbatch or job.cluster.sbatch:
@@ -119,6 +120,34 @@ def _check_containers(job: Job, findings: Findings) -> None:
             message = "a container is asked for, and the cluster's `container-runtime` is `none`"
             fix = 'set `cluster.container-runtime = "pyxis"` or `"apptainer"`, or `container = false`'
             findings.error("D113", message, path, help=fix)
+
+
+def _check_container_names(job: Job, findings: Findings) -> None:
+    """Refuse one name for containers that pyxis could not make one of (D113): a name has one image.
+
+    Where a name is pyxis' own, it has one list of mounts as well: a step that enters the container of another one
+    has the other's, without the flag `no_exec`.
+    """
+    if job.cluster.container_runtime != "pyxis":
+        return
+    first: dict[tuple[bool, str], tuple[Container, tuple[str, str]]] = {}
+    for kind, owners in (("roles", job.roles), ("phases", job.phases)):
+        for owner in owners:
+            box = owner.launch.container
+            raw, _, flag = dict(owner.launch.srun).get("container-name", "").partition(":")
+            name, own = (box and box.name) or raw, bool(raw) or bool(box and not box.brought)
+            if box is None or not name:
+                continue
+            other, there = first.setdefault((own, name), (box, (kind, owner.name)))
+            what = "images" if other.image != box.image else ""
+            at_once = kind == "roles" or there[0] == "roles"  # phases run one after another
+            if own and at_once and flag != "no_exec" and set(other.mounts) != set(box.mounts):
+                what = what or "mounts"
+            if what:
+                message = f"the container `{name}` of {kind[:-1]} `{owner.name}` is that of {there[0][:-1]} "
+                message += f"`{there[1]}` by its name, and they have other {what}"
+                path = (kind, owner.name, "container")
+                findings.error("D113", message, path, help="give it another name, or none", also=there)
 
 
 def _check_devices(job: Job, findings: Findings) -> None:

@@ -26,6 +26,7 @@ job() {
 	srun=(
 		--container-image=lmsysorg/sglang:v0.5.23
 		'--container-mounts=/lustre/hf:/root/.cache/huggingface,{job.dir}:{job.dir}'
+		'--container-name=dynplan-{job.id}.0:no_exec'
 	)
 }
 
@@ -171,5 +172,13 @@ phase_throughput() {
 # ... program/records.sh
 
 # ... program/end.sh
+
+images() {
+	image 'dynplan-{job.id}.0' 0-3 lmsysorg/sglang:v0.5.23 \
+		--container-image=lmsysorg/sglang:v0.5.23 \
+		'--container-name=dynplan-{job.id}.0:create'
+}
+
+# ... program/images.sh
 
 # ... program/main.sh

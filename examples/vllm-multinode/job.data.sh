@@ -29,6 +29,7 @@ job() {
 	srun=(
 		--container-image=vllm/vllm-openai:v0.18.1
 		'--container-mounts=/lustre/hf:/root/.cache/huggingface,{job.dir}:{job.dir}'
+		'--container-name=dynplan-{job.id}.0:no_exec'
 	)
 	env=(
 		NCCL_SOCKET_IFNAME=ib0
@@ -118,5 +119,13 @@ phase_throughput() {
 # ... program/records.sh
 
 # ... program/end.sh
+
+images() {
+	image 'dynplan-{job.id}.0' 0-1 vllm/vllm-openai:v0.18.1 \
+		--container-image=vllm/vllm-openai:v0.18.1 \
+		'--container-name=dynplan-{job.id}.0:create'
+}
+
+# ... program/images.sh
 
 # ... program/main.sh

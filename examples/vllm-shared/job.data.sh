@@ -27,6 +27,7 @@ job() {
 	srun=(
 		'--container-image=nvcr.io#nvidia/ai-dynamo/vllm-runtime:1.1.1'
 		'--container-mounts=/lustre/hf:/root/.cache/huggingface,{job.dir}:{job.dir}'
+		'--container-name=dynplan-{job.id}.0:no_exec'
 	)
 	env=(
 		NO_COLOR=1
@@ -184,6 +185,7 @@ role_dcgm() {
 	srun=(
 		'--container-image=nvcr.io#nvidia/k8s/dcgm-exporter:4.2.0-4.1.0-ubuntu22.04'
 		'--container-mounts={job.dir}:{job.dir}'
+		'--container-name=dynplan-{job.id}.1:no_exec'
 	)
 	metrics='http://{host}:9401/metrics'
 }
@@ -272,5 +274,16 @@ phase_accuracy() {
 # ... program/records.sh
 
 # ... program/end.sh
+
+images() {
+	image 'dynplan-{job.id}.0' 0-1 'nvcr.io#nvidia/ai-dynamo/vllm-runtime:1.1.1' \
+		'--container-image=nvcr.io#nvidia/ai-dynamo/vllm-runtime:1.1.1' \
+		'--container-name=dynplan-{job.id}.0:create'
+	image 'dynplan-{job.id}.1' 0-1 'nvcr.io#nvidia/k8s/dcgm-exporter:4.2.0-4.1.0-ubuntu22.04' \
+		'--container-image=nvcr.io#nvidia/k8s/dcgm-exporter:4.2.0-4.1.0-ubuntu22.04' \
+		'--container-name=dynplan-{job.id}.1:create'
+}
+
+# ... program/images.sh
 
 # ... program/main.sh

@@ -54,7 +54,7 @@ def test_an_image_that_is_a_file_is_looked_for(runtime: str, image: str, looked_
     ],
 )
 def test_an_image_of_a_registry_is_named_as_the_runtime_wants_it(image: str, pyxis: str, apptainer: str) -> None:
-    box = Container(image=image, mounts=(), workdir="", name="")
+    box = Container(image=image, mounts=(), workdir="", name="", brought=True)
     assert around_a_task(box, "pyxis")[0]["container-image"] == pyxis
     assert around_a_task(box, "apptainer")[1][-1] == apptainer
 
@@ -64,8 +64,10 @@ def test_the_source_of_each_mount_is_looked_for_once() -> None:
     assert paths("pyxis", "vllm", mounts) == ["/a", "./c", "/e"]
 
 
-BOX = Container(image="vllm", mounts=("/hf:/root/.cache", "/data:/data:ro"), workdir="/work", name="mine")
-BARE = Container(image="vllm", mounts=(), workdir="", name="")
+BOX = Container(
+    image="vllm", mounts=("/hf:/root/.cache", "/data:/data:ro"), workdir="/work", name="mine", brought=False
+)
+BARE = Container(image="vllm", mounts=(), workdir="", name="", brought=True)
 
 
 def test_pyxis_is_told_by_options_of_srun() -> None:

@@ -42,12 +42,13 @@ PHASES = {
     "files": '[files."a.yaml"]\ncontent = "{host}"\n[files.b]\ncontent = "b"',
     "paths": '[roles.boxed]\ncommand = "x"\ncontainer = { image = "/images/x.sqsh", mounts = ["/data:/data"] }',
     "worlds": '[roles.ranks]\ncommand = "x"\nlaunch = "per-gpu"\nmpi = "pmix"\nworkers = 2\ngpus-per-worker = 1',
+    "images": '[roles.pulled]\ncommand = "x"\ncontainer = { image = "nvcr.io/a:1" }',
     "hosts": "",
     "interfaces": "",
     "ungranted": "",
 }
 ALL = {**FEATURES, **PHASES}
-OPTIONS = ("worlds", "each", "hosts", "files", "interfaces")  # those with a part of the program to themselves
+OPTIONS = ("worlds", "each", "hosts", "files", "interfaces", "images")  # those with a part of the program to themselves
 
 
 def job_with(features: set[str]) -> str:

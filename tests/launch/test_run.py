@@ -517,7 +517,7 @@ HINT = " (its image must hold bash; what srun says stands above)"
     ],
 )
 def test_an_image_without_bash_is_asked_about(tmp_path: Path, boxed: str, cause: str) -> None:
-    image = 'container = { image = "docker://scratch" }'
+    image = 'container = { image = "docker://scratch", import = false }'
     worker = role("worker", stub(), GPUS, image if boxed == "worker" else "")
     job = job_text(
         worker, phase("one", "true", image if boxed == "phase" else ""), cluster='container-runtime = "pyxis"'

@@ -8,6 +8,7 @@ is not.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -15,9 +16,10 @@ from typing import Final
 import pytest
 from attrs import frozen
 
-from tests.slurm.containers import APPTAINER, obstacle, write_image
+from tests.slurm.containers import APPTAINER, HERE, obstacle, write_image
 from tests.slurm.lab import Lab, Run, scenario, succeeded
 from tests.slurm.test_stack import HOSTILE, toml
+from tests.testbed import eventually
 
 pytestmark = pytest.mark.slurm
 
@@ -33,6 +35,8 @@ ENV: Final = {
     "FROM_IMAGE": "shell",
     "FROM_BOTH": "shell",
 }
+
+REGISTRY: Final = HERE / "registry.py"
 
 Body = Callable[[Lab, str, Path], Run]
 
@@ -71,7 +75,8 @@ def boxed(run: Run | None, runtime: str) -> Run:
 
 def submit(lab: Lab, runtime: str, job: str, nodes: int = 1) -> Run:
     text = f'[cluster]\ncontainer-runtime = "{runtime}"\n{job}'
-    return lab.run(text, nodes, env=ENV)
+    enroot = lab.cluster.directory / "etc" / "bin"
+    return lab.run(text, nodes, env={**ENV, "PATH": f"{ENV['PATH']}:{enroot}"})
 
 
 # ---- everything a task does ------------------------------------------------------------------------------
@@ -232,6 +237,124 @@ def test_workers_of_many_kinds_run_in_containers(boxed: Run, runtime: str) -> No
     names = [(event.name, event.role, event.task) for event in boxed.events]
     assert names.index(("turn", "queued", "0.0")) < names.index(("started", "queued", "1.0"))
     assert names.index(("restart", "again", "0.0")) < names.index(("ready", "again", "0.0"))
+    assert boxed.left == {}
+
+
+# ---- images of a registry, and containers with a name --------------------------------------------------------
+
+
+def containers_on(lab: Lab, node: str) -> str:
+    """The containers that a node holds."""
+    return lab.cluster.node_run(node, ["ls", f"{lab.cluster.directory}/node/data"], check=False).stdout
+
+
+def brought(lab: Lab, runtime: str, folder: Path) -> Run:
+    """Three roles and two phases of one image; two roles have one name, start at once, and have mounts of their own."""
+    write_image(lab.cluster.directory / "registry" / "engine")
+    for name in ("a", "b", "c"):
+        (folder / name).mkdir()
+    serve = "echo /models/* >{job.dir}/saw-{host}-%s; exec serve {port.http}"
+    roles = "".join(
+        f"""
+[roles.{name}]
+workers = {workers}
+workers-per-node = 1
+gpus-per-worker = 2
+container = {{ mounts = ["{folder}/{name}:/models/{name}"], name = "{"" if name == "a" else "shared"}" }}
+command = "{serve % name}"
+ports = {{ http = {port} }}
+ready = {{ port = "http", timeout = "40s" }}
+stop = {{ grace = "1s" }}
+"""
+        for name, workers, port in (("a", 2, 9100), ("b", 1, 9200), ("c", 1, 9300))
+    )
+    container = '[job]\nnum-nodes = 2\n[job.container]\nimage = "localhost:5000/engine"\n'
+    phases = '[phases.one]\ncommand = "exit 0"\n[phases.two]\ncommand = "exit 0"\n'
+    with lab.nodes(2) as names:
+        text = f'[cluster]\ncontainer-runtime = "{runtime}"\n{container}{roles}{phases}'
+        env = {**ENV, "PATH": f"{ENV['PATH']}:{lab.cluster.directory}/etc/bin"}
+        done = lab.run_on(names, text, env=env)
+        kept = "".join(containers_on(lab, name) for name in names)
+    imports = (lab.cluster.directory / "registry" / "engine.imports").read_text()
+    (done.folder / "imports").write_text(imports + f"kept {kept}")
+    return done
+
+
+@pytest.mark.parametrize("runtime", [pytest.param("pyxis", marks=scenario(Boxed("pyxis", brought)))])
+def test_an_image_of_a_registry_comes_once_to_each_node_and_each_role_has_its_mounts(boxed: Run, runtime: str) -> None:
+    assert succeeded(boxed)
+    first, second = boxed.nodes
+    *imports, kept = (boxed.folder / "imports").read_text().splitlines()
+    # The container with a name is one of its own.
+    assert (sorted(imports), kept) == (sorted([first, second, first]), "kept ")
+    assert boxed.log(f"saw-{first}-a") == boxed.log(f"saw-{second}-a") == "/models/a\n"
+    assert boxed.log(f"saw-{first}-b") == "/models/b\n"
+    assert boxed.log(f"saw-{first}-c") == "/models/c\n"
+
+
+def cached(lab: Lab, runtime: str, folder: Path) -> Run:
+    """The same with apptainer itself, and a registry on the loopback of each node; they have one home, so one cache."""
+    (folder / "home").mkdir()
+    env = {**ENV, "HOME": str(folder / "home"), "APPTAINER_NOHTTPS": "1"}
+    job = f"""
+[job]
+num-nodes = 2
+[cluster]
+container-runtime = "{runtime}"
+[job.container]
+image = "127.0.0.1:5055/engine:1"
+[roles.a]
+workers = 2
+workers-per-node = 1
+gpus-per-worker = 2
+command = "exec 7<> <(:); while :; do read -t 1 -u 7; done"
+stop = {{ grace = "1s" }}
+[roles.b]
+gpus-per-worker = 2
+workers = 1
+command = "exec 7<> <(:); while :; do read -t 1 -u 7; done"
+stop = {{ grace = "1s" }}
+[phases.one]
+command = "echo in $PWD"
+"""
+    pids = {}
+    with lab.nodes(2) as names:
+        try:
+            for name in names:
+                (folder / name).mkdir()
+                start = f"setsid {sys.executable} {REGISTRY} 5055 {folder / name} </dev/null >&0 2>&0 & echo $!"
+                pids[name] = lab.cluster.node_run(name, ["sh", "-c", start]).stdout.strip()
+                eventually((folder / name / "ready").exists, 30)
+            done = lab.run_on(names, job, env=env)
+        finally:
+            for name, pid in pids.items():
+                lab.cluster.node_run(name, ["kill", pid], check=False)
+    requests = [path.read_text() for path in folder.glob("*/requests")]
+    (done.folder / "requests").write_text("".join(requests))
+    return done
+
+
+@pytest.mark.parametrize("runtime", [pytest.param("apptainer", marks=scenario(Boxed("apptainer", cached)))])
+def test_apptainer_asks_a_registry_once_for_all_nodes_and_steps_that_have_one_cache(boxed: Run, runtime: str) -> None:
+    assert succeeded(boxed)
+    asked = (boxed.folder / "requests").read_text().splitlines()
+    assert len(asked) == len(set(asked)) == 2  # the image's layer and its configuration
+    assert "image docker://127.0.0.1:5055/engine:1: on 2 nodes after" in boxed.output
+
+
+def not_given(lab: Lab, runtime: str, folder: Path) -> Run:
+    job = worker(folder, "true").replace(f"{folder}/image", "localhost:5000/lost")
+    return submit(lab, runtime, job)
+
+
+@pytest.mark.parametrize("runtime", [pytest.param("pyxis", marks=scenario(Boxed("pyxis", not_given)))])
+def test_an_image_that_its_registry_does_not_give_is_the_cause_in_the_runtime_s_words(boxed: Run, runtime: str) -> None:
+    image = "localhost:5000#lost"
+    why = f"pyxis: failed to import docker image: URL https://{image} returned error code: 404 Not Found"
+    log = boxed.directory / "logs" / "images.0.log"
+    cause = f"image {image}: not on {boxed.nodes[0]}: {why}; nothing was started; log {log}"
+    assert (boxed.job.exit_code, boxed.cause) == (65, cause), boxed.output
+    assert not [event for event in boxed.events if event.name == "started"]
     assert boxed.left == {}
 
 

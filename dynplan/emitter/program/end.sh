@@ -18,10 +18,13 @@ finish() {
 		fi
 		print_cause | tee -- "$marker"
 	fi
-	for parts_at_once in "${phases[*]/#/phase:} :preflight" "${stop_order[@]}"; do
+	for parts_at_once in "${phases[*]/#/phase:} :preflight ${image_parts-}" "${stop_order[@]}"; do
 		stop "$parts_at_once"
 	done
 	end_records
+	if [[ -n ${image_parts-} ]]; then
+		remove_images
+	fi
 	kill -KILL "$ticker" 2>/dev/null
 	if [[ -z $cause ]]; then
 		say "dynplan: done; results in $dir"

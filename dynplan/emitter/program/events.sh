@@ -65,6 +65,9 @@ take_line() {
 	node)
 		on_node
 		;;
+	image)
+		on_image
+		;;
 	problem)
 		say "$event_detail"
 		problems[10#0$event_rank]=${problems[10#0$event_rank]-$event_detail}

@@ -152,7 +152,14 @@ find_addresses() {
 	done
 }
 
-# ---- 3. files ----
+# ---- 3. images and files ----
+# get_images: brings those that are not there, if the job has any
+get_images() {
+	if declare -F images >/dev/null; then
+		bring_images
+	fi
+}
+
 # write_files: writes those of the job, as roles may read them. What tells where everything runs is
 # written beside the roles
 write_files() {
@@ -272,6 +279,7 @@ each_second
 take_allocation
 make_directory
 check_every_node
+get_images
 write_files
 run_roles
 run_phases

@@ -17,7 +17,9 @@ STATIC_BASH: Final = Path("/bin/bash-static")
 def obstacle(runtime: str) -> str | None:
     """Why this machine can't run containers of `runtime`, or None if it can."""
     files = [STATIC_BASH, SPANK_HEADER if runtime == "pyxis" else APPTAINER]
-    absent = [str(path) for path in files if not path.exists()] + ([] if shutil.which("cc") else ["cc"])
+    programs = ["cc"] if runtime == "pyxis" else ["cc", "mksquashfs"]
+    absent = [str(path) for path in files if not path.exists()]
+    absent += [program for program in programs if not shutil.which(program)]
     return f"containers need {', '.join(absent)}: see tools/install.sh containers" if absent else None
 
 
@@ -27,8 +29,14 @@ def write_plugstack(etc: Path) -> None:
         return
     plugin = etc / "pyxis.so"
     _compile("pyxis.c", plugin, "-shared", "-fPIC")
+    disk, registry = etc.parent / "node", etc.parent / "registry"
+    registry.mkdir()
     # Each node has a disk of its own there.
-    (etc / "plugstack.conf").write_text(f"required {plugin} {etc.parent / 'node'}\n")
+    (etc / "plugstack.conf").write_text(f"required {plugin} {disk} {registry}\n")
+    enroot = etc / "bin" / "enroot"
+    enroot.parent.mkdir()
+    enroot.write_text(f'#!/bin/bash\n[[ "$1 $2" == "remove -f" && -n $3 ]] && rm -r -- "{disk}/data/$3"\n')
+    enroot.chmod(0o755)
 
 
 def write_image(folder: Path, bash: bool = True, environment: str = "") -> Path:

@@ -7,10 +7,15 @@
  * - a task starts in the image's root, or in --container-workdir; mount points are made as needed;
  * - /proc, /sys and /dev are the node's; nothing else of the node is there but what is asked for;
  * - all exported variables arrive, but what the image sets (its /etc/environment) stays as it is;
- * - the command is looked for inside, and what fails ends the step with a line of srun's.
+ * - the command is looked for inside, and what fails ends the step with a line of srun's;
+ * - an image that is no path is one of the registry, a directory of images, and is brought for each step; one that
+ *   is not there is told in pyxis' and enroot's words;
+ * - a container with a name stays on its node, where two that make it at once meet, and a step that finds one of
+ *   its name runs in it, whatever image it asks for. Of the flags `create` and `no_exec` are there. `enroot remove`
+ *   is a script: see __init__.py.
  *
- * What is not: the node's /tmp (it would show tests what they did not mount), downloads, squashfs, entry points,
- * user namespaces, containers that tasks or steps share.
+ * What is not: the node's /tmp (it would show tests what they did not mount), squashfs, entry points, user
+ * namespaces, steps that enter the container of a running one.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -33,6 +38,13 @@ static char *values[FLAG];
 
 /* Where the container's root is made; each task has a mount namespace and so a tmpfs of its own there. */
 static const char *scratch;
+
+/* Where the images of the registry are. */
+static const char *registry;
+
+/* The image that the step's tasks run in, and whether there is one. */
+static char image[PATH_MAX];
+static int prepared;
 
 static int failed(const char *what, const char *path)
 {
@@ -68,6 +80,7 @@ int slurm_spank_init(spank_t sp, int argc, char **argv)
 	if (spank_context() != S_CTX_LOCAL && spank_context() != S_CTX_REMOTE)
 		return 0;
 	scratch = argc > 0 ? argv[0] : NULL;
+	registry = argc > 1 ? argv[1] : NULL;
 	for (struct spank_option *option = options; option->name; option++)
 		if (spank_option_register(sp, option) != ESPANK_SUCCESS)
 			return -1;
@@ -158,11 +171,99 @@ int slurm_spank_init_post_opt(spank_t sp, int argc, char **argv)
 	return values[IMAGE] ? each_mount(NULL) : 0;
 }
 
+/* Tell who has brought an image, a line for each time. */
+static void note_import(void)
+{
+	char path[PATH_MAX + 16], node[256] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "%s.imports", image);
+	gethostname(node, sizeof(node) - 1);
+	fd = open(path, O_CREAT | O_WRONLY | O_APPEND, 0644);
+	if (fd >= 0) {
+		dprintf(fd, "%s\n", node);
+		close(fd);
+	}
+}
+
+/* Find the image that is asked for; one of the registry is brought. */
+static int import_image(void)
+{
+	const char *name = strchr(values[IMAGE], '#');
+	struct stat found;
+
+	if (starts_like_a_path(values[IMAGE])) {
+		snprintf(image, sizeof(image), "%s", values[IMAGE]);
+		return 0;
+	}
+	slurm_info("pyxis: importing docker image: %s", values[IMAGE]);
+	snprintf(image, sizeof(image), "%s/%s", registry, name ? name + 1 : values[IMAGE]);
+	if (stat(image, &found) == 0) {
+		note_import();
+		return 0;
+	}
+	slurm_error("pyxis: child 4711 failed with error code: 1");
+	slurm_error("pyxis: failed to import docker image");
+	slurm_error("pyxis: printing enroot log file:");
+	slurm_error("pyxis:     [INFO] Fetching image manifest list");
+	slurm_error("pyxis:     [ERROR] URL https://%s returned error code: 404 Not Found", values[IMAGE]);
+	return -1;
+}
+
+/* Make the container that has a name, or take the one that is there: its image then. */
+static int prepare_named(void)
+{
+	char folder[PATH_MAX], path[PATH_MAX + 16], name[256];
+	const char *flag = strchr(values[NAME], ':');
+	ssize_t size;
+	int fd;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(values[NAME], ":"), values[NAME]);
+	snprintf(folder, sizeof(folder), "%s/data/pyxis_%s", scratch, name);
+	snprintf(path, sizeof(path), "%s/image", folder);
+	make_parents(folder);
+	if (access(folder, F_OK) == 0) {
+		if (flag && !strcmp(flag, ":create")) {
+			slurm_error("pyxis: error: \"create\" flag was passed to --container-name but the container already exists");
+			return -1;
+		}
+		fd = open(path, O_RDONLY);
+		size = fd < 0 ? -1 : read(fd, image, sizeof(image) - 1);
+		if (size <= 0)
+			return failed("start", folder);
+		image[size] = '\0';
+		close(fd);
+		return 0;
+	}
+	if (import_image())
+		return -1;
+	usleep(200000); /* Unpacking takes its time, and somebody else may come. */
+	if (mkdir(folder, 0755) < 0) {
+		slurm_error("pyxis: failed to create container filesystem");
+		slurm_error("pyxis:     [ERROR] File already exists: %s", folder);
+		return -1;
+	}
+	fd = open(path, O_CREAT | O_WRONLY, 0644);
+	if (fd < 0 || write(fd, image, strlen(image)) < 0)
+		return failed("write", path);
+	close(fd);
+	return 0;
+}
+
+/* Once on each node; an error of this would not reach srun, so the tasks tell it (pyxis_slurmstepd.c has the why). */
+int slurm_spank_user_init(spank_t sp, int argc, char **argv)
+{
+	(void)sp, (void)argc, (void)argv;
+	if (values[IMAGE])
+		prepared = values[NAME] ? prepare_named() : import_image();
+	return 0;
+}
+
 /* A root that can be written to and is gone with the task: the image below, a tmpfs on top. */
 static int make_root(char *root, size_t size)
 {
 	static const char *const of_the_node[] = { "/proc", "/sys", "/dev" };
-	char words[3 * PATH_MAX], upper[PATH_MAX], work[PATH_MAX];
+	char words[4 * PATH_MAX], upper[PATH_MAX], work[PATH_MAX];
 
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return failed("leave", "the node's mounts");
@@ -172,9 +273,9 @@ static int make_root(char *root, size_t size)
 	snprintf(upper, sizeof(upper), "%s/upper", scratch);
 	snprintf(work, sizeof(work), "%s/work", scratch);
 	mkdir(root, 0755), mkdir(upper, 0755), mkdir(work, 0755);
-	snprintf(words, sizeof(words), "lowerdir=%s,upperdir=%s,workdir=%s", values[IMAGE], upper, work);
+	snprintf(words, sizeof(words), "lowerdir=%s,upperdir=%s,workdir=%s", image, upper, work);
 	if (mount("overlay", root, "overlay", 0, words) < 0)
-		return failed("import", values[IMAGE]);
+		return failed("import", image);
 	for (size_t i = 0; i < sizeof(of_the_node) / sizeof(*of_the_node); i++)
 		if (bind_into(root, of_the_node[i], of_the_node[i], NULL))
 			return -1;
@@ -209,7 +310,10 @@ int slurm_spank_task_init_privileged(spank_t sp, int argc, char **argv)
 	(void)argc, (void)argv;
 	if (!values[IMAGE])
 		return 0;
-	slurm_info("pyxis: importing image: %s", values[IMAGE]);
+	if (prepared < 0) {
+		slurm_error("pyxis: couldn't start container");
+		return -1;
+	}
 	if (make_root(root, sizeof(root)))
 		return -1;
 	if (chdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
