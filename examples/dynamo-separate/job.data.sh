@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/bash -p
 #SBATCH --job-name=dynamo-separate
 #SBATCH --nodes=2
 #SBATCH --time=00:10:00
@@ -11,6 +11,8 @@
 #
 # dynamo-separate: 2 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+
+# ... program/start.sh
 
 # ==== The plan ====
 job() {
@@ -26,7 +28,7 @@ job() {
 		DYN_SDK_DISABLE_ANSI_LOGGING=1
 		'DYN_NAMESPACE=job-{job.id}'
 		'DYN_TCP_RPC_HOST={ip}'
-		'ETCD_ENDPOINTS=http://{host.0}:2379'
+		'ETCD_ENDPOINTS=http://{url-host.0}:2379'
 		'NATS_SERVER=nats://{host.0}:4222'
 	)
 }
@@ -41,13 +43,13 @@ role_etcd() {
 		--listen-client-urls
 		http://0.0.0.0:2379
 		--advertise-client-urls
-		'http://{ip}:2379'
+		'http://{url-ip}:2379'
 		--listen-peer-urls
-		'http://{ip}:2380'
+		'http://{url-ip}:2380'
 		--initial-advertise-peer-urls
-		'http://{ip}:2380'
+		'http://{url-ip}:2380'
 		--initial-cluster
-		'default=http://{ip}:2380'
+		'default=http://{url-ip}:2380'
 	)
 	probe ready 120 http 2379 /health 'body="health": *"true"'
 }
@@ -86,7 +88,7 @@ role_decode() {
 	)
 	probe ready 300 http 9090 /health
 	fail_on_log='panicked at|Address already in use'
-	metrics='http://{host}:9090/metrics'
+	metrics='http://{url-host}:9090/metrics'
 }
 
 # 1 worker of 4 GPUs
@@ -110,7 +112,7 @@ role_prefill() {
 	)
 	probe ready 300 http 9090 /health
 	fail_on_log='panicked at|Address already in use'
-	metrics='http://{host}:9090/metrics'
+	metrics='http://{url-host}:9090/metrics'
 }
 
 # 1 worker
@@ -131,7 +133,7 @@ role_frontend() {
 		round-robin
 	)
 	probe ready 120 http 8000 /v1/chat/completions 'body="content":"[^"]' 'post={"model":".cache/model","max_tokens":4,"messages":[{"role":"user","content":"Ready?"}]}'
-	metrics='http://{host}:8000/metrics'
+	metrics='http://{url-host}:8000/metrics'
 }
 
 phase_separate_node_smoke() {
@@ -143,7 +145,7 @@ phase_separate_node_smoke() {
 		--model
 		.cache/model
 		--url
-		'http://{host.0}:8000'
+		'http://{url-host.0}:8000'
 		--artifact-dir
 		'{phase.dir}'
 		--tokenizer
@@ -179,7 +181,7 @@ phase_accuracy() {
 		--model
 		.cache/model
 		--url
-		'http://{host.0}:8000'
+		'http://{url-host.0}:8000'
 		--artifact-dir
 		'{phase.dir}'
 	)
@@ -192,6 +194,8 @@ phase_accuracy() {
 # ... program/http.sh
 
 # ... program/logs.sh
+
+# ... program/surroundings.sh
 
 # ... program/task.sh
 

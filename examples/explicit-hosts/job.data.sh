@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/bash -p
 #SBATCH --job-name=explicit-hosts
 #SBATCH --nodes=3
 #SBATCH --nodelist=gpu01,gpu02,gpu03
@@ -12,6 +12,8 @@
 #
 # explicit-hosts: 3 nodes of 8 GPUs, shared.
 # Made by dynplan 0.1.0: change the job file, not this.
+
+# ... program/start.sh
 
 # ==== The plan ====
 job() {
@@ -62,8 +64,8 @@ phase_models() {
 	command=(
 		curl
 		--fail
-		'http://{host.0}:8000/v1/models'
-		'http://{host.1}:8001/v1/models'
+		'http://{url-host.0}:8000/v1/models'
+		'http://{url-host.1}:8001/v1/models'
 	)
 }
 
@@ -72,6 +74,8 @@ phase_models() {
 # ... program/probes.sh
 
 # ... program/http.sh
+
+# ... program/surroundings.sh
 
 # ... program/task.sh
 

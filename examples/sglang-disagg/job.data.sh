@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/bash -p
 #SBATCH --job-name=sglang-disagg
 #SBATCH --nodes=4
 #SBATCH --time=01:00:00
@@ -11,6 +11,8 @@
 #
 # sglang-disagg: 4 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+
+# ... program/start.sh
 
 # ==== The plan ====
 job() {
@@ -51,7 +53,7 @@ role_decode() {
 		--node-rank
 		0
 		--dist-init-addr
-		'{ip}:20000'
+		'{url-ip}:20000'
 		--nccl-port
 		20014
 		--enable-metrics
@@ -64,7 +66,7 @@ role_decode() {
 	)
 	probe ready 3600 http 30000 /health
 	fail_on_log='Scheduler hit an exception|DetokenizerManager hit an exception|Received sigquit from a child process|Initialization failed. warmup error'
-	metrics='http://{host}:30000/metrics'
+	metrics='http://{url-host}:30000/metrics'
 }
 
 # 3 workers of 4 GPUs
@@ -89,7 +91,7 @@ role_prefill() {
 		--node-rank
 		0
 		--dist-init-addr
-		'{ip}:{port.dist}'
+		'{url-ip}:{port.dist}'
 		--nccl-port
 		'{port.nccl}'
 		--enable-metrics
@@ -104,7 +106,7 @@ role_prefill() {
 	)
 	probe ready 3600 http '{port.http}' /health
 	fail_on_log='Scheduler hit an exception|DetokenizerManager hit an exception|Received sigquit from a child process|Initialization failed. warmup error'
-	metrics='http://{host}:{port.http}/metrics'
+	metrics='http://{url-host}:{port.http}/metrics'
 }
 
 # 1 worker
@@ -139,7 +141,7 @@ phase_throughput() {
 		--backend
 		sglang
 		--base-url
-		'http://{host.0}:8000'
+		'http://{url-host.0}:8000'
 		--model
 		Qwen/Qwen3-32B
 		--dataset-name
@@ -160,6 +162,8 @@ phase_throughput() {
 # ... program/http.sh
 
 # ... program/logs.sh
+
+# ... program/surroundings.sh
 
 # ... program/task.sh
 

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/bash -p
 #SBATCH --job-name=vllm-multinode
 #SBATCH --nodes=2
 #SBATCH --time=02:00:00
@@ -14,12 +14,14 @@
 # vllm-multinode: 2 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
 
+# ... program/start.sh
+
 # ==== The plan ====
 job() {
 	nodes=2 gpus=8 longest_grace=60 has_log=yes has_followers=yes has_paths=yes
 	hint=' (its image must hold bash; what srun says stands above)'
 	job_name=vllm-multinode quoted_name='"vllm-multinode"' output_dir='results/vllm-multinode-{job.id}'
-	interface=ib0
+	interfaces=(ib0)
 	roles=(server)
 	phases=(throughput)
 	stop_order=(server)
@@ -74,7 +76,7 @@ role_server() {
 	probe leader-ready 3600 http 8000 /health
 	probe leader-alive 30x4 http 8000 /health
 	fail_on_log='EngineCore failed to start|WorkerProc hit an exception'
-	metrics='http://{host}:8000/metrics'
+	metrics='http://{url-host}:8000/metrics'
 }
 
 phase_throughput() {
@@ -87,7 +89,7 @@ phase_throughput() {
 		--model
 		meta-llama/Llama-3.1-405B-Instruct-FP8
 		--base-url
-		'http://{host.0}:8000'
+		'http://{url-host.0}:8000'
 		--dataset-name
 		random
 		--num-prompts
@@ -108,9 +110,13 @@ phase_throughput() {
 
 # ... program/logs.sh
 
+# ... program/surroundings.sh
+
 # ... program/task.sh
 
 # ... program/preflight.sh
+
+# ... program/interfaces.sh
 
 # ... program/steps.sh
 

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/bash -p
 #SBATCH --job-name=vllm-shared
 #SBATCH --nodes=2
 #SBATCH --time=00:30:00
@@ -12,6 +12,8 @@
 #
 # vllm-shared: 2 nodes of 8 GPUs, shared.
 # Made by dynplan 0.1.0: change the job file, not this.
+
+# ... program/start.sh
 
 # ==== The plan ====
 job() {
@@ -33,7 +35,7 @@ job() {
 		NO_COLOR=1
 		TQDM_DISABLE=1
 		DYN_SDK_DISABLE_ANSI_LOGGING=1
-		'ETCD_ENDPOINTS=http://{host.0}:2379'
+		'ETCD_ENDPOINTS=http://{url-host.0}:2379'
 		'NATS_SERVER=nats://{host.0}:4222'
 		'UCX_LOG_FILE={job.dir}/logs/ucx.{host}.log'
 	)
@@ -49,13 +51,13 @@ role_etcd() {
 		--listen-client-urls
 		http://0.0.0.0:2379
 		--advertise-client-urls
-		'http://{ip}:2379'
+		'http://{url-ip}:2379'
 		--listen-peer-urls
-		'http://{ip}:2380'
+		'http://{url-ip}:2380'
 		--initial-advertise-peer-urls
-		'http://{ip}:2380'
+		'http://{url-ip}:2380'
 		--initial-cluster
-		'default=http://{ip}:2380'
+		'default=http://{url-ip}:2380'
 	)
 	probe ready 120 http 2379 /health 'body="health": *"true"'
 }
@@ -111,7 +113,7 @@ role_decode() {
 	)
 	probe ready 1800 http 9090 /health
 	fail_on_log='EngineCore failed|WorkerProc hit an exception|Address already in use'
-	metrics='http://{host}:9090/metrics'
+	metrics='http://{url-host}:9090/metrics'
 }
 
 # 2 workers of 4 GPUs
@@ -149,7 +151,7 @@ role_prefill() {
 	)
 	probe ready 1800 http 9091 /health
 	fail_on_log='EngineCore failed|WorkerProc hit an exception|Address already in use'
-	metrics='http://{host}:9091/metrics'
+	metrics='http://{url-host}:9091/metrics'
 }
 
 # 1 worker
@@ -169,7 +171,7 @@ role_frontend() {
 		round-robin
 	)
 	probe ready 1800 http 8000 /v1/chat/completions 'body="content":"[^"]' 'post={"model":"Qwen/Qwen3-0.6B","max_tokens":4,"messages":[{"role":"user","content":"Are you ready?"}]}'
-	metrics='http://{host}:8000/metrics'
+	metrics='http://{url-host}:8000/metrics'
 }
 
 # 2 workers
@@ -187,7 +189,7 @@ role_dcgm() {
 		'--container-mounts={job.dir}:{job.dir}'
 		'--container-name=dynplan-{job.id}.1:no_exec'
 	)
-	metrics='http://{host}:9401/metrics'
+	metrics='http://{url-host}:9401/metrics'
 }
 
 phase_shared_node_smoke() {
@@ -199,7 +201,7 @@ phase_shared_node_smoke() {
 		--model
 		Qwen/Qwen3-0.6B
 		--url
-		'http://{host.0}:8000'
+		'http://{url-host.0}:8000'
 		--endpoint-type
 		chat
 		--streaming
@@ -229,7 +231,7 @@ phase_accuracy() {
 		--model
 		Qwen/Qwen3-0.6B
 		--url
-		'http://{host.0}:8000'
+		'http://{url-host.0}:8000'
 		--endpoint-type
 		chat
 		--streaming
@@ -262,6 +264,8 @@ phase_accuracy() {
 # ... program/http.sh
 
 # ... program/logs.sh
+
+# ... program/surroundings.sh
 
 # ... program/task.sh
 
