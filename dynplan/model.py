@@ -80,7 +80,8 @@ class Cluster(Record):
 
     `groups` are the GPU islands of a node (NVLink, NUMA), each a tuple of GPU indices;
     empty where the node is one island. `gpu_request` is one of `gpus-per-node`, `gres`,
-    `gres:TYPE`, `none`.
+    `gres:TYPE`, `none`. `launch_timeout_s`: how long a step may take from its srun to the first word of
+    each of its tasks.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Cluster(Record):
     reserved: tuple[PortRange, ...]
     ephemeral: PortRange
     interface: str
+    launch_timeout_s: int
     env: Pairs
     srun: Pairs
     sbatch: tuple[tuple[str, str | int | bool], ...]

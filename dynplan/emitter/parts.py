@@ -73,6 +73,7 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("preflight", _always),
     ("worlds", _worlds),
     ("steps", _always),
+    ("launch", _always),
     ("events", _always),
     ("records", _always),
     ("end", _always),

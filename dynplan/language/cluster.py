@@ -8,6 +8,7 @@ from dynplan.language.tables import Table, name_of, scalar
 from dynplan.model import Cluster, PortRange
 
 MOST_GPUS = 1024
+LAUNCH_TIMEOUT_S = 600
 _RANGE = re.compile(r" *([0-9]{1,5}) *(?:- *([0-9]{1,5}) *)?")
 _REQUEST = re.compile(r"gpus-per-node|none|gres(:[A-Za-z0-9_.-]+)?")
 _OPTION = re.compile(r"[a-z][a-z0-9-]*")
@@ -31,6 +32,7 @@ def read_cluster(table: Table) -> Cluster:
         reserved=_ranges(table, "reserved-ports"),
         ephemeral=_one_range(table, "ephemeral-ports", PortRange(32768, 60999)),
         interface=_interface(table),
+        launch_timeout_s=_launch_timeout(table),
         env=env_pairs(table.table("env")),
         srun=option_pairs(table.table("srun")),
         sbatch=sbatch_options(table.table("sbatch")),
@@ -89,6 +91,13 @@ def _interface(table: Table) -> str:
         table.bad("network-interface", f"`{value}` is not the name of a network interface")
         return ""
     return value
+
+
+def _launch_timeout(table: Table) -> int:
+    found = table.seconds("launch-timeout", LAUNCH_TIMEOUT_S)
+    if not found:
+        table.bad("launch-timeout", "`launch-timeout` must be a second at least", 'write seconds, or `"10m"`')
+    return found
 
 
 def _groups(table: Table, gpus: int) -> tuple[tuple[int, ...], ...]:

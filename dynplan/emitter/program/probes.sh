@@ -33,10 +33,14 @@ is_watched() {
 # watch EVENT: until the worker is ready, or healthy again, and from then on as long as its log or its
 # `alive` must be looked at. A process of its own beside the worker
 watch() {
-	local from=$SECONDS code=71 index
+	local from code=71 index
 	# The probes that do not hold yet, with their limits.
 	local -a open=() bad_looks=() next_look=()
 	announced=''
+	look_at_clock
+	from=$now
+	# Slurm may send one to all processes of a step; this is the worker's.
+	trap : USR1 USR2 QUIT ABRT ALRM XCPU
 	exec {quiet}<> <(:)
 	if [[ $1 != ready ]]; then
 		log_in=''
@@ -50,11 +54,12 @@ watch() {
 		fi
 	done
 	while lives "$child"; do
+		look_at_clock
 		read_log
 		for index in "${!open[@]}"; do
 			if ask "$index"; then
 				unset -v 'open[index]'
-			elif ((SECONDS - from >= open[index])); then
+			elif ((now - from >= open[index])); then
 				blame "$code" "not $1 after ${open[index]} s: ${words[*]:2}"
 				return
 			fi
@@ -177,12 +182,12 @@ check_alive() {
 	fi
 	for index in "${!probe_first[@]}"; do
 		get_probe "$index"
-		if [[ ${words[0]} != alive ]] || ((SECONDS < next_look[index])); then
+		if [[ ${words[0]} != alive ]] || ((now < next_look[index])); then
 			continue
 		fi
 		interval=${words[1]%x*}
 		most=${words[1]#*x}
-		next_look[index]=$((SECONDS + interval))
+		next_look[index]=$((now + interval))
 		if ask "$index"; then
 			bad_looks[index]=0
 			continue
