@@ -86,8 +86,9 @@ class Cluster(Record):
     `groups` are the GPU islands of a node (NVLink, NUMA), each a tuple of GPU indices;
     empty where the node is one island. `gpu_vendor` is a key of GPU_VARIABLES;
     `interfaces` are names, patterns of the shell or networks, the first one that a node has counts;
-    `gpu_request` is one of `gpus-per-node`, `gres`, `gres:TYPE`, `none`. `limits` are soft limits of
-    workers by the letters of bash's `ulimit`, each `hard`, `unlimited` or a number in its unit.
+    `gpu_request` is one of `gpus-per-node`, `gres`, `gres:TYPE`, `none`. `launch_timeout_s`: how long a
+    step may take from its srun to the first word of each of its tasks. `limits` are soft limits of workers
+    by the letters of bash's `ulimit`, each `hard`, `unlimited` or a number in its unit.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Cluster(Record):
     reserved: tuple[PortRange, ...]
     ephemeral: PortRange
     interfaces: Texts
+    launch_timeout_s: int
     limits: Pairs
     env: Pairs
     srun: Pairs

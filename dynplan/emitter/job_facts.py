@@ -10,6 +10,7 @@ from dynplan.language.templates import Part, Ref, for_bash
 from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Job, Plan, Role, Texts
 
 DEFAULT_GRACE_S = 30  # what a role's `grace` is where the script says nothing
+LAUNCH_TIMEOUT_S = 600  # and `launch-timeout`
 
 
 def job_arrays(plan: Plan, srun: Texts, constants: Constants) -> Iterator[Array]:
@@ -40,6 +41,8 @@ def job_settings(plan: Plan) -> Iterator[Settings]:
     if job.cluster.gpu_request == "none" or not any(role.size.gpus for role in job.roles):
         yield (("all_gpus", ",".join(map(str, range(gpus)))),)
     yield ("job_name", job.name), ("quoted_name", _json(job.name)), ("output_dir", _directory(job))
+    if job.cluster.launch_timeout_s != LAUNCH_TIMEOUT_S:
+        yield (("launch_timeout", str(job.cluster.launch_timeout_s)),)
     if finds_interfaces(plan):
         yield (("interfaces", tuple(map(_interface, job.cluster.interfaces))),)
     if job.cluster.limits != DEFAULT_LIMITS:

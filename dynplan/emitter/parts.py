@@ -90,6 +90,7 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("interfaces", finds_interfaces),
     ("worlds", _worlds),
     ("steps", _always),
+    ("launch", _always),
     ("events", _always),
     ("records", _always),
     ("end", _always),

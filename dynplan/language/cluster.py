@@ -8,6 +8,7 @@ from dynplan.language.tables import Table, name_of, plain, scalar
 from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Cluster, Pairs, PortRange
 
 MOST_GPUS = 1024
+LAUNCH_TIMEOUT_S = 600
 _RANGE = re.compile(r" *([0-9]{1,5}) *(?:- *([0-9]{1,5}) *)?")
 _REQUEST = re.compile(r"gpus-per-node|none|gres(:[A-Za-z0-9_.-]+)?")
 # The options of `ulimit` in bash(1), and what limits.conf(5) calls the same limits.
@@ -41,6 +42,7 @@ def read_cluster(table: Table) -> Cluster:
         reserved=_ranges(table, "reserved-ports"),
         ephemeral=_one_range(table, "ephemeral-ports", PortRange(32768, 60999)),
         interfaces=_interfaces(table),
+        launch_timeout_s=_launch_timeout(table),
         limits=_limits(table),
         env=env_pairs(table.table("env")),
         srun=option_pairs(table.table("srun")),
@@ -148,6 +150,13 @@ def _limit(table: Table, name: str) -> str:
     elif isinstance(value, int) and not 0 <= value < 2**63:
         table.bad(name, f"{name_of(table.at(name))} is out of range", fix)
     return str(value)
+
+
+def _launch_timeout(table: Table) -> int:
+    found = table.seconds("launch-timeout", LAUNCH_TIMEOUT_S)
+    if not found:
+        table.bad("launch-timeout", "`launch-timeout` must be a second at least", 'write seconds, or `"10m"`')
+    return found
 
 
 def _groups(table: Table, gpus: int) -> tuple[tuple[int, ...], ...]:

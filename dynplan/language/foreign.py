@@ -118,6 +118,7 @@ _CLUSTER: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("gres", "gpu-type"), ("gpu-request", 'gpu-request = "gres:h100"')),
     **{option: ("sbatch", f"sbatch = {{ {option} = ... }}") for option in _SBATCH if option != "gres"},
     **dict.fromkeys(("container", "runtime"), ("container-runtime", 'container-runtime = "pyxis"')),
+    **dict.fromkeys(("start-timeout", "step-timeout"), ("launch-timeout", 'launch-timeout = "10m"')),
     **dict.fromkeys(("environment",), ("env", 'env = { NAME = "1" }')),
 }
 _TOP: dict[str, tuple[str, str]] = {
@@ -176,6 +177,7 @@ _ELSEWHERE = {
         "reserved-ports",
         "container-runtime",
         "network-interface",
+        "launch-timeout",
     ),
 }
 

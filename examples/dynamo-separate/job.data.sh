@@ -203,6 +203,8 @@ phase_accuracy() {
 
 # ... program/steps.sh
 
+# ... program/launch.sh
+
 # ... program/events.sh
 
 # ... program/records.sh

@@ -83,6 +83,8 @@ phase_models() {
 
 # ... program/steps.sh
 
+# ... program/launch.sh
+
 # ... program/events.sh
 
 # ... program/records.sh

@@ -171,6 +171,8 @@ phase_throughput() {
 
 # ... program/steps.sh
 
+# ... program/launch.sh
+
 # ... program/events.sh
 
 # ... program/records.sh

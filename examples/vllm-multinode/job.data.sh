@@ -120,6 +120,8 @@ phase_throughput() {
 
 # ... program/steps.sh
 
+# ... program/launch.sh
+
 # ... program/events.sh
 
 # ... program/records.sh

@@ -273,6 +273,8 @@ phase_accuracy() {
 
 # ... program/steps.sh
 
+# ... program/launch.sh
+
 # ... program/events.sh
 
 # ... program/records.sh

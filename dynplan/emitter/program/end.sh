@@ -1,22 +1,19 @@
 # ---- the end ----
 # finish: the trap of EXIT: says how the job ended, and stops everything in order
 finish() {
-	local status=$? IFS=$' \t\n' marker=/dev/null parts_at_once
+	local status=$? IFS=$' \t\n' parts_at_once
 	trap - EXIT
 	if (($$ != BASHPID)); then
 		# A child that a signal met.
 		exit
 	fi
-	if [[ -z $closing && $status != 0 ]]; then
+	if [[ -z $closing && (-z $finished || $status != 0) ]]; then
 		cause='the launcher itself stopped; see above'
 		code=70
 	fi
 	closing=yes
 	if [[ -n $cause ]]; then
-		if [[ -n $dir ]]; then
-			marker=$dir/failure-marker.txt
-		fi
-		print_cause | tee -- "$marker"
+		tell_cause
 	fi
 	for parts_at_once in "${phases[*]/#/phase:} :preflight ${image_parts-}" "${stop_order[@]}"; do
 		stop "$parts_at_once"
@@ -27,10 +24,24 @@ finish() {
 	fi
 	kill -KILL "$ticker" 2>/dev/null
 	if [[ -z $cause ]]; then
-		say "dynplan: done; results in $dir"
-		echo 'done' >"$dir/success-marker.txt"
+		if echo 'done' >"$dir/success-marker.txt"; then
+			say "dynplan: done; results in $dir"
+		else
+			code=74
+			cause="cannot write in $dir"
+			tell_cause
+		fi
 	fi
 	exit "$code"
+}
+
+# tell_cause: prints why the job failed, and writes it to the output directory if that is there
+tell_cause() {
+	local marker=/dev/null
+	if [[ -n $dir && -d $dir ]]; then
+		marker=$dir/failure-marker.txt
+	fi
+	print_cause | tee -- "$marker"
 }
 
 # print_cause: prints why the job failed, and the end of the log that tells more
@@ -44,11 +55,13 @@ print_cause() {
 
 # end_records: gives the records of a job that ends early 10 s to be complete
 end_records() {
-	local limit=$((SECONDS + 10))
+	local limit
 	if [[ -z $records ]]; then
 		return
 	fi
-	while ((SECONDS < limit)) && kill -0 "$records" 2>/dev/null; do
+	look_at_clock
+	limit=$((now + 10))
+	while ((now < limit)) && kill -0 "$records" 2>/dev/null; do
 		next_event
 	done
 	if kill -KILL "$records" 2>/dev/null; then

@@ -3,7 +3,7 @@
 # needs no limit: with one bash 5.2 asks the kernel three times for each byte. It also ends a line that a
 # step has left unfinished
 tick() {
-	trap '' TERM INT USR1
+	trap '' TERM INT USR1 HUP QUIT USR2 ALRM XCPU XFSZ VTALRM PROF
 	# A process that has ended, and that nobody has waited for yet, has no `exe`.
 	while [[ -e /proc/$$/exe ]]; do
 		read -r -t 1 -u "$quiet" _
@@ -23,10 +23,19 @@ next_event() {
 	fi
 }
 
-# each_second: sets stamp, the time for events.log, and now and then reports
+# each_second: sets now, and stamp, the time for events.log; looks after what may happen without an event, and
+# now and then reports
 each_second() {
+	look_at_clock
 	printf -v stamp '%(%FT%T%z)T' -1
-	if ((SECONDS >= report_at)); then
+	# What is deleted can be written all the same where it is open.
+	if [[ -n $dir && -z $closing && ! -e $dir/events.log ]]; then
+		fail "74 $dir is gone, or its events.log"
+	fi
+	if ((${#silent[@]} > 0)); then
+		check_launches
+	fi
+	if ((now >= report_at)); then
 		report
 	fi
 }
@@ -34,6 +43,9 @@ each_second() {
 # on_signal NAME: the trap of a signal: ends the job. A trap runs with the variables of where we are
 on_signal() {
 	local IFS=$' \t\n'
+	if [[ -n $closing ]]; then
+		return
+	fi
 	case $1 in
 	TERM)
 		check_nodes
@@ -43,24 +55,57 @@ on_signal() {
 		fail '130 INT'
 		;;
 	USR1)
-		fail '75 the time limit is near'
+		if limit_is_near; then
+			fail '75 the time limit is near'
+		fi
+		say 'USR1, long before the time limit: nothing to do'
+		;;
+	*)
+		fail "$((128 + $(kill -l "$1"))) $1: a signal to the batch script"
 		;;
 	esac
+}
+
+# limit_is_near: tells whether Slurm is about to end the job, or may be. The signal that says so comes up to a
+# minute early (sbatch(1), --signal); a user may send the same one. `squeue` says [DAYS-][HOURS:]MINUTES:SECONDS
+limit_is_near() {
+	local rest='' form='^(([0-9]+)-)?(([0-9]+):)?([0-9]+):([0-9]+)$' hours
+	read -r rest < <(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%L)
+	if [[ $rest =~ $form ]]; then
+		hours=$((10#0${BASH_REMATCH[2]} * 24 + 10#0${BASH_REMATCH[4]}))
+		((hours * 3600 + 10#${BASH_REMATCH[5]} * 60 + 10#${BASH_REMATCH[6]} < longest_grace + 150))
+	else
+		[[ $rest != UNLIMITED ]]
+	fi
 }
 
 # take_line: acts on the fields of a line if it is an event, and prints other lines. A worker can write to its
 # wrapper's output: none of these words may be taken for code or for an index unseen
 take_line() {
-	if [[ $mark != dynplan || -z ${known_events[${event_name:-none}]-} || -z ${parts[${event_part:-none}]-} ||
+	if [[ $mark != *dynplan || -z ${known_events[${event_name:-none}]-} || -z ${parts[${event_part:-none}]-} ||
 		$event_worker$event_rank == *[!0-9]* || ${#event_worker} -gt 9 || ${#event_rank} -gt 9 ||
-		(-z $event_rank && $event_name != end) || ($event_name == end && (-n $event_rank || -z $event_detail)) ]]; then
+		(-z $event_rank && $event_name != @(end|said)) ||
+		($event_name == @(end|said) && (-n $event_rank || -z $event_detail || $event_node != "$token")) ]]; then
 		print_line
 		return
 	fi
+	if [[ $mark != dynplan ]]; then
+		# Somebody has left a line unfinished.
+		say "${mark%dynplan}"
+	fi
+	if [[ -z $event_rank ]]; then
+		event_node=''
+	fi
 	event_detail=${event_detail%'|'}
-	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
-		"$stamp" "$event_name" "$event_part" "$event_worker" "$event_rank" "$event_node" "$event_detail" >&"$event_log"
+	if ! printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
+		"$stamp" "$event_name" "$event_part" "$event_worker" "$event_rank" "$event_node" "$event_detail" >&"$event_log"; then
+		fail "74 cannot write in $dir/events.log"
+	fi
 	event_key=$event_part/$event_worker.$event_rank
+	if [[ -n $event_rank && -z ${state[$event_key]-} ]]; then
+		state[$event_key]=started
+		hear_task
+	fi
 	case $event_name in
 	node)
 		on_node
@@ -71,12 +116,6 @@ take_line() {
 	problem)
 		say "$event_detail"
 		problems[10#0$event_rank]=${problems[10#0$event_rank]-$event_detail}
-		;;
-	queued)
-		state[$event_key]=queued
-		;;
-	started)
-		state[$event_key]=${state[$event_key]:-started}
 		;;
 	ready | healthy)
 		on_ready
@@ -108,6 +147,9 @@ take_line() {
 		;;
 	signal)
 		fail_outside 'the steps were stopped from outside'
+		;;
+	said)
+		take_words "$event_part" "$event_detail"
 		;;
 	end)
 		on_end
@@ -148,7 +190,7 @@ on_ready() {
 	fi
 	roles_left=$((roles_left - 1))
 	if [[ $event_name != healthy ]]; then
-		say "role $event_part: ready, $((SECONDS - begun[$event_part])) s after its start"
+		say "role $event_part: ready, $((now - ${begun[$event_part]})) s after its start"
 	fi
 	load "$event_part"
 	if [[ $kind == task ]]; then
@@ -159,43 +201,54 @@ on_ready() {
 
 # on_end: the step in event_part is over, with srun's status in event_detail
 on_end() {
-	local input=${step_input[$event_part]-} listed text
-	if [[ -z $input ]]; then
+	local input=${step_input[$event_part]-} listed='' text why
+	if [[ -z $input || $input == "$nowhere" ]]; then
 		return
 	fi
 	exec {input}>&-
-	unset -v "step_input[$event_part]"
-	step_statuses[$event_part]=$event_detail
-	list_tasks "$event_part" 'expected|queued|started|ready|asked'
-	if [[ $event_part == */* && ${state[$event_part.0]-} != ended* ]]; then
-		leaders_ended[${event_part%/*}]=$((${leaders_ended[${event_part%/*}]-0} + 1))
+	if try_again "$event_part" "$event_detail"; then
+		return
 	fi
+	step_statuses[$event_part]=$event_detail
+	if [[ -n ${left[${event_part%/*}]-} ]]; then
+		list_tasks "$event_part" 'expected|started|ready|asked'
+	fi
+	forget_step "$event_part"
 	if [[ -z $listed || -n $closing ]]; then
 		return
 	fi
 	check_nodes
-	text="role $event_part: srun ended with status $event_detail$hint and no word from $listed"
+	explain "$event_part"
+	text="role $event_part: srun ended with status $event_detail$hint and no word from $listed$why"
 	if [[ -n $world ]]; then
 		blame_world "$event_part" "$text"
 	fi
 	fail_outside "$text"
 }
 
-# list_tasks PART STATE|STATE...: sets listed, the tasks of a step of a role in these states
+# list_tasks PART STATE|STATE...: sets listed, the tasks of a step in these states, or the nodes of the preflight
 list_tasks() {
 	local role=${1%/*} number key count=0
+	local -a task_nodes task_names
 	listed=''
 	load "$1"
-	if [[ -z ${left[$role]-} ]]; then
-		return
+	if [[ $1 == :preflight ]]; then
+		task_nodes=("${!hosts[@]}")
+		task_names=("${task_nodes[@]/#/.}")
+	else
+		place_tasks
 	fi
-	place_tasks
 	for number in "${!task_names[@]}"; do
 		key=$role/${task_names[number]}
 		if [[ ${state[$key]:-expected} == @($2) ]]; then
 			count=$((count + 1))
-			if ((count <= 8)); then
+			if ((count > 8)); then
+				continue
+			fi
+			if [[ $1 != :preflight ]]; then
 				listed+=", worker ${task_names[number]} on ${hosts[${task_nodes[number]}]}"
+			else
+				listed+=", ${hosts[number]}"
 			fi
 		fi
 	done
@@ -233,10 +286,14 @@ check_nodes() {
 # report: says who is waited for, at a decreasing rate
 report() {
 	local role listed
-	report_at=$((SECONDS * 3 / 2 + 5))
+	report_at=$((now + (now - began_at) / 2 + 5))
+	if [[ -n $closing ]]; then
+		return
+	fi
+	report_launches
 	for role in "${!begun[@]}"; do
 		if ((${left[$role]} > 0)); then
-			list_tasks "$role" 'expected|queued|started|asked'
+			list_tasks "$role" 'started|asked'
 			if [[ -n $listed ]]; then
 				say "role $role: waiting for $listed"
 			fi

@@ -12,7 +12,7 @@ ask_http() {
 	if [[ -n $post ]]; then
 		method=POST
 		patience=30
-		# In the C locale this is the number of bytes.
+		# In the C locale, which is the program's, this is the number of bytes.
 		head=$'Content-Type: application/json\r\nContent-Length: '${#post}$'\r\n'
 	fi
 	tell_seen "connected, and no answer within $patience s"
@@ -96,8 +96,10 @@ read_body() {
 # read_chunks: sets answer to a body in chunks (RFC 9112, 7.1), as far as it comes within 2 s. Some servers
 # answer so although we ask by HTTP/1.0
 read_chunks() {
-	local line size rest until=$((SECONDS + 2)) most=4000000
-	while ((SECONDS <= until && ${#answer} < most)) && read -r -t 1 -n 1000 -u 3 line; do
+	local line size rest until most=4000000
+	look_at_clock
+	until=$((now + 2))
+	while ((now <= until && ${#answer} < most)) && read -r -t 1 -n 1000 -u 3 line; do
 		size=${line%%[!0-9A-Fa-f]*}
 		rest=''
 		if [[ -z $size || ${#size} -gt 6 ]]; then
@@ -116,5 +118,6 @@ read_chunks() {
 		if ((16#$size == 0)); then
 			return
 		fi
+		look_at_clock
 	done
 }

@@ -34,7 +34,7 @@ image() {
 
 # bring_images: until all images are where they are used. No limit counts it but the job's own
 bring_images() {
-	local index from=$SECONDS report_next=$((SECONDS + 15)) listed count
+	local index from=$now report_next=$((now + 15)) listed count
 	images
 	row=()
 	images_left=${#image_sources[@]}
@@ -56,8 +56,8 @@ bring_images() {
 			return
 		fi
 		next_event
-		if ((SECONDS >= report_next)); then
-			report_next=$((SECONDS + (SECONDS - from) / 2 + 15))
+		if ((now >= report_next)); then
+			report_next=$((now + (now - from) / 2 + 15))
 			report_images
 		fi
 	done
@@ -77,7 +77,7 @@ follow_image() {
 		if ((count == 0)); then
 			images_left=$((images_left - 1))
 			image_states[$1]=there
-			say "image $source: on ${image_counts[$1]} after $((SECONDS - image_began[$1])) s"
+			say "image $source: on ${image_counts[$1]} after $((now - image_began[$1])) s"
 		elif [[ -n ${image_alone[$1]} && -n ${image_there[":image.$1/${image_alone[$1]}"]-} ]]; then
 			image_alone[$1]=''
 			start_image "$1"
@@ -86,7 +86,7 @@ follow_image() {
 		fi
 		;;
 	pause)
-		if ((SECONDS >= image_next[$1])); then
+		if ((now >= image_next[$1])); then
 			start_image "$1"
 		fi
 		;;
@@ -97,7 +97,7 @@ follow_image() {
 begin_image() {
 	local -a numbers
 	list_image_nodes "$1"
-	image_began[$1]=$SECONDS
+	image_began[$1]=$now
 	image_counts[$1]="${#numbers[@]} nodes"
 	if ((${#numbers[@]} == 1)); then
 		image_counts[$1]='1 node'
@@ -121,10 +121,10 @@ try_image_again() {
 	fi
 	say "image $source: not on $listed: $reason; trying once more"
 	image_states[$1]=pause
-	image_next[$1]=$((SECONDS + 5))
+	image_next[$1]=$((now + 5))
 	# One of an earlier run of this job may be half made, or of another image. So may what has failed now.
 	if [[ $reason == *'already exists'* ]]; then
-		image_next[$1]=$SECONDS
+		image_next[$1]=$now
 	fi
 	remove_containers "$1" ":old-image.$1" 'which lack it'
 }
@@ -279,13 +279,13 @@ remove_containers() {
 
 # remove_images: removes what `bring_images` has left on the nodes. It is the job's end, and gets two minutes
 remove_images() {
-	local index status limit=$((SECONDS + 120))
+	local index status limit=$((now + 120))
 	for index in "${!image_sources[@]}"; do
 		if [[ -n ${image_began[index]-} ]]; then
 			remove_containers "$index" ":old-image.$index"
 		fi
 	done
-	while runs "$image_parts" && ((SECONDS < limit)); do
+	while runs "$image_parts" && ((now < limit)); do
 		next_event
 	done
 	stop "$image_parts"

@@ -26,8 +26,10 @@ read_log() {
 
 # read_rest: looks at all that a worker has left in its log, for 5 s at most
 read_rest() {
-	local limit=$((SECONDS + 5))
-	while read_log && ((SECONDS < limit)); do
+	local limit
+	look_at_clock
+	limit=$((now + 5))
+	while read_log && ((now < limit)); do
 		:
 	done
 }

@@ -74,28 +74,41 @@ make_directory() {
 		wanted=$PWD/$wanted
 	fi
 	dir=$wanted
-	while [[ -e $dir/events.log ]]; do
+	until claim_directory; do
+		if [[ ! -e $dir/events.log ]]; then
+			fail "74 cannot write in $dir"
+		fi
 		number=$((number + 1))
 		dir=$wanted.$number
 	done
-	if ! { mkdir -p -- "$dir/logs" "$dir/phases" && exec {event_log}>"$dir/events.log"; }; then
-		fail "74 cannot write in $dir"
-	fi
 	fact[job.dir]=$dir
 	say "results in $dir"
+}
+
+# claim_directory: makes dir, and events.log in it, which is there only once: jobs that are released together may want
+# the same
+claim_directory() {
+	local result
+	if [[ -e $dir/events.log ]] || ! mkdir -p -- "$dir/logs" "$dir/phases"; then
+		return 1
+	fi
+	set -o noclobber
+	exec {event_log}>"$dir/events.log"
+	result=$?
+	set +o noclobber
+	return "$result"
 }
 
 # ---- 2. preflight ----
 # check_every_node: a short step on every node; sets addresses
 check_every_node() {
-	local status listed
+	local status limit listed why from=$now
 	local -a found
 	nodes_left=$nodes
 	start_step :preflight
-	while runs :preflight && ((SECONDS < 120)); do
-		if ((nodes_left == 0 && ${#problems[@]} == 0)); then
-			break
-		fi
+	# Where a node does not answer at all, `launch_timeout` ends the job.
+	limit=$((now + launch_timeout + 120))
+	while runs :preflight && ((now < limit && (nodes_left > 0 || ${#problems[@]} > 0))); do
 		next_event
 	done
 	found=("${problems[@]}")
@@ -104,29 +117,12 @@ check_every_node() {
 	fi
 	status=${step_statuses[":preflight"]-}
 	if ((nodes_left > 0)) || [[ ${status:-0} != 0 ]]; then
-		list_silent_nodes
-		fail_outside "preflight: no answer from ${listed:-none} after $SECONDS s; srun ended with status ${status:-none}"
+		list_tasks :preflight expected
+		explain :preflight
+		fail_outside "preflight: no answer from ${listed:-none} after $((now - from)) s; srun ended with status ${status:-none}$why"
 	fi
 	find_addresses
 	list_nodes
-}
-
-# list_silent_nodes: sets listed, the nodes of which the preflight has heard nothing
-list_silent_nodes() {
-	local node count=0
-	listed=''
-	for node in "${!hosts[@]}"; do
-		if [[ -z ${addresses[node]+x} ]]; then
-			count=$((count + 1))
-			if ((count <= 8)); then
-				listed+=", ${hosts[node]}"
-			fi
-		fi
-	done
-	listed=${listed#, }
-	if ((count > 8)); then
-		listed+=" and $((count - 8)) more"
-	fi
 }
 
 # find_addresses: asks Slurm for the addresses of the nodes that do not know their own
@@ -205,7 +201,7 @@ run_phases() {
 
 # run_phase NAME: until it has ended, or its time has; sets bad_phase if it failed
 run_phase() {
-	local part=phase:$1 from=$SECONDS who result most goes_on checks
+	local part=phase:$1 from=$now who result most goes_on checks why
 	fact[phase.name]=$1
 	fact[phase.dir]=$dir/phases/$1
 	if ! mkdir -p -- "${fact[phase.dir]}"; then
@@ -220,19 +216,25 @@ run_phase() {
 	goes_on=$go_on
 	checks=$health_check
 	start_step "$part"
-	while runs "$part" && ((most == 0 || SECONDS - from < most)); do
+	while runs "$part" && ((most == 0 || now - from < most)); do
 		next_event
+		if [[ -n ${silent[$part]-} ]]; then
+			# It has not started.
+			from=$now
+		fi
 	done
 	result=${state["$part/0.0"]-}
 	result=${result#ended:}
-	if ((most > 0 && SECONDS - from >= most)); then
+	if ((most > 0 && now - from >= most)); then
 		result="124 $who: took too long; log ${fact[phase.dir]}.log"
 	fi
 	if [[ $result != *' '* ]]; then
-		fail_outside "$who: srun ended with status ${step_statuses[$part]-}$hint"
+		load "$part"
+		explain "$part"
+		fail_outside "$who: srun ended with status ${step_statuses[$part]-}$hint$why"
 	fi
 	stop "$part"
-	say "$who: ended with status ${result%% *} after $((SECONDS - from)) s"
+	say "$who: ended with status ${result%% *} after $((now - from)) s"
 	if [[ $result != '0 '* ]]; then
 		bad_phase=${bad_phase:-$result}
 		if [[ -z $goes_on ]]; then
@@ -266,15 +268,26 @@ check_health() {
 }
 
 # ---- from here on it runs ----
-exec {events}<> <(:) {quiet}<> <(:)
+exec {events}<> <(:) {quiet}<> <(:) {nowhere}>/dev/null
 trap finish EXIT
 trap 'on_signal TERM' TERM
 trap 'on_signal INT' INT
 trap 'on_signal USR1' USR1
+trap 'on_signal HUP' HUP
+trap 'on_signal QUIT' QUIT
+trap 'on_signal USR2' USR2
+trap 'on_signal ALRM' ALRM
+trap 'on_signal XCPU' XCPU
+trap 'on_signal XFSZ' XFSZ
+trap 'on_signal VTALRM' VTALRM
+trap 'on_signal PROF' PROF
 # A step may end before it has read what it is told.
 trap '' PIPE
 tick >&"$events" &
 ticker=$!
+look_at_clock
+began_at=$now
+report_at=$((now + 5))
 each_second
 take_allocation
 make_directory
@@ -283,3 +296,4 @@ get_images
 write_files
 run_roles
 run_phases
+finished=yes

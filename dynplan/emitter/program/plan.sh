@@ -4,14 +4,24 @@
 #
 # Exit codes: 0 all done, else the failed phase's (124: it took too long); 64 the allocation is
 # not the plan's; 65 preflight, or a step without its GPUs; 70 a critical process ended; 71 not ready
-# in time; 72 fail-on-log; 73 not alive; 74 output directory; 75 time limit near; 76 node or step lost;
-# 130 INT; 143 TERM.
+# in time; 72 fail-on-log; 73 not alive; 74 output directory; 75 time limit near; 76 node or step lost, or
+# a step that does not start; 130 INT, 143 TERM, and 128 more than the number of any other signal.
 #
 # What parts share: `row` holds the plan's facts of one task by their names, `fact` those of the
 # job. `hosts`, `addresses` and `links`, their interfaces, are the nodes by their numbers in the plan, as far as
-# they are known; `nameless` are those whose host names have no address.
+# they are known; `nameless` are those whose host names have no address. `now` is the time that limits count
+# in: see look_at_clock.
 
 # ---- everywhere: the plan ----
+# look_at_clock: sets now, in seconds since this node's start. SECONDS follows the wall clock, and that may be
+# set at any time (bash takes it from gettimeofday(2), /proc/uptime is CLOCK_BOOTTIME)
+look_at_clock() {
+	if ! { read -r now _ </proc/uptime; } 2>/dev/null; then
+		now=$SECONDS
+	fi
+	now=${now%%.*}
+}
+
 # load PART: calls the functions above for a role, ROLE/WORKER, phase:NAME or :preflight; sets what
 # they assign, and to what stands here what they leave out
 load() {
@@ -49,6 +59,7 @@ load() {
 	paths=()
 	world=''
 	hint=''
+	launch_timeout=600
 	all_gpus=''
 	gpu_variable=CUDA_VISIBLE_DEVICES
 	gpu_variables=(CUDA_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES HIP_VISIBLE_DEVICES ZE_AFFINITY_MASK GPU_DEVICE_ORDINAL)

@@ -33,10 +33,14 @@ is_watched() {
 # watch EVENT: until the worker is ready, or healthy again, and from then on as long as its log or its
 # `alive` must be looked at. A process of its own beside the worker
 watch() {
-	local from=$SECONDS code=71 index pause
+	local from code=71 index pause
 	# The probes that do not hold yet, with their limits.
 	local -a open=() bad_looks=() next_look=()
 	announced=''
+	look_at_clock
+	from=$now
+	# Slurm may send one to all processes of a step; this is the worker's.
+	trap : USR1 USR2 QUIT ABRT ALRM XCPU
 	exec {quiet}<> <(:) 4<> <(:)
 	if [[ $1 != ready ]]; then
 		log_in=''
@@ -48,11 +52,12 @@ watch() {
 		if [[ -n $log_in ]] && read_log; then
 			pause=0.01
 		fi
+		look_at_clock
 		for index in "${!open[@]}"; do
 			if ask "$index"; then
 				unset -v 'open[index]'
-			elif ((SECONDS - from >= open[index])); then
-				explain
+			elif ((now - from >= open[index])); then
+				explain_refusal
 				blame "$code" "not $1 after ${open[index]} s: ${words[*]:2}: $seen"
 				return
 			fi
@@ -170,8 +175,8 @@ read_bytes() {
 	read -r -t "$1" -u 4 line
 }
 
-# explain: adds to seen why a port refuses, by who listens on it
-explain() {
+# explain_refusal: adds to seen why a port refuses, by who listens on it
+explain_refusal() {
 	local file line port address listener=''
 	local -a lines
 	if [[ $seen != 'connection refused' ]]; then
@@ -223,19 +228,19 @@ check_alive() {
 	fi
 	for index in "${!probe_first[@]}"; do
 		get_probe "$index"
-		if [[ ${words[0]} != alive ]] || ((SECONDS < next_look[index])); then
+		if [[ ${words[0]} != alive ]] || ((now < next_look[index])); then
 			continue
 		fi
 		interval=${words[1]%x*}
 		most=${words[1]#*x}
-		next_look[index]=$((SECONDS + interval))
+		next_look[index]=$((now + interval))
 		if ask "$index"; then
 			bad_looks[index]=0
 			continue
 		fi
 		bad_looks[index]=$((bad_looks[index] + 1))
 		if ((bad_looks[index] == most)) && lives "$child"; then
-			explain
+			explain_refusal
 			blame 73 "not alive: $most times: ${words[*]:2}: $seen"
 		fi
 	done

@@ -17,7 +17,7 @@ write_records() {
 	# By bytes, for `json_text`.
 	local folder=$dir/.records
 	# A job that is told to end waits for its records.
-	trap '' TERM INT USR1
+	trap '' TERM INT USR1 HUP QUIT USR2 ALRM XCPU XFSZ VTALRM PROF
 	mkdir -p -- "$folder" || return
 	write_plan 3>"$folder/plan.toml" 4>"$folder/endpoints.json" 5>"$folder/prometheus.json" || return
 	mv -- "$folder"/* "$dir" || return

@@ -4,6 +4,13 @@ mapfile -t functions < <(compgen -A function)
 # What is known of the tasks. A task is KEY, ROLE/WORKER.RANK, and `expected` where state has no entry.
 declare -A fact=([brace]='{') row=() state=() parts=() step_input=() step_statuses=()
 declare -A left=() begun=() leaders=() leaders_ended=() last_on=() next_task=()
+# Of a step: how many tasks have not said a word, since when, what srun says, and when it is tried again.
+declare -A silent=() asked_at=() first_words=() last_words=() tries_of=() tried_words=() next_try=()
+# How many tasks of ours have been started on each node, and on the fullest one.
+tasks_on=()
+most_on_node=0
+token=$RANDOM.$RANDOM.$RANDOM
+finished=''
 hosts=()
 addresses=()
 links=()
@@ -17,13 +24,15 @@ closing=''
 cause=''
 cause_log=''
 code=0
-report_at=5
+report_at=0
+began_at=0
+now=0
 stamp=''
 roles_left=0
 nodes_left=0
 declare -A known_events=(
 	[node]=yes [problem]=yes [queued]=yes [started]=yes [ready]=yes [turn]=yes [healthy]=yes [restart]=yes [warning]=yes
-	[failed]=yes [excused]=yes [exit]=yes [stopped]=yes [signal]=yes [end]=yes
+	[failed]=yes [excused]=yes [exit]=yes [stopped]=yes [signal]=yes [end]=yes [said]=yes
 )
 bad_phase=''
 records=''
@@ -102,28 +111,40 @@ join() {
 	joined="$*"
 }
 
-# list_hosts: sets joined, the host of each task of the part that is loaded
+# list_hosts: sets joined, the host of each task of the part that is loaded, and counts them in tasks_on
 list_hosts() {
 	local node
 	local -a names=()
 	place_tasks
 	for node in "${task_nodes[@]}"; do
 		names+=("${hosts[node]}")
+		if ((++tasks_on[node] > most_on_node)); then
+			most_on_node=${tasks_on[node]}
+		fi
 	done
 	join "${names[@]}"
 }
 
 # start_step PART: starts the srun of a role, ROLE/WORKER, phase:NAME or :preflight
 start_step() {
-	local input joined
 	load "$1"
+	count_leaders "$1"
+	parts[$1]=yes
+	look_at_clock
+	asked_at[$1]=$now
+	silent[$1]=$tasks
+	launch_step "$1"
+}
+
+# launch_step PART: starts the srun of the part that is loaded
+launch_step() {
+	local input joined
+	unset -v "first_words[$1]" "last_words[$1]"
 	if [[ $1 == :preflight ]]; then
 		join "${hosts[@]}"
 	else
 		list_hosts
 	fi
-	count_leaders "$1"
-	parts[$1]=yes
 	# No child of ours: scancel would have srun kill its tasks at once.
 	exec {input}> >(
 		set -m
@@ -132,15 +153,17 @@ start_step() {
 	step_input[$1]=$input
 }
 
-# run_step PART TASKS NODELIST: becomes the srun of a step. In a process of its own
+# run_step PART TASKS NODELIST: runs the srun of a step, and tells what it says and how it ends. In a process
+# of its own. Without --quiet srun says what it waits for
 run_step() {
+	local said srun_pid
 	make_lists "$1"
 	load "$1"
 	row=()
 	fill_all "${srun[@]}"
 	export_program "$1"
 	# What a role, or the site, says of MPI comes later and holds.
-	(become "${own[@]}" -- "${through[@]}" srun --quiet --overlap --overcommit --distribution=arbitrary \
+	exec {said}< <(become "${own[@]}" -- "${through[@]}" srun --overlap --overcommit --distribution=arbitrary \
 		"${cpu_bind[@]}" --mpi=none --kill-on-bad-exit=1 --wait=0 \
 		"--job-name=${1#*:}" "--ntasks=$2" "--nodelist=$3" "${words[@]}" \
 		bash -p -c "case \$BASH_VERSION in
@@ -152,8 +175,11 @@ run_step() {
 esac
 set -- \${POSIXLY_CORRECT+\"POSIXLY_CORRECT=\$POSIXLY_CORRECT\"}
 set +o posix
-source <(for REPLY in \${!DYNPLAN_PART@}; do printf %s \"\${!REPLY}\"; done) && enter $1")
-	echo "dynplan|end|$1||||$?"
+source <(for REPLY in \${!DYNPLAN_PART@}; do printf %s \"\${!REPLY}\"; done) && enter $1" <&0 2>&1 >&"$events")
+	srun_pid=$!
+	relay_words "$1"
+	wait "$srun_pid"
+	echo "dynplan|end|$1|||$token|$?|"
 }
 
 # list_nodes: sets node_list and node_width, what tasks are told of the nodes: see find_node
@@ -233,7 +259,8 @@ start_roles() {
 		done
 		if [[ -z $waits ]]; then
 			say "role $role: starting $tasks tasks"
-			begun[$role]=$SECONDS
+			look_at_clock
+			begun[$role]=$now
 			if [[ -n $stagger ]]; then
 				queue_tasks "$role"
 			fi
@@ -285,16 +312,26 @@ tell() {
 
 # stop PARTS: ends their tasks, leaders first. The tasks count their grace themselves
 stop() {
-	local limit=$((SECONDS + longest_grace + 5))
+	local limit part
+	# Where many tasks end at once on one node, each takes a little longer.
+	local patience=$((longest_grace + 5 + most_on_node / 8))
+	for part in "${!next_try[@]}"; do
+		if [[ " $1 " == *" ${part%/*} "* ]]; then
+			forget_step "$part"
+		fi
+	done
+	look_at_clock
+	limit=$((now + patience))
 	if [[ -n $has_followers ]]; then
 		tell "$1" stop_leader
-		while leaders_run "$1" && ((SECONDS < limit)); do
+		while leaders_run "$1" && ((now < limit)); do
 			next_event
 		done
-		limit=$((SECONDS + longest_grace + 5))
+		look_at_clock
+		limit=$((now + patience))
 	fi
 	tell "$1" stop
-	while runs "$1" && ((SECONDS < limit)); do
+	while runs "$1" && ((now < limit)); do
 		next_event
 	done
 }

@@ -28,12 +28,21 @@ become() {
 # wrap: runs a worker, or a phase, and tells what happens to it
 wrap() {
 	status=0
+	ended=yes
 	stopping=''
 	released=''
 	half_line=''
 	log_in=''
 	mark=''
 	trap on_slurm_signal TERM INT HUP
+	trap 'pass_signal USR1' USR1
+	trap 'pass_signal USR2' USR2
+	trap 'pass_signal QUIT' QUIT
+	trap 'pass_signal ABRT' ABRT
+	trap 'pass_signal ALRM' ALRM
+	trap 'pass_signal XCPU' XCPU
+	trap 'pass_signal URG' URG
+	trap 'pass_signal WINCH' WINCH
 	# The kernel dates an entry of /proc when somebody first looks at it: see `list_strays`.
 	: /proc/[0-9]*
 	load "$part"
@@ -57,7 +66,8 @@ wrap() {
 	if [[ -n $stagger ]]; then
 		await_turn
 	fi
-	ended=yes
+	# Where srun has ended meanwhile its input has too, and another try may be on its way.
+	listen 0.01
 	if [[ -z $stopping ]]; then
 		"$runner" "${command[@]}"
 	fi
@@ -215,6 +225,18 @@ on_slurm_signal() {
 	released=yes
 }
 
+# pass_signal NAME: a signal that is the worker's and not ours. With proctrack/cgroup Slurm sends it to us alone, with
+# proctrack/linuxproc to all that descend from slurmstepd
+pass_signal() {
+	local parent=''
+	local -a cgroups=()
+	read -r parent <"/proc/$PPID/comm"
+	mapfile -t cgroups </proc/self/cgroup
+	if [[ -z $ended && ($parent != slurmstepd || "${cgroups[*]}" == */step_*) ]]; then
+		kill -s "$1" -- "-$child"
+	fi
+} 2>/dev/null
+
 # await_turn: until the worker before this one on its node is ready
 await_turn() {
 	my_turn=''
@@ -297,9 +319,11 @@ run_again() {
 		restarts=$((restarts - 1))
 		event restart "$who: $how; restarting it; log $log"
 		end_worker
-		from=$SECONDS
-		while [[ -z $stopping ]] && ((SECONDS - from < restart_delay)); do
+		look_at_clock
+		from=$now
+		while [[ -z $stopping ]] && ((now - from < restart_delay)); do
 			listen 0.2
+			look_at_clock
 		done
 		if [[ -z $stopping ]]; then
 			run "$@"
@@ -336,7 +360,7 @@ run_around() {
 # end_worker: the worker's process group gets its signal, its grace and KILL, and then what has left
 # the group
 end_worker() {
-	local limit=$((SECONDS + grace))
+	local limit
 	# Processes that come from the worker, with when they have begun, and sessions of theirs.
 	local -A kin=() kin_sessions=()
 	if [[ -n $ended ]]; then
@@ -345,17 +369,21 @@ end_worker() {
 	ended=yes
 	# As long as they can be found by their parents.
 	note_kin "$child"
+	look_at_clock
+	limit=$((now + grace))
 	if kill -s "$stop_signal" -- "-$child"; then
-		while ((SECONDS < limit)) && kill -0 -- "-$child"; do
+		while ((now < limit)) && kill -0 -- "-$child"; do
 			listen 0.2
+			look_at_clock
 		done
 		kill -KILL -- "-$child"
 	fi
 	list_strays
 	if ((${#strays[@]} > 0)); then
 		kill -s "$stop_signal" -- "${strays[@]}"
-		while ((SECONDS < limit && ${#strays[@]} > 0)); do
+		while ((now < limit && ${#strays[@]} > 0)); do
 			listen 0.2
+			look_at_clock
 			list_strays
 		done
 		kill -KILL -- "${strays[@]}"
