@@ -72,8 +72,10 @@ def test_a_signal_to_all_of_the_batch_scripts_children_ends_the_job_all_the_same
 
 @pytest.mark.parametrize(
     ("left", "near"),
-    [("1-00:00:00", False), ("1:00:00", False), ("4:00", False), ("UNLIMITED", False)]
-    + [("2:00", True), ("0:08", True), ("INVALID", True), ("", True)],
+    [
+        *(("1-00:00:00", False), ("1:00:00", False), ("4:00", False), ("UNLIMITED", False)),
+        *(("2:00", True), ("0:08", True), ("INVALID", True), ("", True)),
+    ],
 )
 def test_usr1_is_the_time_limit_only_where_that_is_near(tmp_path: Path, left: str, near: bool) -> None:
     process = started(tmp_path, job_text(WORKER, LONG), STUB_LEFT=left)

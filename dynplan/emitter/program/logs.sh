@@ -30,7 +30,7 @@ read_rest() {
 	look_at_clock
 	limit=$((now + 5))
 	while read_log && ((now < limit)); do
-		:
+		look_at_clock
 	done
 }
 

@@ -45,17 +45,17 @@ preflight_problem() {
 
 # preflight_gpus: tells whether the step shows the node's GPUs
 preflight_gpus() {
-	local name others=''
+	local name elsewhere=''
 	find_gpus
 	if ((shown_count >= gpus)); then
 		return
 	fi
 	for name in "${gpu_variables[@]}"; do
 		if [[ -z $shown && -n ${!name-} ]]; then
-			others+="; it shows $name='${!name}': is cluster.gpu-vendor right?"
+			elsewhere+="; it shows $name='${!name}': is cluster.gpu-vendor right?"
 		fi
 	done
-	preflight_problem "the plan needs $gpus GPUs, the step shows $gpu_variable='$shown'$others"
+	preflight_problem "the plan needs $gpus GPUs, the step shows $gpu_variable='$shown'$elsewhere"
 }
 
 # preflight_address: sets address, the one that this node's name stands for, IPv4's if it has one; if the name
