@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from dynplan.diagnostics import Findings, Path, nearest
 from dynplan.language.expressions import ExprError, evaluate
 from dynplan.language.shell_text import check_shell
-from dynplan.language.sizes import lookup_args
+from dynplan.language.sizes import lookup_of
 from dynplan.language.tables import name_of
 from dynplan.language.templates import Ref, parse, refs
 from dynplan.model import Job, Record, Role
@@ -138,7 +138,7 @@ def expression_lookup(scope: Scope, numbers: Mapping[str, int]) -> Any:
     """Return the look-up for an expression inside a template: task numbers, then the role's `args`."""
     kind, owner = ("roles", scope.role.name) if scope.role else ("phases", scope.phase)
     table = scope.job.tables.get(kind, {}).get(owner, {})
-    below = lookup_args(table.get("args"))
+    below = lookup_of(table)
 
     def lookup(name: str) -> int:
         if name in numbers and scope.role:

@@ -7,7 +7,7 @@ from dynplan.diagnostics import Findings, Path, nearest
 from dynplan.language.clashes import check_names
 from dynplan.language.expressions import ExprError, compare
 from dynplan.language.order import in_order
-from dynplan.language.sizes import lookup_args
+from dynplan.language.sizes import lookup_of
 from dynplan.language.tables import Table, name_of
 from dynplan.model import Job, Role, Tables
 
@@ -57,7 +57,7 @@ def _constraint_value(name: str, tables: Tables) -> int:
         near = nearest(owner, tables)
         raise ExprError(f"`{name}` names no role", f"did you mean `{near}`?" if near else "write `ROLE.args.KEY`")
     if rest.startswith("args."):
-        return lookup_args(table.get("args"))(rest.removeprefix("args."))
+        return lookup_of(table)(rest.removeprefix("args."))
     value = table.get(rest)
     if isinstance(value, bool) or not isinstance(value, int):
         near = nearest(rest, [key for key, known in table.items() if isinstance(known, int)])
