@@ -53,17 +53,25 @@ class Each(Record):
     words: tuple[str, ...]
 
 
-Words = tuple[str | Each, ...]  # templates, one per word of a command line
-Texts = tuple[str, ...]  # the same where no words are repeated
+@frozen(eq=False, repr=False)
+class When(Record):
+    """Words of a command line, templates, that a task has whose `expression` is not 0."""
+
+    expression: str
+    words: tuple[str, ...]
+
+
+Words = tuple[str | Each | When, ...]  # templates, one per word of a command line
+Texts = tuple[str, ...]  # the same where all words stand as they are
 
 
 def texts_of(words: Words) -> Iterator[str]:
     """Yield every template of a command line, the repeated ones once."""
     for word in words:
-        if isinstance(word, Each):
-            yield from word.words
-        else:
+        if isinstance(word, str):
             yield word
+        else:
+            yield from word.words
 
 
 @frozen(eq=False, repr=False)

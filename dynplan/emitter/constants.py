@@ -7,7 +7,8 @@ from attrs import field, frozen
 
 from dynplan.emitter.rows import Group
 from dynplan.emitter.tasks import RoleTasks
-from dynplan.language.placeholders import ROLE_LISTS
+from dynplan.language.expressions import evaluate
+from dynplan.language.placeholders import ROLE_LISTS, Scope, expression_lookup
 from dynplan.language.task_numbers import texts
 from dynplan.language.templates import Part, Ref, fill, for_bash, refs
 from dynplan.model import Block, Job, Record, Task, TextFile, texts_of
@@ -35,11 +36,13 @@ def named_by_others(job: Job, roles: Iterable[RoleTasks]) -> Others:
 class Constants(Record):
     """The constants that hold for every task which a template is written for.
 
-    `tasks` are those of the role that the template stands in; `node` is that of a phase. Both None: for all.
+    `tasks` are those of the role that the template stands in; `phase` is the name of a phase and `node` its node.
+    All None: for all of them.
     """
 
     others: Others
     tasks: RoleTasks | None = None
+    phase: str | None = None
     node: int | None = None
     _found: dict[Ref, Parts | None] = field(factory=dict, init=False)
 
@@ -57,15 +60,18 @@ class Constants(Record):
             return self._of_role(ref.name)
         if ref.name.startswith("file."):
             return self._path(ref.name.removeprefix("file."))
-        part = self._expression(ref.expression) if ref.expression else self._fact(ref.name)
+        if ref.expression:
+            value = self.expression(ref.expression)
+            return (str(value) if isinstance(value, int) else Ref(value),)
+        part = self._fact(ref.name)
         return None if part is None else (part,)
 
-    def _expression(self, text: str) -> Part | None:
+    def expression(self, text: str) -> int | str:
+        """Return the value of an expression, or the column that has it where tasks differ."""
         if self.tasks is None:
-            return None
-        column = f"expr.{self.tasks.computed.index(text)}"
-        same = _agreed(row[column].number for row in _cells(self.tasks.rows))
-        return Ref(column) if same is None else str(same)
+            return evaluate(text, expression_lookup(Scope(self.others.job, phase=self.phase), {}))
+        same = self.tasks.same.get(text)
+        return f"expr.{self.tasks.computed.index(text)}" if same is None else same
 
     def _fact(self, name: str) -> Part | None:
         job = self.others.job

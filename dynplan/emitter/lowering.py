@@ -16,7 +16,7 @@ from dynplan.emitter.parts import needed, runs_around, starts_apart
 from dynplan.emitter.rows import Column, Group
 from dynplan.emitter.tasks import RoleTasks, role_tasks
 from dynplan.language.templates import for_bash
-from dynplan.model import Each, Launch, Phase, Plan, Probe, Role, TextFile, Texts, Words, Worker
+from dynplan.model import Each, Launch, Phase, Plan, Probe, Role, TextFile, Texts, When, Words, Worker
 
 _ITEMS = {"hosts": "{host}", "ips": "{ip}", "urls": "http://{host}:{port.%s}", "endpoints": "{host}:{port.%s}"}
 
@@ -44,11 +44,15 @@ def lower(plan: Plan) -> Script:
         arrays=tuple(job_arrays(plan, common, everywhere)),
         roles=tuple(_as_the_job(step, common) for step in roles),
         phases=tuple(_as_the_job(step, common) for step in phases),
-        program=needed(plan),
+        program=needed(plan, with_when=any(_has_when(step) for step in roles)),
         hosts=tuple(node.host or "*" for node in plan.nodes) if any(node.host for node in plan.nodes) else (),
         files=tuple(TextFile(file.name, everywhere.fill(file.content)) for file in job.files),
         files_by_node=frozenset(file.name for file in job.files if differs_by_node(file)),
     )
+
+
+def _has_when(step: Step) -> bool:
+    return any(isinstance(word, When) for word in (*step.command, *step.leader_args, *step.follower_args))
 
 
 def _with_workers(plan: Plan) -> Iterator[tuple[Role, Sequence[Worker]]]:
@@ -182,7 +186,7 @@ def _http_words(probe: Probe, constants: Constants) -> Iterator[str]:
 def _phase(phase: Phase, plan: Plan, everywhere: Constants) -> Step:
     """Return a phase, a single task on the first node of the role it runs on, or on the head node."""
     node = next((worker.tasks[0].node for worker in plan.workers if worker.role == phase.on), plan.head)
-    constants = evolve(everywhere, node=node)
+    constants = evolve(everywhere, phase=phase.name, node=node)
     launch = phase.launch
     last = phase is plan.job.phases[-1]
     around = runs_around(plan, phase)
@@ -228,11 +232,23 @@ def _env(launch: Launch, constants: Constants) -> Texts:
 
 
 def _filled(words: Words, constants: Constants) -> Words:
-    """Return a command line with its constants filled in."""
-    return tuple(
-        evolve(word, words=tuple(map(constants.fill, word.words))) if isinstance(word, Each) else constants.fill(word)
-        for word in words
-    )
+    """Return a command line with its constants filled in.
+
+    Of words on a condition only those are left that some tasks have and others do not; their condition is a column.
+    """
+    return tuple(chain.from_iterable(_filled_word(word, constants) for word in words))
+
+
+def _filled_word(word: str | Each | When, constants: Constants) -> Words:
+    if isinstance(word, str):
+        return (constants.fill(word),)
+    texts = tuple(map(constants.fill, word.words))
+    if isinstance(word, Each):
+        return (Each(word.role, texts),)
+    value = constants.expression(word.expression)
+    if isinstance(value, str):
+        return (When(value, texts),)
+    return texts if value else ()
 
 
 def _srun(launch: Launch, constants: Constants) -> Texts:

@@ -37,9 +37,9 @@ def excuses(plan: Plan) -> bool:
     return not all(role.critical for role in plan.job.roles)
 
 
-def needed(plan: Plan) -> tuple[str, ...]:
-    """Return the names of a plan's parts, in script order."""
-    return tuple(name for name, wanted in PARTS if wanted(plan))
+def needed(plan: Plan, *, with_when: bool) -> tuple[str, ...]:
+    """Return the names of a plan's parts, in script order; `with_when`: tasks of a role have words that others lack."""
+    return tuple(name for name, wanted in PARTS if (with_when if name == "when" else wanted(plan)))
 
 
 def _always(_: Plan) -> bool:
@@ -68,6 +68,7 @@ def _files(plan: Plan) -> bool:
 PARTS: tuple[tuple[str, Needed], ...] = (
     ("plan", _always),
     ("each", _repeats),
+    ("when", _always),
     ("probes", _always),
     ("task", _always),
     ("preflight", _always),
@@ -80,4 +81,12 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("files", _files),
     ("main", _always),
 )
-FOR_TASKS = ("plan", "each", "probes", "task", "preflight", "worlds")  # they stand before `steps`, and go to the tasks
+FOR_TASKS = (
+    "plan",
+    "each",
+    "when",
+    "probes",
+    "task",
+    "preflight",
+    "worlds",
+)  # they stand before `steps`, and go to the tasks

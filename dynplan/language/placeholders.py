@@ -129,9 +129,12 @@ def _check_expression(ref: Ref, path: Path, scope: Scope, findings: Findings) ->
     try:
         evaluate(ref.expression, expression_lookup(scope, dict.fromkeys(TASK_NUMBERS, 1)))
     except ExprError as error:
-        if "zero" not in str(error):  # with the job's own numbers it may well have a value
+        if not scope.role or "zero" not in str(error):  # with the job's own numbers it may well have a value
             lacks = (*path[:2], "args", error.lacks) if error.lacks else None
-            findings.error("D112", f"`{{={ref.expression}}}`: {error}", path, help=error.fix, lacks=lacks)
+            place = (*path[:2], *error.at) if error.at else path
+            shown = ref.expression if path[-1] == "when" else f"{{={ref.expression}}}"
+            if not any(finding.path == path for finding in findings.found):  # a condition is read where it stands
+                findings.error("D112", f"`{shown}`: {error}", place, help=error.fix, lacks=lacks)
 
 
 def expression_lookup(scope: Scope, numbers: Mapping[str, int]) -> Any:
@@ -190,6 +193,9 @@ def _inherited_container(own: Any, scope: Scope) -> Iterator[tuple[str, Path, Sc
 def _strings(value: Any, path: Path, scope: Scope) -> Iterator[tuple[str, Path, Scope]]:
     if isinstance(value, str):
         yield value, path, scope
+    elif isinstance(value, Mapping) and isinstance(path[-1], int) and "when" in value:
+        yield "{=" + str(value["when"]) + "}", (*path, "when"), scope
+        yield from _strings(value.get("args"), (*path, "args"), scope)
     elif isinstance(value, Mapping) and isinstance(path[-1], int) and "each" in value:
         for it in scope.job.roles:  # none of that name has been reported
             if it.name == value["each"]:

@@ -6,7 +6,7 @@ from dynplan.diagnostics import Findings
 from dynplan.language.expressions import ExprError, evaluate, names
 from dynplan.language.placeholders import TASK_NUMBERS, Scope, expression_lookup
 from dynplan.language.templates import refs
-from dynplan.model import Job, Plan, Probe, Role, Task, Worker, started, texts_of
+from dynplan.model import Job, Plan, Probe, Role, Task, When, Worker, started, texts_of
 
 
 def texts(job: Job, role: Role) -> Iterable[str]:
@@ -26,18 +26,35 @@ def probe_texts(probe: Probe) -> tuple[str, ...]:
 
 
 def expressions(job: Job, role: Role) -> tuple[str, ...]:
-    """Return the expressions of a role's templates, each once, in order."""
-    found = (ref.expression for text in texts(job, role) if "{=" in text for ref in refs(text))
+    """Return the expressions of a role's templates and conditions, each once, in order."""
+    found = [ref.expression for text in texts(job, role) if "{=" in text for ref in refs(text)]
+    launch = role.launch
+    words = (*launch.command, *launch.leader_args, *launch.follower_args)
+    found += [word.expression for word in words if isinstance(word, When)]
     return tuple(dict.fromkeys(expression for expression in found if expression))
 
 
-def value(expression: str, job: Job, role: Role, worker: Worker, task: Task, num_workers: int) -> int:
-    """Return what an expression is worth for one task.
+def values(expression: str, job: Job, role: Role, workers: Sequence[Worker]) -> int | list[int]:
+    """Return what an expression is worth for each task of a role, worker by worker; one number where that is the same.
 
     Raises:
-        ExprError: it has no value there.
+        ExprError: it has no value for one of them.
     """
-    return evaluate(expression, expression_lookup(Scope(job, role=role), _numbers(worker, task, num_workers)))
+    used = [name for name in names(expression) if name in TASK_NUMBERS]
+    numbers: dict[str, int] = {}
+    lookup = expression_lookup(Scope(job, role=role), numbers)
+    if not used:
+        return evaluate(expression, lookup)
+    known: dict[tuple[int, ...], int] = {}
+    found: list[int] = []
+    for worker in workers:
+        for task in worker.tasks:
+            numbers |= _numbers(worker, task, len(workers))
+            key = tuple([numbers[name] for name in used])
+            if key not in known:
+                known[key] = evaluate(expression, lookup)
+            found.append(known[key])
+    return found[0] if found.count(found[0]) == len(found) else found
 
 
 def _numbers(worker: Worker, task: Task, num_workers: int) -> dict[str, int]:
@@ -62,27 +79,8 @@ def check_expressions(plan: Plan) -> None:
         workers = started(role, (worker for worker in plan.workers if worker.role == role.name))
         for expression in wanted:
             try:
-                _check(expression, plan.job, role, workers)
+                values(expression, plan.job, role, workers)
             except ExprError as error:
-                message = f"`{{={expression}}}` of role `{role.name}`: {error}"
+                message = f"`{expression}` of role `{role.name}`: {error}"
                 findings.error("D112", message, ("roles", role.name), help=error.fix)
     findings.raise_if_errors()
-
-
-def _check(expression: str, job: Job, role: Role, workers: Sequence[Worker]) -> None:
-    """Compute an expression for every task, once where the numbers in it are the same.
-
-    Raises:
-        ExprError: it has no value for one of them.
-    """
-    used = [name for name in names(expression) if name in TASK_NUMBERS]
-    numbers: dict[str, int] = {}
-    lookup = expression_lookup(Scope(job, role=role), numbers)
-    seen: set[tuple[int, ...]] = set()
-    for worker in workers:
-        for task in worker.tasks:
-            numbers |= _numbers(worker, task, len(workers))
-            key = tuple([numbers[name] for name in used])
-            if key not in seen:
-                seen.add(key)
-                evaluate(expression, lookup)

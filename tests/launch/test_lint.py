@@ -30,6 +30,7 @@ FEATURES = {
     "metrics": 'metrics = "http://{host}:{port.p}/metrics"',
     "task": 'kind = "task"',
     "followers": 'leader-args = ["--head"]\nfollower-args = ["--of", "{leader.ip}"]',
+    "when": 'extra-args = [{ when = "rank == 1", args = ["--second", "{rank}"] }]',
     "workdir": 'workdir = "/tmp"\nunset = ["X"]\nstop = { signal = "INT", grace = 3 }',
     "unprobed": 'srun = { "cpus-per-task" = 4 }',
 }
@@ -47,7 +48,7 @@ PHASES = {
     "ungranted": "",
 }
 ALL = {**FEATURES, **PHASES}
-OPTIONS = ("worlds", "each", "hosts", "files")  # those with a part of the program to themselves
+OPTIONS = ("worlds", "each", "when", "hosts", "files")  # those with a part of the program to themselves
 
 
 def job_with(features: set[str]) -> str:
