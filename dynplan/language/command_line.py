@@ -182,7 +182,7 @@ def _condition(text: str, table: Table) -> str:
     try:
         check(text)
     except ExprError as error:
-        if "when" in table.data:
+        if isinstance(table.data.get("when"), str):
             table.bad("when", f"{name_of(table.at('when'))}: {error}", error.fix, "D112")
         return "0"
     return text

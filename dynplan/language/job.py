@@ -178,8 +178,8 @@ def _check_sizes(table: Table) -> None:
 def _check_world(role: Role, table: Table) -> None:
     """Refuse what cannot be where the tasks of a worker are one MPI world."""
     if role.per_gpu and not role.size.gpus:
-        message, lacks = '`launch = "per-gpu"` is for roles with GPUs', table.at("gpus-per-worker")
-        table.bad("launch", message, "set `gpus-per-worker`", "D113", lacks=lacks)
+        message, gpus = '`launch = "per-gpu"` is for roles with GPUs', table.at("gpus-per-worker")
+        table.bad("launch", message, "set `gpus-per-worker`", "D113", lacks=gpus, also=gpus)
     if role.restart_max:
         message = "`restart` starts one task again, and the tasks of an MPI world end together"
         table.bad("restart", message, "leave it out", code="D113", also=table.at("mpi"))

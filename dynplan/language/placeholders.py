@@ -134,21 +134,15 @@ def _check_expression(ref: Ref, path: Path, scope: Scope, findings: Findings) ->
             place = (*path[:2], *error.at) if error.at else path
             shown = ref.expression if path[-1] == "when" else f"{{={ref.expression}}}"
             if not any(finding.path == path for finding in findings.found):  # a condition is read where it stands
-                findings.error("D112", f"`{shown}`: {error}", place, help=error.fix, lacks=lacks)
+                also = (*path[:2], "switches")  # where a preset has the expression
+                findings.error("D112", f"`{shown}`: {error}", place, help=error.fix, lacks=lacks, also=also)
 
 
 def expression_lookup(scope: Scope, numbers: Mapping[str, int]) -> Any:
     """Return the look-up for an expression inside a template: task numbers, then the role's `args`."""
     kind, owner = ("roles", scope.role.name) if scope.role else ("phases", scope.phase)
     table = scope.job.tables.get(kind, {}).get(owner, {})
-    below = lookup_of(table)
-
-    def lookup(name: str) -> int:
-        if name in numbers and scope.role:
-            return numbers[name]
-        return below(name)
-
-    return lookup
+    return lookup_of(table, numbers if scope.role else None)
 
 
 def _templates(job: Job) -> Iterator[tuple[str, Path, Scope]]:

@@ -150,7 +150,7 @@ def lookup_of(owner: Any, numbers: Mapping[str, int] | None = None) -> Callable[
     table: Mapping[str, Any] = owner if isinstance(owner, Mapping) else {}
     sizes = engine_sizes(table)
     found: dict[str, Setting] = {}
-    in_args = _lookup_args(table.get("args"))
+    in_args = _lookup_args(table.get("args"), numbers or ())
 
     def lookup(name: str) -> int:
         if numbers and name in numbers:
@@ -172,12 +172,12 @@ def _named(name: str, sizes: Iterable[EngineSize]) -> EngineSize | None:
     return next((size for size, option in of if option in wanted), None)
 
 
-def _lookup_args(args: Any) -> Callable[[str], int]:
+def _lookup_args(args: Any, others: Iterable[str]) -> Callable[[str], int]:
     table: Mapping[str, Any] = args if isinstance(args, Mapping) else {}
 
     def lookup(name: str) -> int:
         key = spelling(name, table)
-        return _default(name, table) if key is None else _number(table[key], key, ("args", key))
+        return _default(name, {*table, *others}) if key is None else _number(table[key], key, ("args", key))
 
     return lookup
 
@@ -206,7 +206,8 @@ def report_expression(error: ExprError, path: Path, findings: Findings) -> None:
     owner = path[:2]
     place = (*owner, *error.at) if error.at else path
     lacks = (*owner, "args", error.lacks) if error.lacks else None
-    findings.error("D112", str(error), place, help=error.fix or SIZES_FIX, lacks=lacks)
+    also = (*owner, "switches")  # where a preset has the expression
+    findings.error("D112", str(error), place, help=error.fix or SIZES_FIX, lacks=lacks, also=also)
 
 
 def spelling(name: str, table: Mapping[str, Any]) -> str | None:
@@ -227,8 +228,8 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _default(name: str, table: Mapping[str, Any]) -> int:
+def _default(name: str, known: Iterable[str]) -> int:
     if name in ONE_BY_DEFAULT or name.replace("_", "-") in ONE_BY_DEFAULT:
         return 1
-    near = nearest(name, {*table, *ONE_BY_DEFAULT})
+    near = nearest(name, {*known, *ONE_BY_DEFAULT})
     raise ExprError(f"`{name}` is not set in `args`", f"did you mean `{near}`?" if near else "", lacks=name)
