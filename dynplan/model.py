@@ -244,11 +244,26 @@ class Phase(Record):
 
 
 @frozen(eq=False, repr=False)
+class EachText(Record):
+    """Text of a file, a template, for every worker of `role` or, with `tasks`, every task; `between` between two."""
+
+    role: str
+    text: str
+    tasks: bool
+    between: str
+
+
+@frozen(eq=False, repr=False)
 class TextFile(Record):
-    """A file that tasks find in the job's directory: its name, and its text, a template."""
+    """A file that tasks find in the job's directory: its name, and its text as templates."""
 
     name: str
-    content: str
+    content: tuple[str | EachText, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every template of the file, a repeated one once."""
+        return tuple(part if isinstance(part, str) else part.text for part in self.content)
 
 
 @frozen(eq=False, repr=False)

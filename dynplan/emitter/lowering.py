@@ -6,7 +6,7 @@ from itertools import chain
 
 from attrs import evolve
 
-from dynplan.emitter.constants import Constants, differs_by_node, lists_named, named_by_others, templates
+from dynplan.emitter.constants import Constants, lists_named, named_by_others, templates
 from dynplan.emitter.containers import around_a_task
 from dynplan.emitter.directives import directives
 from dynplan.emitter.job_facts import DEFAULT_GRACE_S, job_arrays, job_settings
@@ -16,7 +16,7 @@ from dynplan.emitter.parts import needed, runs_around, starts_apart
 from dynplan.emitter.rows import Column, Group
 from dynplan.emitter.tasks import RoleTasks, role_tasks
 from dynplan.language.templates import for_bash
-from dynplan.model import Each, Launch, Phase, Plan, Probe, Role, TextFile, Texts, When, Words, Worker
+from dynplan.model import Each, Launch, Phase, Plan, Probe, Role, Texts, When, Words, Worker
 
 _ITEMS = {"hosts": "{host}", "ips": "{ip}", "urls": "http://{host}:{port.%s}", "endpoints": "{host}:{port.%s}"}
 
@@ -46,8 +46,8 @@ def lower(plan: Plan) -> Script:
         phases=tuple(_as_the_job(step, common) for step in phases),
         program=needed(plan, with_when=any(_has_when(step) for step in roles)),
         hosts=tuple(node.host or "*" for node in plan.nodes) if any(node.host for node in plan.nodes) else (),
-        files=tuple(TextFile(file.name, everywhere.fill(file.content)) for file in job.files),
-        files_by_node=frozenset(file.name for file in job.files if differs_by_node(file)),
+        files=tuple((file.name, everywhere.fill_file(file)) for file in job.files),
+        files_by_node=everywhere.others.by_node,
     )
 
 

@@ -135,7 +135,7 @@ def _array(name: str, words: Texts, *, add: bool = False) -> Iterator[str]:
 
 def _files(script: Script) -> str:
     lines = []
-    for file in script.files:
-        call = "file_by_node" if file.name in script.files_by_node else "file"
-        lines.append(f"{call} {file.name} {word(file.content)}")
+    for name, text in script.files:
+        call = "file_by_node" if name in script.files_by_node else "file"
+        lines.append(f"{call} {name} {word(text)}")
     return _function("", "files", lines)

@@ -112,6 +112,7 @@ def _settle(merged: Data, findings: Findings) -> Data:
     if defaults and not out.get("phases"):
         out["phase-defaults"] = _without(defaults, ("enabled", "order"))  # for the reader to check
     values = _Constants(_vars(_mapping(merged, "vars", findings), findings))
+    values.typed = _mapping(merged, "vars", Findings())
     for key in ("job", "roles", "phases", "phase-defaults", "files", "cluster"):
         if key in out:
             out[key] = _filled(out[key], (key,), values, findings)
@@ -159,9 +160,10 @@ def _without(entry: Any, keys: tuple[str, ...]) -> Any:
 
 
 class _Constants(dict[str, str]):
-    """The `vars`, and how much of them has been put into other texts."""
+    """The `vars` as text and, in `typed`, as they stand; and how much of them has been put into other texts."""
 
     filled = 0
+    typed: Mapping[str, Any] = {}
 
     def taken(self, name: str, path: Path, findings: Findings) -> str:
         """Return the value of one for a text, the empty one where all texts together grow too long."""
@@ -229,7 +231,9 @@ def _constant(
 def _filled(value: Any, path: Path, values: _Constants, findings: Findings) -> Any:
     """Put the `vars` into every string below; what they hold is text, never a placeholder."""
     if isinstance(value, str):
-        return _filled_text(value, path, values, findings)
+        whole = _VARS.fullmatch(value) if path[0] == "files" and "data" in path else None
+        typed = values.typed.get(whole[1]) if whole else None
+        return typed if isinstance(typed, int | float) else _filled_text(value, path, values, findings)
     if isinstance(value, Mapping):
         return {key: _filled(item, (*path, key), values, findings) for key, item in value.items()}
     if isinstance(value, list):

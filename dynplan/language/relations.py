@@ -89,12 +89,21 @@ def _check_references(job: Job, findings: Findings) -> None:
     for phase in job.phases:
         if phase.on:
             _check_role_name(phase.on, names, ("phases", phase.name, "on"), findings)
-    for kind in ("roles", "phases"):
-        for owner, table in job.tables.get(kind, {}).items():
-            for path, name in _repeated(table, (kind, owner)):
-                _check_role_name(name, names, path, findings)
+    for path, name in _all_repeated(job):
+        _check_role_name(name, names, path, findings)
     _check_cycles(job, "after", findings)
     _check_cycles(job, "place", findings)
+
+
+def _all_repeated(job: Job) -> Iterator[tuple[Path, str]]:
+    """Yield the roles that words and texts are repeated for."""
+    for kind in ("roles", "phases"):
+        for owner, table in job.tables.get(kind, {}).items():
+            yield from _repeated(table, (kind, owner))
+    for file in job.files:
+        for index, part in enumerate(file.content):
+            if not isinstance(part, str):
+                yield ("files", file.name, "content", index, "each-task" if part.tasks else "each"), part.role
 
 
 def _repeated(table: Any, path: Path) -> Iterator[tuple[Path, str]]:
