@@ -10,7 +10,7 @@ from dynplan.emitter.constants import Constants, lists_named, named_by_others, t
 from dynplan.emitter.containers import around_a_task
 from dynplan.emitter.directives import directives
 from dynplan.emitter.job_facts import DEFAULT_GRACE_S, job_arrays, job_settings
-from dynplan.emitter.limits import check_words
+from dynplan.emitter.limits import check_files, check_words
 from dynplan.emitter.lowered import Script, Setting, Settings, Step
 from dynplan.emitter.parts import needed, runs_around, starts_apart
 from dynplan.emitter.rows import Column, Group
@@ -25,13 +25,14 @@ def lower(plan: Plan) -> Script:
     """Return everything that the script of a plan says.
 
     Raises:
-        InputError: D602 for a word that Linux gives to no program.
+        InputError: D601 or D602 for texts that Slurm or Linux do not take.
     """
     job = plan.job
     check_words(job)
     by_role = [role_tasks(job, role, workers) for role, workers in _with_workers(plan)]
     plan = evolve(plan, workers=tuple(chain.from_iterable(tasks.workers for tasks in by_role)))
     everywhere = Constants(named_by_others(job, by_role))
+    check_files(job, everywhere.others.workers)
     named = lists_named(templates(job))
     roles = [_role(tasks, evolve(everywhere, tasks=tasks), named) for tasks in by_role]
     phases = [_phase(phase, plan, everywhere) for phase in job.phases]

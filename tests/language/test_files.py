@@ -89,6 +89,7 @@ def test_yaml_reads_back_as_the_data_it_was_made_from(data: dict[str, Any]) -> N
 
 # What is repeated, and numbers
 
+ONE = '[files."conf.yaml"]\ncontent = ""\n'
 POOL = (
     '[cluster]\ngpus-per-node = 8\n[roles.pool]\ncommand = ["p"]\nworkers = 2\ngpus-per-worker = 16\n'
     "ports = { http = 8000, rpc = { base = 9000, same = true } }\n"
@@ -150,6 +151,17 @@ def test_items_are_repeated_and_numbers_are_numbers_in_every_form(form: str, loa
     }
     nothing = {} if form == "toml" else {"nothing": None}
     assert loads(texts(head + data)["conf.yaml"]) == {**expected, **nothing}
+
+
+def test_what_would_not_fit_into_a_script_is_not_written_out() -> None:
+    text = '[files."conf.yaml"]\ncontent = [{ each = "many", text = """' + "x" * 100_000 + '""" }]\n'
+    many = '[roles.many]\ncommand = ["m"]\nworkers = 100000\ngpus-per-worker = 0\nplace = "head"\n'
+    with pytest.raises(InputError, match="repeats 10000000000 characters of text"):
+        lower(plan(job(text + many)))
+
+
+def test_a_backslash_before_u0000_is_no_nul_byte() -> None:
+    assert texts("[files.\"conf.json\"]\ndata = { a = '\\u0000' }\n" + ONE)["conf.json"] == '{\n  "a": "\\\\u0000"\n}\n'
 
 
 def test_a_plan_says_the_same_files() -> None:

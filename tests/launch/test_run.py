@@ -60,6 +60,34 @@ def test_a_phase_computes_and_decides_by_its_own_options(tmp_path: Path) -> None
     assert (tmp_path / "phase").read_text() == "8 many --n 4\n"
 
 
+def test_files_hold_every_worker_and_every_task_and_the_paths_of_one_another(tmp_path: Path) -> None:
+    wide = role("wide", stub(), "gpus-per-worker = 16", "workers = 2", "ports = { http = 18500 }")
+    files = """\
+[files."all.json".data]
+port = "{role.wide.port.http}"
+urls = [{ each = "wide", value = "{it.url.http}" }]
+tasks = [{ each-task = "wide", value = { host = "{it.host}", worker = "{it.worker}", rank = "{it.rank}" } }]
+[files."here.txt"]
+content = "{host}"
+[files."outer.txt"]
+content = ["{file.here.txt} {file.all.json} ", { each = "wide", text = "{it.ip}", between = " " }]
+"""
+    show = phase(
+        "one", "cat {file.all.json} > all.json; cat {file.outer.txt} > outer; cat $(cut -d' ' -f1 outer) > here"
+    )
+    nodes = ("n0", "n1", "n2", "n3")
+    done = run(job_text(wide, files, show, nodes=4), tmp_path, nodes=nodes)
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert json.loads((tmp_path / "all.json").read_text()) == {
+        "port": 18500,
+        "urls": ["http://n0:18500", "http://n2:18500"],
+        "tasks": [{"host": host, "worker": at // 2, "rank": at % 2} for at, host in enumerate(nodes)],
+    }
+    folder = tmp_path / "out" / "files"
+    assert (tmp_path / "outer").read_text() == f"{folder}/n0/here.txt {folder}/all.json 127.0.1.1 127.0.1.3"
+    assert (tmp_path / "here").read_text() == "n0"
+
+
 def test_a_process_gets_its_slice_its_facts_and_nothing_of_ours(tmp_path: Path) -> None:
     ports = "ports = { http = 18200, kv = { base = 18300, count = 3 } }"
     worker = role("worker", stub("--record", "seen"), GPUS, ports)
