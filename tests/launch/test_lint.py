@@ -52,7 +52,7 @@ OPTIONS = ("worlds", "each", "when", "hosts", "files")  # those with a part of t
 
 
 def job_with(features: set[str]) -> str:
-    gpus = 12 if "followers" in features else 4
+    gpus = 12 if {"followers", "when"} & features else 4
     role = WORKER.format(gpus=gpus) + "\n".join(text for name, text in FEATURES.items() if name in features)
     ready = [text[9:-1] for name, text in FEATURES.items() if name in features and text.startswith("ready")]
     lines = [line for line in role.splitlines() if not line.startswith("ready")]
