@@ -1,6 +1,7 @@
 """Presets: those that come with dynplan, by name, and a user's own, by path. Only jobs with engines load this."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path as File
 from typing import Any
@@ -12,6 +13,7 @@ from dynplan.diagnostics import NOWHERE, Document, Finding, Findings, InputError
 from dynplan.language import parse
 
 _FOLDER = File(__file__).parents[1] / "engines"
+_NAME = re.compile(r"[a-z0-9-]+")
 _MOST_PARENTS = 50
 
 
@@ -48,18 +50,22 @@ def presets_of(wanted: Mapping[str, str], documents: Sequence[Document], finding
         findings: where to report.
     """
     found: list[Document] = []
+    known: dict[tuple[str, File], list[Document]] = {}  # roles often have the same one
     for role, engine in wanted.items():
         path = ("roles", role, "engine")
         said = next(document for document in documents if _at(document.data, path) == engine)
+        key = engine, folder_of(said)
         try:
-            found += _chain(engine, path, said, folder_of(said), ("roles", role))
+            if key not in known:
+                known[key] = _chain(engine, path, said, folder_of(said))
         except InputError as problem:
             findings.found += problem.findings
             findings.unread.add(("roles", role))
+        found += [evolve(document, root=("roles", role)) for document in known.get(key, ())]
     return found
 
 
-def _chain(engine: str, path: Path, said: Document, folder: File, root: Path) -> list[Document]:
+def _chain(engine: str, path: Path, said: Document, folder: File) -> list[Document]:
     """Return a preset and all that it extends; `said` names it at `path`, and paths are relative to `folder`."""
     found: list[Document] = []
     seen: list[str] = []
@@ -70,13 +76,13 @@ def _chain(engine: str, path: Path, said: Document, folder: File, root: Path) ->
         if not isinstance(wanted, str):
             raise InputError([evolve(asked, message="`extends` must be the name of one engine")])
         own = is_path(wanted)
-        file = folder / wanted if own else packaged().get(wanted, File(wanted))
+        file = folder / wanted if own else _FOLDER / f"{wanted}.toml"
         if os.path.realpath(file) in seen:
             raise InputError([evolve(asked, message=f"`{wanted}` extends itself, through this file")])
         if len(seen) > _MOST_PARENTS:
             raise InputError([evolve(asked, message=f"the chain of `extends` is longer than {_MOST_PARENTS} files")])
         said = read_own(file, asked) if own else _packaged(wanted, asked)
-        found.append(evolve(said, root=root))
+        found.append(said)
         seen.append(os.path.realpath(file))
         if "extends" not in said.data:
             return found
@@ -89,12 +95,13 @@ def is_path(engine: str) -> bool:
 
 
 def _packaged(name: str, asked: Finding) -> Document:
-    files = packaged()
-    if name not in files:
+    file = _FOLDER / f"{name}.toml"
+    if not _NAME.fullmatch(name) or not file.is_file():
+        files = packaged()
         near = nearest(name, files)
         fix = f"did you mean `{near}`?" if near else "engines: " + ", ".join(files)
         raise InputError([evolve(asked, code="D115", message=f"there is no engine `{name}`", help=fix)])
-    return parse(f"engine {name}", files[name].read_bytes())
+    return parse(f"engine {name}", file.read_bytes())
 
 
 def _at(value: Any, path: Path) -> Any:

@@ -4,8 +4,9 @@ from collections import Counter
 
 from dynplan.language.expressions import ExprError, evaluate
 from dynplan.language.host_list import expand
+from dynplan.language.lookups import lookup_of
 from dynplan.language.misplaced import misplaced
-from dynplan.language.sizes import lookup_of, report_expression
+from dynplan.language.sizes import report_expression
 from dynplan.language.tables import LARGEST, Table, name_of
 from dynplan.model import Size
 

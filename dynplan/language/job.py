@@ -15,7 +15,6 @@ from dynplan.language.plan_tables import tables_for_plan
 from dynplan.language.ports import read_ports
 from dynplan.language.probes import read_probes
 from dynplan.language.relations import check_constraints, check_relations
-from dynplan.language.sizes import MOST_SIZES
 from dynplan.language.tables import Table
 from dynplan.language.templates import refs
 from dynplan.model import Job, Phase, Role, Stop, Tables
@@ -165,6 +164,10 @@ def _on_node(gpus: int, gpus_per_node: int) -> int:
 
 def _check_sizes(table: Table) -> None:
     """Read how the engine of a role takes its sizes: `sizes` and `switches`, lists of options, `-tp` for example."""
+    if "sizes" not in table and "switches" not in table:
+        return
+    from dynplan.language.engine_sizes import MOST_SIZES  # only roles with an engine have them
+
     for key in ("sizes", "switches"):
         texts = table.strings(key)
         for index, text in enumerate(texts):

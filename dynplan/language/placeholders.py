@@ -8,8 +8,8 @@ from attrs import evolve, frozen
 
 from dynplan.diagnostics import Findings, Path, nearest
 from dynplan.language.expressions import ExprError, evaluate
+from dynplan.language.lookups import lookup_of
 from dynplan.language.shell_text import check_shell
-from dynplan.language.sizes import lookup_of
 from dynplan.language.tables import name_of
 from dynplan.language.templates import Ref, parse, refs
 from dynplan.model import Job, Record, Role, TextFile

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynplan.language.expressions import ExprError, evaluate
-from dynplan.language.sizes import lookup_of, report_expression
+from dynplan.language.lookups import lookup_of
+from dynplan.language.sizes import report_expression
 from dynplan.language.tables import Table, name_of
 from dynplan.model import AUTO_PORT, HIGHEST_PORT, Port
 

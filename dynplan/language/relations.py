@@ -6,8 +6,8 @@ from typing import Any
 from dynplan.diagnostics import Findings, Path, nearest
 from dynplan.language.clashes import check_names
 from dynplan.language.expressions import ExprError, compare
+from dynplan.language.lookups import lookup_of
 from dynplan.language.order import in_order
-from dynplan.language.sizes import lookup_of
 from dynplan.language.tables import Table, name_of
 from dynplan.model import Job, Role, Tables
 

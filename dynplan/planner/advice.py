@@ -11,8 +11,9 @@ from attrs import define, evolve
 
 from dynplan.diagnostics import Finding, InputError, Path
 from dynplan.language import read
+from dynplan.language.engine_sizes import arg_of
 from dynplan.language.expressions import ExprError, evaluate, names
-from dynplan.language.sizes import arg_of, lookup_of
+from dynplan.language.lookups import lookup_of
 from dynplan.model import Job, Plan, Tables
 from dynplan.planner.placement import plan
 from dynplan.planner.refusals import Change, Ladder, Refusal

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynplan.language.expressions import ExprError, compare, evaluate, names
-from dynplan.language.sizes import lookup_of
+from dynplan.language.lookups import lookup_of
 
 SIZES = lookup_of(
     {

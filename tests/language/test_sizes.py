@@ -6,8 +6,9 @@ import pytest
 
 from dynplan.diagnostics import InputError
 from dynplan.language import parse, read, resolve
+from dynplan.language.engine_sizes import arg_of
 from dynplan.language.expressions import ExprError, evaluate
-from dynplan.language.sizes import arg_of, lookup_of
+from dynplan.language.lookups import lookup_of
 from dynplan.model import Job
 
 ENGINE: dict[str, Any] = {

@@ -2,7 +2,7 @@
 # when ARRAY COLUMN TEMPLATE...: adds the templates to an array in a task whose row has another number than
 # 0 there; rows stand above command lines
 when() {
-	local -n array=$1
+	local -n chosen=$1
 	local number=${SLURM_PROCID-}
 	if [[ -n ${in_task-} && $part != :* ]]; then
 		# The tasks of a worker that is a step of its own are counted from its first one.
@@ -11,7 +11,7 @@ when() {
 		fi
 		find_task "$number"
 		if [[ ${row[$2]} != 0 ]]; then
-			array+=("${@:3}")
+			chosen+=("${@:3}")
 		fi
 	fi
 }
