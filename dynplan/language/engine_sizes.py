@@ -1,6 +1,6 @@
 """Sizes as an engine's own parser takes them: which words of a command line say them. Only for roles with an engine."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -39,45 +39,50 @@ class Setting(Record):
     at: Path
 
 
-def engine_sizes(owner: Mapping[str, Any]) -> tuple[EngineSize, ...]:
-    """Return the sizes that a role's engine has, by its `sizes` and `switches`; none where it does not say."""
-    kinds = ((text, key == "switches") for key in ("sizes", "switches") for text in _list(owner.get(key))[:MOST_SIZES])
-    found = (
-        (text.split(maxsplit=_MOST_OPTIONS)[:_MOST_OPTIONS], switch) for text, switch in kinds if isinstance(text, str)
-    )
-    return tuple(EngineSize(tuple(options), switch) for options, switch in found if options)
+class EngineSizes:
+    """The sizes that a role's engine has, by its `sizes` and `switches`; none where it does not say."""
+
+    def __init__(self, owner: Mapping[str, Any]) -> None:
+        """Read the table of a role; what is wrong with it is reported elsewhere."""
+        kinds = (
+            (text, key == "switches") for key in ("sizes", "switches") for text in _list(owner.get(key))[:MOST_SIZES]
+        )
+        texts = ((text.split(maxsplit=_MOST_OPTIONS), switch) for text, switch in kinds if isinstance(text, str))
+        self.all = tuple(EngineSize(tuple(found[:_MOST_OPTIONS]), switch) for found, switch in texts if found)
+        options = [(option, size) for size in self.all for option in size.options]
+        self._known = {option: size for option, size in reversed(options) if option[-1] != "*"}
+        self._begun = [(option[:-1], size) for option, size in options if option[-1] == "*"]
+
+    def taken(self, option: str) -> EngineSize | None:
+        """Return the size that the engine takes an option for, by its name or by an unambiguous beginning of it."""
+        if option in self._known:
+            return self._known[option]
+        begun = (size for start, size in self._begun if option.startswith(start))
+        return next((size for size in begun if any(other.startswith(option) for other in size.options)), None)
+
+    def named(self, name: str) -> EngineSize | None:
+        """Return the size that an expression names, in any spelling that programs have for it."""
+        wanted = names_of(name)
+        of = ((size, option.strip("-*").replace("_", "-")) for size in self.all for option in size.options)
+        return next((size for size, option in of if option in wanted), None)
 
 
-def taken_for(option: str, sizes: Iterable[EngineSize]) -> EngineSize | None:
-    """Return the size that an engine takes an option for, by its name or by an unambiguous beginning of it."""
-    begun = None
-    for size in sizes:
-        for known in size.options:
-            if known == option:
-                return size
-            if known[-1] == "*" and option.startswith(known[:-1]):
-                begun = size if any(other.startswith(option) for other in size.options) else begun
-    return begun
-
-
-def settings(owner: Mapping[str, Any], sizes: Sequence[EngineSize]) -> Iterator[Setting]:
+def settings(owner: Mapping[str, Any], sizes: EngineSizes) -> Iterator[Setting]:
     """Yield what the command line of a role says of its engine's sizes, in the order of its words."""
-    if not sizes:
-        return
     yield from _settings(_words(owner, "command"), sizes)
     args = owner.get("args")
     for key, value in args.items() if isinstance(args, Mapping) else ():
-        size = taken_for(f"--{key}", sizes)
+        size = sizes.taken(f"--{key}")
         if size and not (size.switch and value is False):
             yield Setting(size, f"--{key}", value, ("args", key))
     yield from _settings(_words(owner, "extra-args"), sizes)
 
 
-def _settings(words: Sequence[tuple[str, Path]], sizes: Sequence[EngineSize]) -> Iterator[Setting]:
+def _settings(words: Sequence[tuple[str, Path]], sizes: EngineSizes) -> Iterator[Setting]:
     following = [*words[1:], ("", ())]
     for (word, at), (value, _) in zip(words, following, strict=False):
         option, equals, own = word.partition("=")
-        if option[:1] == "-" and (size := taken_for(option, sizes)):
+        if option[:1] == "-" and (size := sizes.taken(option)):
             yield Setting(size, option, 1 if size.switch else own if equals else value, at)
 
 
@@ -95,19 +100,13 @@ def _words(owner: Mapping[str, Any], key: str) -> list[tuple[str, Path]]:
     return list(words)
 
 
-def _named(name: str, sizes: Iterable[EngineSize]) -> EngineSize | None:
-    wanted = names_of(name) if sizes else ()
-    of = ((size, option.strip("-*").replace("_", "-")) for size in sizes for option in size.options)
-    return next((size for size, option in of if option in wanted), None)
-
-
 def lookup_sizes(owner: Mapping[str, Any], below: Callable[[str], int]) -> Callable[[str], int]:
     """Return the look-up of a name among the sizes of a role's engine; `below` is the one for all other names."""
-    sizes = engine_sizes(owner)
+    sizes = EngineSizes(owner)
     found: dict[str, Setting] = {}
 
     def lookup(name: str) -> int:
-        size = _named(name, sizes)
+        size = sizes.named(name)
         if size is None:
             return below(name)
         if not found:  # the last one counts, as for the engine's parser
@@ -120,8 +119,8 @@ def lookup_sizes(owner: Mapping[str, Any], below: Callable[[str], int]) -> Calla
 
 def arg_of(name: str, owner: Mapping[str, Any]) -> str | None:
     """Return the key of `args` by which a role says a size, or might; None for a switch and what it says elsewhere."""
-    sizes, args = engine_sizes(owner), owner.get("args")
-    size = _named(name, sizes)
+    sizes, args = EngineSizes(owner), owner.get("args")
+    size = sizes.named(name)
     if size is None:
         return spelling(name, args if isinstance(args, Mapping) else {}) or name
     places = [setting.at for setting in settings(owner, sizes) if setting.size is size]

@@ -1,16 +1,18 @@
 """Sizes of an engine that are not counted as meant. Loaded only where a role has an engine with sizes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from dynplan.diagnostics import Findings, Path
-from dynplan.language.engine_sizes import EngineSize, Setting, engine_sizes, settings, taken_for
+from dynplan.language.engine_sizes import EngineSize, EngineSizes, Setting, settings
 from dynplan.language.expressions import ExprError, evaluate
 from dynplan.language.lookups import lookup_of
 from dynplan.language.tables import name_of
 
 _FORMULA = "gpus-per-worker"
 _SHORTEST = 6  # characters of an option that may be a slip for another
+_MOST = 20  # warnings of a kind for a role
 _NOT_COUNTED = ("leader-args", "follower-args")
 
 
@@ -26,21 +28,24 @@ def check_sizes(role: Mapping[str, Any], own: Mapping[str, Any], engine: str, pa
         path: of the role.
         findings: where to report.
     """
-    sizes = engine_sizes(role)
-    args = role.get("args")
-    for key in args if isinstance(args, Mapping) and sizes else ():
-        size = None if taken_for(f"--{key}", sizes) else _meant(f"--{key}", sizes)
-        if size and not any(finding.path == (*path, "args", key) for finding in findings.found):
+    sizes = EngineSizes(role)
+    args = _table(role.get("args"))
+    slips = ((key, _meant(f"--{key}", sizes)) for key in args if not sizes.taken(f"--{key}"))
+    told = {finding.path for finding in findings.found}
+    for key, size in islice(((key, size) for key, size in slips if size), _MOST):
+        if (*path, "args", key) not in told:
             message = f"`{key}` of role `{path[-1]}` is no size of engine `{engine}`, and counts no GPUs"
             fix = f"did you mean `{size.name}`?"
             findings.warn("W107", message, (*path, "args", key), help=fix, key=True)
-    for option, where in _hidden(own, sizes):
+    for option, where in islice(_hidden(own, sizes), _MOST):
         message = f"`{option}` in {name_of((*path, *where))} is a size, and counts no GPUs there"
         findings.warn("W107", message, (*path, *where), help="write it in `args`")
     first: dict[str, Setting] = {}
+    twice: set[str] = set()
     for setting in settings(role, sizes):
         before = first.setdefault(setting.size.name, setting)
-        if str(before.value) != str(setting.value):
+        if str(before.value) != str(setting.value) and setting.size.name not in twice:
+            twice.add(setting.size.name)
             message = (
                 f"`{setting.size.name}` of role `{path[-1]}` is {before.value} by `{before.option}`"
                 f" and {setting.value} by `{setting.option}`, which comes last and counts"
@@ -48,7 +53,11 @@ def check_sizes(role: Mapping[str, Any], own: Mapping[str, Any], engine: str, pa
             findings.warn("W108", message, (*path, *setting.at), help="say it once")
 
 
-def _hidden(role: Mapping[str, Any], sizes: Sequence[EngineSize]) -> Iterator[tuple[str, Path]]:
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _hidden(role: Mapping[str, Any], sizes: EngineSizes) -> Iterator[tuple[str, Path]]:
     """Yield options of sizes where they are not counted: in a command for bash, and where not all tasks have them."""
     for key in ("command", *_NOT_COUNTED):
         value = role.get(key)
@@ -65,8 +74,8 @@ def _hidden(role: Mapping[str, Any], sizes: Sequence[EngineSize]) -> Iterator[tu
                     yield str(word), (key, at)
 
 
-def _is_size(word: Any, sizes: Sequence[EngineSize]) -> bool:
-    return isinstance(word, str) and word[:1] == "-" and bool(taken_for(word.partition("=")[0], sizes))
+def _is_size(word: Any, sizes: EngineSizes) -> bool:
+    return isinstance(word, str) and word[:1] == "-" and bool(sizes.taken(word.partition("=")[0]))
 
 
 def check_gpus(role: Mapping[str, Any], engine: str, formula: str, path: Path, findings: Findings) -> None:
@@ -74,7 +83,7 @@ def check_gpus(role: Mapping[str, Any], engine: str, formula: str, path: Path, f
 
     Arguments as in `check_sizes`; `formula` is the engine's.
     """
-    sizes = engine_sizes(role)
+    sizes = EngineSizes(role)
     lookup = lookup_of(role)
     try:
         needs = evaluate(formula, lookup)
@@ -91,10 +100,10 @@ def check_gpus(role: Mapping[str, Any], engine: str, formula: str, path: Path, f
     findings.warn("W108", message, (*path, _FORMULA), help=fix)
 
 
-def _meant(option: str, sizes: Sequence[EngineSize]) -> EngineSize | None:
+def _meant(option: str, sizes: EngineSizes) -> EngineSize | None:
     """Return the size that an option is another spelling of, or a slip for."""
     plain = option.lstrip("-").replace("_", "-").lower()
-    for size in sizes:
+    for size in sizes.all:
         for known in size.options:
             other = known.strip("-*").replace("_", "-").lower()
             if plain == other or (len(other) >= _SHORTEST and known[-1] != "*" and _close(plain, other)):
