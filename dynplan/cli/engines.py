@@ -13,7 +13,7 @@ from dynplan.diagnostics import NOWHERE, Document, Finding, Findings, InputError
 from dynplan.language import parse
 
 _FOLDER = File(__file__).parents[1] / "engines"
-_NAME = re.compile(r"[a-z0-9-]+")
+_NAME = re.compile(r"[a-z0-9-]{1,60}")
 _MOST_PARENTS = 50
 
 
@@ -75,6 +75,8 @@ def _chain(engine: str, path: Path, said: Document, folder: File) -> list[Docume
         asked = Finding(code, "", path, document=said)
         if not isinstance(wanted, str):
             raise InputError([evolve(asked, message="`extends` must be the name of one engine")])
+        if not wanted.isprintable():  # no file is named so, and the name of one ends at a NUL byte
+            raise InputError([evolve(asked, message="the name of an engine must be one line of printable text")])
         own = is_path(wanted)
         file = folder / wanted if own else _FOLDER / f"{wanted}.toml"
         if os.path.realpath(file) in seen:

@@ -140,6 +140,8 @@ def _parent(document: Document, parent: object, file: File, seen: Sequence[str])
     if not isinstance(parent, str):
         fix = "a file extends one other, which may extend the next"
         raise InputError([evolve(asked, message="`extends` must be the name of one file", help=fix)])
+    if not parent.isprintable():  # no file is named so, and the name of one ends at a NUL byte
+        raise InputError([evolve(asked, message="the name of a parent must be one line of printable text")])
     file = file.parent / parent
     if os.path.realpath(file) in seen:
         raise InputError([evolve(asked, message=f"`{os.fspath(file)}` extends itself, through this file")])

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from dynplan.diagnostics import Findings, Path
+from dynplan.diagnostics.visible import brief
 from dynplan.language.engine_sizes import EngineSize, EngineSizes, Setting, settings
 from dynplan.language.expressions import ExprError, evaluate
 from dynplan.language.lookups import lookup_of
@@ -12,6 +13,7 @@ from dynplan.language.tables import name_of
 
 _FORMULA = "gpus-per-worker"
 _SHORTEST = 6  # characters of an option that may be a slip for another
+_LONGEST = 40  # characters of a value that is told
 _MOST = 20  # warnings of a kind for a role
 _NOT_COUNTED = ("leader-args", "follower-args")
 
@@ -46,9 +48,10 @@ def check_sizes(role: Mapping[str, Any], own: Mapping[str, Any], engine: str, pa
         before = first.setdefault(setting.size.name, setting)
         if str(before.value) != str(setting.value) and setting.size.name not in twice:
             twice.add(setting.size.name)
+            was, now = (brief(str(one.value), _LONGEST) for one in (before, setting))
             message = (
-                f"`{setting.size.name}` of role `{path[-1]}` is {before.value} by `{before.option}`"
-                f" and {setting.value} by `{setting.option}`, which comes last and counts"
+                f"`{setting.size.name}` of role `{path[-1]}` is {was} by `{before.option}`"
+                f" and {now} by `{setting.option}`, which comes last and counts"
             )
             findings.warn("W108", message, (*path, *setting.at), help="say it once")
 

@@ -319,6 +319,9 @@ def test_a_preset_of_ones_own_lies_beside_the_file_that_names_it(tmp_path: Path)
     [
         ('extends = "mine.toml"\n', "`mine.toml` extends itself, through this file", "mine.toml:1:11"),
         ('extends = "ectd"\n', "there is no engine `ectd`", "mine.toml:1:11"),
+        ('extends = "a\\u0000.toml"\n', "the name of an engine must be one line of printable text", "mine.toml:1:11"),
+        (f'extends = "{"n" * 5000}"\n', "there is no engine `nnn", "mine.toml:1:11"),
+        (f'extends = "{"n" * 5000}.toml"\n', "file name too long", "mine.toml:1:11"),
         ("extends = 3\n", "`extends` must be the name of one engine", "mine.toml:1:11"),
         ('extends = "no.toml"\n', "cannot read `", "mine.toml:1:11"),
         ('command = ["a"]\nportss = 3\n', "unknown key `portss` in `[roles.a]`", "mine.toml:2:1"),
@@ -331,6 +334,11 @@ def test_a_preset_of_ones_own_that_is_wrong_is_shown(tmp_path: Path, mine: str, 
     assert (code, out) == (1, "")
     assert message in err
     assert f"{tmp_path}/{place}" in err, err
+
+
+def test_a_parent_whose_name_ends_at_a_nul_byte_is_wrong_input(tmp_path: Path) -> None:
+    code, _, err = told(job_beside(tmp_path, job='extends = "a\\u0000b"\n[roles.a]\ncommand = ["a"]\n'))
+    assert (code, "the name of a parent must be one line of printable text" in err) == (1, True), err
 
 
 def test_a_preset_that_is_not_there_is_asked_for_by_the_job(tmp_path: Path) -> None:
