@@ -243,13 +243,13 @@ def _filled(words: Words, constants: Constants) -> Words:
 def _filled_word(word: str | Each | When, constants: Constants) -> Words:
     if isinstance(word, str):
         return (constants.fill(word),)
+    value = constants.expression(word.expression) if isinstance(word, When) else 1
+    if value == 0:  # what stands in words that no task has is not computed
+        return ()
     texts = tuple(map(constants.fill, word.words))
     if isinstance(word, Each):
         return (Each(word.role, texts),)
-    value = constants.expression(word.expression)
-    if isinstance(value, str):
-        return (When(value, texts),)
-    return texts if value else ()
+    return (When(value, texts),) if isinstance(value, str) else texts
 
 
 def _srun(launch: Launch, constants: Constants) -> Texts:

@@ -44,7 +44,7 @@ def role_tasks(job: Job, role: Role, workers: Sequence[Worker]) -> RoleTasks:
         workers: the role's workers, as the plan has them.
     """
     running = started(role, workers)
-    found = {text: values(text, job, role, running) for text in expressions(job, role)}
+    found = {text: values(text, job, role, running) for text in expressions(job, role, running)}
     same = {text: value for text, value in found.items() if isinstance(value, int)}
     computed = {text: value for text, value in found.items() if isinstance(value, list)}
     rows = list(_rows(role, running, list(computed.values())))

@@ -1,6 +1,6 @@
 """The values of `{= ... }`: integers that are computed from where a task stands."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from dynplan.diagnostics import Findings
 from dynplan.language.expressions import ExprError, evaluate, names
@@ -9,11 +9,15 @@ from dynplan.language.templates import refs
 from dynplan.model import Job, Plan, Probe, Role, Task, When, Worker, started, texts_of
 
 
-def texts(job: Job, role: Role) -> Iterable[str]:
-    """Yield every template that a role's tasks fill: its launch, its probes, the job's environment."""
+def texts(job: Job, role: Role, unused: Collection[str] = ()) -> Iterable[str]:
+    """Yield every template that a role's tasks fill: its launch, its probes, the job's environment.
+
+    Words on one of the conditions `unused` are left out.
+    """
     launch = role.launch
     yield from (launch.workdir, role.metrics)
-    yield from texts_of((*launch.command, *launch.leader_args, *launch.follower_args))
+    words = (*launch.command, *launch.leader_args, *launch.follower_args)
+    yield from texts_of(tuple(word for word in words if not (isinstance(word, When) and word.expression in unused)))
     for _, value in (*job.cluster.env, *job.env, *launch.env, *launch.srun):
         yield value
     for probe in (*role.ready, *role.alive):
@@ -25,13 +29,27 @@ def probe_texts(probe: Probe) -> tuple[str, ...]:
     return (probe.path, probe.post, *probe.command)
 
 
-def expressions(job: Job, role: Role) -> tuple[str, ...]:
-    """Return the expressions of a role's templates and conditions, each once, in order."""
-    found = [ref.expression for text in texts(job, role) if "{=" in text for ref in refs(text)]
+def expressions(job: Job, role: Role, workers: Sequence[Worker]) -> tuple[str, ...]:
+    """Return the expressions of a role's conditions and templates, each once, without those in words no task has.
+
+    Args:
+        job: the job.
+        role: one of its roles.
+        workers: the role's, with the tasks that are started.
+    """
     launch = role.launch
-    words = (*launch.command, *launch.leader_args, *launch.follower_args)
-    found += [word.expression for word in words if isinstance(word, When)]
-    return tuple(dict.fromkeys(expression for expression in found if expression))
+    given = [word for word in (*launch.command, *launch.leader_args, *launch.follower_args) if isinstance(word, When)]
+    conditions = [word.expression for word in given]
+    unused = {condition for condition in dict.fromkeys(conditions) if _never(condition, job, role, workers)}
+    found = [ref.expression for text in texts(job, role, unused) if "{=" in text for ref in refs(text)]
+    return tuple(dict.fromkeys(expression for expression in (*conditions, *found) if expression))
+
+
+def _never(condition: str, job: Job, role: Role, workers: Sequence[Worker]) -> bool:
+    try:
+        return values(condition, job, role, workers) == 0
+    except ExprError:  # reported where conditions are checked
+        return False
 
 
 def values(expression: str, job: Job, role: Role, workers: Sequence[Worker]) -> int | list[int]:
@@ -69,15 +87,20 @@ def _numbers(worker: Worker, task: Task, num_workers: int) -> dict[str, int]:
     }
 
 
+def _has_expressions(job: Job, role: Role) -> bool:
+    launch = role.launch
+    words = (*launch.command, *launch.leader_args, *launch.follower_args)
+    return any(isinstance(word, When) for word in words) or any("{=" in text for text in texts(job, role))
+
+
 def check_expressions(plan: Plan) -> None:
     """Report expressions that have no value for some task (D112)."""
     findings = Findings()
     for role in plan.job.roles:
-        wanted = expressions(plan.job, role)
-        if not wanted:
+        if not _has_expressions(plan.job, role):
             continue
         workers = started(role, (worker for worker in plan.workers if worker.role == role.name))
-        for expression in wanted:
+        for expression in expressions(plan.job, role, workers):
             try:
                 values(expression, plan.job, role, workers)
             except ExprError as error:

@@ -32,7 +32,8 @@ GPUS = "gpus-per-worker = 2"
 def test_words_on_a_condition_reach_the_tasks_for_which_it_holds_in_their_place(tmp_path: Path) -> None:
     followers = '{ when = "rank > 0", args = ["--headless", "{rank}", "{{x}"] }'
     words = f', {followers}, {{ when = "rank == 0", args = ["first"] }}, "end"]'
-    always = 'extra-args = [{ when = "num-tasks > 1", args = ["of", "{num-tasks}"] }, { when = "0", args = ["never"] }]'
+    never = '{ when = "num-tasks == 1", args = ["{= 1 / (num-tasks - 2) }"] }'  # has no value, and needs none
+    always = f'extra-args = [{{ when = "num-tasks > 1", args = ["of", "{{num-tasks}}"] }}, {never}]'
     command = stub("--record", "seen")[:-1] + words
     wide = role("wide", command, "gpus-per-worker = 16", "workers = 2", always)
     done = run(job_text(wide, phase("one", "true"), nodes=4), tmp_path, nodes=("n0", "n1", "n2", "n3"))
