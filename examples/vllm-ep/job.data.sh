@@ -32,8 +32,8 @@ job() {
 # 1 worker of 16 GPUs
 role_server() {
 	tasks=2 workers=1
-	task node=0 worker=0 rank=0 num-tasks=2 gpus=0-7 port.http=8000 port.master=29501 port.rpc=29550 port.nixl=5600-5615 leader=0 leader.port.http=8000 leader.port.master=29501 leader.port.rpc=29550 leader.port.nixl=5600-5615 expr.0=0 expr.1=0
-	task node=1 worker=0 rank=1 num-tasks=2 gpus=0-7 port.nixl=5600-5615 leader=0 leader.port.http=8000 leader.port.master=29501 leader.port.rpc=29550 leader.port.nixl=5600-5615 expr.0=8 expr.1=1
+	task node=0 worker=0 rank=0 num-tasks=2 gpus=0-7 port.http=8000 port.master=29501 port.rpc=29550 port.nixl=5600-5615 leader=0 leader.port.http=8000 leader.port.master=29501 leader.port.rpc=29550 leader.port.nixl=5600-5615 expr.0=0
+	task node=1 worker=0 rank=1 num-tasks=2 gpus=0-7 port.nixl=5600-5615 leader=0 leader.port.http=8000 leader.port.master=29501 leader.port.rpc=29550 leader.port.nixl=5600-5615 expr.0=1
 	env+=(
 		VLLM_PORT
 		'VLLM_HOST_IP={ip}'
@@ -52,7 +52,7 @@ role_server() {
 		--master-port
 		29501
 	)
-	when command expr.1 --headless
+	when command expr.0 --headless
 	command+=(
 		--data-parallel-rpc-port
 		29550
