@@ -55,17 +55,25 @@ class Each(Record):
     words: tuple[str, ...]
 
 
-Words = tuple[str | Each, ...]  # templates, one per word of a command line
-Texts = tuple[str, ...]  # the same where no words are repeated
+@frozen(eq=False, repr=False)
+class When(Record):
+    """Words of a command line, templates, that a task has whose `expression` is not 0."""
+
+    expression: str
+    words: tuple[str, ...]
+
+
+Words = tuple[str | Each | When, ...]  # templates, one per word of a command line
+Texts = tuple[str, ...]  # the same where all words stand as they are
 
 
 def texts_of(words: Words) -> Iterator[str]:
     """Yield every template of a command line, the repeated ones once."""
     for word in words:
-        if isinstance(word, Each):
-            yield from word.words
-        else:
+        if isinstance(word, str):
             yield word
+        else:
+            yield from word.words
 
 
 @frozen(eq=False, repr=False)
@@ -251,11 +259,26 @@ class Phase(Record):
 
 
 @frozen(eq=False, repr=False)
+class EachText(Record):
+    """Text of a file, a template, for every worker of `role` or, with `tasks`, every task; `between` between two."""
+
+    role: str
+    text: str
+    tasks: bool
+    between: str
+
+
+@frozen(eq=False, repr=False)
 class TextFile(Record):
-    """A file that tasks find in the job's directory: its name, and its text, a template."""
+    """A file that tasks find in the job's directory: its name, and its text as templates."""
 
     name: str
-    content: str
+    content: tuple[str | EachText, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every template of the file, a repeated one once."""
+        return tuple(part if isinstance(part, str) else part.text for part in self.content)
 
 
 @frozen(eq=False, repr=False)

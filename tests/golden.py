@@ -4,6 +4,7 @@ examples/NAME/job.toml  ->  examples/NAME/plan.toml, docs/images/NAME.svg
                             examples/NAME/job.sbatch for a few, for the others job.data.sh: what differs, without
                             the program, which is the same in all of them and would drown the diff
 tests/wrong/NAME.txt    ->  fences ```text NAME in Markdown: the message of the section's code
+dynplan/engines/*.toml  ->  the tables of docs/engines.md
 dynplan itself          ->  fences ```console that begin with `$ dynplan`: what it prints
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from dynplan.cli import app
+from tests.engines_page import PAGE, with_presets
 from tests.wrong import FOLDER
 
 ROOT = Path(__file__).parents[1]
@@ -95,6 +97,7 @@ def main() -> None:
     for example in EXAMPLES:
         for artefact in COMMANDS:
             make(example, artefact, place(example, artefact))
+    PAGE.write_text(with_presets(PAGE.read_text()))
     for page in PAGES:
         page.write_text(with_outputs(page.read_text()))
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from dynplan.cli import app
-from dynplan.language.inheritance import merge
+from dynplan.language.merging import merge
 from tests.cli.test_commands import BASE, COMMANDS, EXAMPLE, JOB, plan_tree
 
 EXAMPLE_TEXTS = [path.read_text() for path in sorted(EXAMPLE.parent.glob("*.toml")) if path.name != "plan.toml"]

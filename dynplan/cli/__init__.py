@@ -3,7 +3,8 @@
 Arguments, files and streams come in; artefacts go out on standard output or into a file, findings on standard
 error, and an exit code. This package alone touches files, environment and processes; what a command computes is
 elsewhere, and pure. The commands stand in a file for each group: `artefacts` (compile, plan, emit) and `review`
-(show, check).
+(show, check,
+engines).
 """
 
 from dynplan.cli import artefacts, review

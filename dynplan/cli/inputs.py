@@ -1,29 +1,21 @@
 """Reading input files: the job file, its parents, the cluster file, a plan. Used by the command line only."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path as File
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
-from dynplan.cli.reading import Content, Origin, read_file, read_stdin
-from dynplan.diagnostics import NOWHERE, Document, Finding, Findings, InputError, Path, nearest
+from dynplan.cli.documents import STDIN, inside, parsed, read, read_named
+from dynplan.cli.reading import Content
+from dynplan.diagnostics import Document, Finding, Findings, InputError, Path
 from dynplan.language import engines, parse, parse_json
 
 Inputs = list[Document]  # what a command has read so far: where its findings point
 
-STDIN = "-"
-_ENGINES = File(__file__).parents[1] / "engines"
 _MOST_PARENTS = 50
-
-
-@frozen(eq=False, repr=False)
-class Input(Document):
-    """A document that was read from a regular file, and which one that was."""
-
-    origin: Origin | None = field(default=None, eq=False)
 
 
 def load(name: str) -> Document:
@@ -35,13 +27,8 @@ def load(name: str) -> Document:
     Raises:
         InputError: D001 to D004.
     """
-    content, shown = _read_named(name), "<stdin>" if name == STDIN else name
-    return _parsed(shown, content, parse_json if content.raw.lstrip()[:1] == b"{" else parse)
-
-
-def _parsed(name: str, content: Content, parser: Callable[[str, bytes], Document] = parse) -> Input:
-    document = parser(name, content.raw)
-    return Input(name, document.text, document.data, origin=content.origin)
+    content, shown = read_named(name), "<stdin>" if name == STDIN else name
+    return parsed(shown, content, parse_json if content.raw.lstrip()[:1] == b"{" else parse)
 
 
 def is_plan(document: Document) -> bool:
@@ -72,28 +59,15 @@ def job_documents(
         return documents
     documents = _user_documents(name, document, sets, cluster, findings)
     wanted = engines(documents)
-    documents += _presets(wanted, findings) if wanted else []
+    if wanted:
+        from dynplan.cli.engines import presets_of  # many jobs have no engines
+
+        documents += presets_of(wanted, documents, findings)
     if sets:
         from dynplan.cli.overrides import without_slips  # only some command lines set something
 
         documents = without_slips(documents, findings)
     return documents
-
-
-def _presets(wanted: Mapping[str, str], findings: Findings) -> list[Document]:
-    """Return the presets of roles, each hanging below its role; `wanted` is the engine by role."""
-    files = {file.stem: file for file in sorted(_ENGINES.iterdir(), key=lambda file: file.stem)}
-    for role, engine in wanted.items():
-        if engine not in files:
-            near = nearest(engine, files)
-            fix = f"did you mean `{near}`?" if near else "engines: " + ", ".join(files)
-            findings.error("D115", f"there is no engine `{engine}`", ("roles", role, "engine"), help=fix)
-            findings.unread.add(("roles", role))
-    return [
-        evolve(parse(f"engine {engine}", files[engine].read_bytes()), root=("roles", role))
-        for role, engine in wanted.items()
-        if engine in files
-    ]
 
 
 @contextmanager
@@ -121,7 +95,7 @@ def _user_documents(
         # The whole description is replaced, not merged: half of one site and half of another is neither.
         files = [evolve(document, data=_without_cluster(document.data)) for document in files]
         with _going_on(findings, ("cluster",)):
-            files.append(_cluster_document(cluster, _read_named(cluster), findings))
+            files.append(_cluster_document(cluster, read_named(cluster), findings))
         return [*overrides, *files]
     for document, folder in [*((document, File()) for document in overrides), *chain]:
         job = document.data.get("job")
@@ -130,7 +104,7 @@ def _user_documents(
             finding = Finding("D108", "", ("job", "cluster"), document=document)
             file = folder / asked
             with _going_on(findings, ("cluster",)):
-                files.append(_cluster_document(os.fspath(file), _read(file, finding), findings))
+                files.append(_cluster_document(os.fspath(file), read(file, finding), findings))
             break
     return [*overrides, *files]
 
@@ -146,14 +120,14 @@ def _override(text: str) -> Document:
 
 def _chain(document: Document, file: File, findings: Findings) -> list[tuple[Document, File]]:
     """Return a job file and its parents, as far as they can be read, each with the folder its paths are relative to."""
-    found = [(document, file.parent)]
+    found: list[tuple[Document, File]] = [(inside(file.parent, document), file.parent)]
     seen = [os.path.realpath(file)]
     while (parent := document.data.get("extends")) is not None:
         with _going_on(findings, ()):
             file = _parent(document, parent, file, seen)
             asked = Finding("D108", "", ("extends",), document=document)
-            document = _parsed(os.fspath(file), _read(file, asked))
-            found.append((document, file.parent))
+            document = parsed(os.fspath(file), read(file, asked))
+            found.append((inside(file.parent, document), file.parent))
             seen.append(os.path.realpath(file))
             continue
         break
@@ -166,6 +140,8 @@ def _parent(document: Document, parent: object, file: File, seen: Sequence[str])
     if not isinstance(parent, str):
         fix = "a file extends one other, which may extend the next"
         raise InputError([evolve(asked, message="`extends` must be the name of one file", help=fix)])
+    if not parent.isprintable():  # no file is named so, and the name of one ends at a NUL byte
+        raise InputError([evolve(asked, message="the name of a parent must be one line of printable text")])
     file = file.parent / parent
     if os.path.realpath(file) in seen:
         raise InputError([evolve(asked, message=f"`{os.fspath(file)}` extends itself, through this file")])
@@ -175,29 +151,8 @@ def _parent(document: Document, parent: object, file: File, seen: Sequence[str])
     return file
 
 
-def _read_named(name: str) -> Content:
-    """Return what is in a file named on the command line, or on standard input."""
-    return _read(None if name == STDIN else File(name), Finding("D004", "", document=NOWHERE))
-
-
-def _read(file: File | None, asked: Finding) -> Content:
-    """Return what is in a file or, for None, on standard input.
-
-    Raises `asked` with the reason where that cannot be done: who asked for the file knows the place to show.
-    """
-    try:
-        return read_file(file, given=not asked.path) if file else read_stdin()
-    except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    name = f"`{file}`" if file else "standard input"
-    fix = "a path is relative to the folder of the file it stands in" if asked.path else ""
-    if fix and file and str(file).strip("./")[:1] in ("$", "~"):
-        fix = "no shell reads it: write the path out, or name the file on the command line"
-    raise InputError([evolve(asked, message=f"cannot read {name}: {reason[:1].lower()}{reason[1:]}", help=fix)])
-
-
 def _cluster_document(name: str, content: Content, findings: Findings) -> Document:
-    document = _parsed(name, content)
+    document = parsed(name, content)
     if not isinstance(document.data.get("cluster"), Mapping):
         message = f"`{name}` has no table `[cluster]`"
         fix = "a cluster file holds one table: `[cluster]`"

@@ -44,6 +44,7 @@ class Drawing(StrEnum):
 JobFile = Annotated[str, typer.Argument(metavar="JOB", help="Job file; - for standard input.")]
 JobOrPlan = Annotated[str, typer.Argument(metavar="JOB|PLAN", help="Job file or plan; - for standard input.")]
 PlanFile = Annotated[str, typer.Argument(metavar="PLAN", help="Plan in TOML or JSON; - for standard input.")]
+EngineName = Annotated[str, typer.Argument(metavar="[NAME]", help="A preset; without it all of them are listed.")]
 ClusterFile = Annotated[
     str, typer.Option("--cluster", metavar="FILE", help="Cluster description; wins over the job's own.")
 ]

@@ -1,9 +1,9 @@
-"""The commands for people who look before they submit: `show` and `check`."""
+"""The commands for people who look before they submit: `show`, `check` and `engines`."""
 
 from collections.abc import Sequence
 
 from dynplan.cli.inputs import is_plan
-from dynplan.cli.program import AsDrawing, ClusterFile, Drawing, JobOrPlan, Output, Sets, Strict, app
+from dynplan.cli.program import AsDrawing, ClusterFile, Drawing, EngineName, JobOrPlan, Output, Sets, Strict, app
 from dynplan.cli.stages import allowed, check_plan, check_promises, planned, read, script_of
 from dynplan.cli.streams import reporting, tell, write
 from dynplan.diagnostics import Finding, InputError
@@ -56,6 +56,15 @@ def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None, stric
         tell(found.warnings, inputs)
         check_promises(to_tree(found))
         script_of(found)  # a script may be too large for Slurm
+
+
+@app.command()
+def engines(name: EngineName = "", output: Output = "") -> None:
+    """List the presets for `engine`, or show one as it stands, with its comments."""
+    from dynplan.cli.engines import listed, text_of  # only jobs with engines need it
+
+    with reporting() as inputs:
+        write(text_of(name) if name else listed(), output, inputs)
 
 
 def _refuse_changes(sets: Sequence[str] | None, cluster: str) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import typer
 from attrs import evolve
 
-from dynplan.cli.inputs import STDIN, Inputs, job_documents, load
+from dynplan.cli.documents import STDIN
+from dynplan.cli.inputs import Inputs, job_documents, load
 from dynplan.cli.program import STAMP
 from dynplan.diagnostics import NOWHERE, Document, Finding, Findings, InputError
 from dynplan.emitter import lower, write

@@ -12,7 +12,8 @@ from typing import TextIO
 
 import typer
 
-from dynplan.cli.inputs import STDIN, Input, Inputs
+from dynplan.cli.documents import STDIN, Input
+from dynplan.cli.inputs import Inputs
 from dynplan.cli.reading import Origin, origin_of
 from dynplan.diagnostics import NOWHERE, Finding, InputError
 

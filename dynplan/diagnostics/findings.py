@@ -82,6 +82,8 @@ CODES: dict[str, str] = {
     "W103": "braces that are no placeholder",
     "W104": "an option that sbatch does not have",
     "W105": "a limit that the job's time does not reach",
+    "W107": "a size that counts no GPUs",
+    "W108": "sizes that do not agree",
     "W110": "nodes that are not the job's alone, and no CPUs",
     "W201": "nodes that run no role with GPUs",
     "W202": "a number of nodes that is not proven minimal",

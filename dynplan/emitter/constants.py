@@ -1,51 +1,65 @@
 """Constants: what the plan knows is filled in when the script is made; what only the run knows stays a placeholder."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from attrs import field, frozen
 
 from dynplan.emitter.rows import Group
 from dynplan.emitter.tasks import RoleTasks
-from dynplan.language.placeholders import LEADER_FACTS, NODE_FACTS, ROLE_LISTS
+from dynplan.language.expressions import evaluate
+from dynplan.language.placeholders import LEADER_FACTS, NODE_FACTS, ROLE_LISTS, Scope, expression_lookup
 from dynplan.language.task_numbers import texts
 from dynplan.language.templates import Part, Ref, fill, for_bash, refs
-from dynplan.model import Block, Job, Record, Task, TextFile, texts_of
+from dynplan.model import Block, EachText, Job, Record, Task, TextFile, Worker, texts_of
 
 Parts = tuple[Part, ...]
 T = TypeVar("T")
 
 
 class Others(NamedTuple):
-    """What every template may name: the job, and per role the leader of its first worker and its workers' number."""
+    """What every template may name: the job, the workers of each role, and the files that differ by node."""
 
     job: Job
-    leaders: Mapping[str, Task]
-    workers: Mapping[str, int]
+    workers: Mapping[str, Sequence[Worker]]
+    by_node: frozenset[str]
 
 
 def named_by_others(job: Job, roles: Iterable[RoleTasks]) -> Others:
     """Return what every template may name of the roles of a job."""
-    found = {tasks.role.name: tasks.workers for tasks in roles}
-    leaders = {name: workers[0].tasks[0] for name, workers in found.items()}
-    return Others(job, leaders, {name: len(workers) for name, workers in found.items()})
+    return Others(job, {tasks.role.name: tasks.workers for tasks in roles}, files_by_node(job))
 
 
 @frozen(eq=False, repr=False)
 class Constants(Record):
     """The constants that hold for every task which a template is written for.
 
-    `tasks` are those of the role that the template stands in; `node` is that of a phase. Both None: for all.
+    `tasks` are those of the role that the template stands in; `phase` is the name of a phase and `node` its node.
+    All None: for all of them.
     """
 
     others: Others
     tasks: RoleTasks | None = None
+    phase: str | None = None
     node: int | None = None
     _found: dict[Ref, Parts | None] = field(factory=dict, init=False)
 
     def fill(self, text: str) -> str:
         """Return a template with its constants filled in, in the grammar of the script's program."""
         return for_bash(fill(text, self._parts))
+
+    def fill_file(self, file: TextFile) -> str:
+        """Return the text of a file with its constants filled in, and what is repeated written out."""
+        return "".join(self.fill(part) if isinstance(part, str) else self._each(part) for part in file.content)
+
+    def _each(self, part: EachText) -> str:
+        workers = self.others.workers[part.role]
+        tasks = ((worker, task) for worker in workers for task in (worker.tasks if part.tasks else worker.tasks[:1]))
+        return part.between.join(for_bash(fill(part.text, self._with_it(*it))) for it in tasks)
+
+    def _with_it(self, worker: Worker, task: Task) -> Callable[[Ref], Parts | None]:
+        """Return what placeholders stand for where a text is repeated for a task."""
+        return lambda ref: _of_it(ref, worker, task) or self._parts(ref)
 
     def _parts(self, ref: Ref) -> Parts | None:
         if ref not in self._found:
@@ -57,15 +71,18 @@ class Constants(Record):
             return self._of_role(ref.name)
         if ref.name.startswith("file."):
             return self._path(ref.name.removeprefix("file."))
-        part = self._expression(ref.expression) if ref.expression else self._fact(ref.name)
+        if ref.expression:
+            value = self.expression(ref.expression)
+            return (str(value) if isinstance(value, int) else Ref(value),)
+        part = self._fact(ref.name)
         return None if part is None else (part,)
 
-    def _expression(self, text: str) -> Part | None:
+    def expression(self, text: str) -> int | str:
+        """Return the value of an expression, or the column that has it where tasks differ."""
         if self.tasks is None:
-            return None
-        column = f"expr.{self.tasks.computed.index(text)}"
-        same = _agreed(row[column].number for row in _cells(self.tasks.rows))
-        return Ref(column) if same is None else str(same)
+            return evaluate(text, expression_lookup(Scope(self.others.job, phase=self.phase), {}))
+        same = self.tasks.same.get(text)
+        return f"expr.{self.tasks.computed.index(text)}" if same is None else same
 
     def _fact(self, name: str) -> Part | None:
         job = self.others.job
@@ -84,9 +101,8 @@ class Constants(Record):
 
     def _path(self, name: str) -> Parts:
         """Return the path of a file; one that differs from node to node lies in a folder of the node's name."""
-        file = next(file for file in self.others.job.files if file.name == name)
         where = (Ref("job.dir"), "/files/")
-        return (*where, Ref("host"), f"/{name}") if differs_by_node(file) else (*where, name)
+        return (*where, Ref("host"), f"/{name}") if name in self.others.by_node else (*where, name)
 
     def _of_role(self, name: str) -> Parts | None:
         """Return what the plan knows of another role: all but the lists over its workers.
@@ -94,10 +110,11 @@ class Constants(Record):
         The run knows the host and the address of a node by its number: `{host.0}`, `{ip.0}`.
         """
         _, role, fact, *rest = name.split(".")
-        leader = self.others.leaders[role]
+        workers = self.others.workers[role]
+        leader = workers[0].tasks[0]
         match fact:
             case "workers":
-                return (str(self.others.workers[role]),)
+                return (str(len(workers)),)
             case "host" | "ip":
                 return (Ref(f"{fact}.{leader.node}"),)
             case "port":
@@ -123,6 +140,26 @@ class Constants(Record):
             return str(same)
         plain = f"port.{port}" + (".last" if last else "")
         return Ref(f"leader.{plain}" if of_leader and tasks.several else plain)
+
+
+def _of_it(ref: Ref, worker: Worker, task: Task) -> Parts | None:
+    """Return a fact of the task that a text is repeated for, None for any other placeholder."""
+    if not ref.name.startswith("it."):
+        return None
+    _, fact, *rest = ref.name.split(".")
+    host, port = Ref(f"host.{task.node}"), dict(task.ports)[rest[0]] if rest else None
+    match fact:
+        case "host" | "ip":
+            return (Ref(f"{fact}.{task.node}"),)
+        case "port" if port:
+            return (_number(port, last=len(rest) > 1),)
+        case "endpoint" if port:
+            return (host, f":{port.port}")
+        case "url" if port:
+            return ("http://", host, f":{port.port}")
+        case _:
+            numbers = {"node": task.node, "worker": worker.worker, "rank": task.rank}
+            return (str(numbers[fact]),)
 
 
 class _Cell(NamedTuple):
@@ -186,9 +223,16 @@ def _number(block: Block, *, last: bool) -> str:
     return str(block.port + block.count - 1 if last else block.port)
 
 
-def differs_by_node(file: TextFile) -> bool:
-    """Tell whether a file names a fact of the node it is for."""
-    return any(ref.name in NODE_FACTS for ref in refs(file.content))
+def files_by_node(job: Job) -> frozenset[str]:
+    """Return the names of the files that differ by node: they name a fact of the node they are for, or such a file."""
+    named = {file.name: {ref.name for text in file.texts for ref in refs(text)} for file in job.files}
+    found = {name for name, names in named.items() if not names.isdisjoint(NODE_FACTS)}
+    more = found
+    while more:
+        paths = {f"file.{name}" for name in more}
+        more = {name for name, names in named.items() if name not in found and not names.isdisjoint(paths)}
+        found = found | more
+    return frozenset(found)
 
 
 def lists_named(texts: Iterable[str]) -> list[str]:
@@ -206,4 +250,4 @@ def templates(job: Job) -> Iterator[str]:
         yield from (*texts_of(launch.command), *phase.setup, *phase.after_command, launch.workdir)
         yield from (text for _, text in (*launch.env, *launch.srun))
     for file in job.files:
-        yield file.content
+        yield from file.texts

@@ -1,9 +1,9 @@
 """What Linux and Slurm take: a word, the data of a task, a script."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from dynplan.diagnostics import Finding, Findings, InputError, Path
-from dynplan.model import Job, texts_of
+from dynplan.model import Job, Worker, texts_of
 
 MOST_BYTES = 4 * 1024 * 1024  # Slurm's max_script_size
 MOST_WORD_BYTES = 120 * 1024  # Linux's MAX_ARG_STRLEN is 128 KiB; host names and paths are filled in
@@ -24,6 +24,20 @@ def check_words(job: Job) -> None:
                 message = f"an argument or variable of {longest} bytes, and Linux takes {MOST_WORD_BYTES}"
                 findings.error("D602", message, (kind, name), help="keep long texts in `files`")
     findings.raise_if_errors()
+
+
+def check_files(job: Job, workers: Mapping[str, Sequence[Worker]]) -> None:
+    """Check that what files repeat for workers and tasks fits into a script, before it is written out (D601)."""
+    for file in job.files:
+        size = 0
+        for part in (part for part in file.content if not isinstance(part, str)):
+            times = sum(len(worker.tasks) if part.tasks else 1 for worker in workers[part.role])
+            size += times * (len(part.text) + len(part.between))
+        if size > MOST_BYTES:
+            message = (
+                f"file `{file.name}` repeats {size} characters of text, and Slurm takes scripts of {MOST_BYTES} bytes"
+            )
+            raise InputError([Finding("D601", message, ("files", file.name), help="let the job make this file itself")])
 
 
 def check_task_size(data: Mapping[Path, str], nodes: int, program: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ not quoted for bash yet.
 from attrs import frozen
 
 from dynplan.emitter.rows import Group
-from dynplan.model import Record, TextFile, Texts, Words
+from dynplan.model import Pairs, Record, Texts, Words
 
 Setting = tuple[str, str | Texts]  # a variable of the program, and its value or the words of its array
 Settings = tuple[Setting, ...]  # what stands in one line
@@ -89,7 +89,7 @@ class Script(Record):
         phases: in the order in which they run.
         program: the names of the program's parts that this plan needs.
         hosts: per node the host that the user named, or `*`; empty where nobody named one.
-        files: what the job writes before its roles start.
+        files: what the job writes before its roles start: names and texts.
         files_by_node: the names of those that differ from node to node.
         images: what is brought before anything starts.
     """
@@ -103,6 +103,6 @@ class Script(Record):
     phases: tuple[Step, ...]
     program: Texts
     hosts: Texts
-    files: tuple[TextFile, ...]
+    files: Pairs
     files_by_node: frozenset[str]
     images: tuple[Image, ...]

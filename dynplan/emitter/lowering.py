@@ -6,17 +6,17 @@ from itertools import chain
 
 from attrs import evolve
 
-from dynplan.emitter.constants import Constants, differs_by_node, lists_named, named_by_others, templates
+from dynplan.emitter.constants import Constants, lists_named, named_by_others, templates
 from dynplan.emitter.containers import Owner, around_a_task, brought, images
 from dynplan.emitter.directives import directives
 from dynplan.emitter.job_facts import DEFAULT_GRACE_S, job_arrays, job_settings
-from dynplan.emitter.limits import check_words
+from dynplan.emitter.limits import check_files, check_words
 from dynplan.emitter.lowered import Image, Script, Setting, Settings, Step
 from dynplan.emitter.parts import needed, runs_around, starts_apart
 from dynplan.emitter.rows import Column, Group
 from dynplan.emitter.tasks import RoleTasks, role_tasks
 from dynplan.language.templates import for_bash
-from dynplan.model import Each, Launch, Phase, Plan, Probe, Role, TextFile, Texts, Words, Worker
+from dynplan.model import Each, Launch, Phase, Plan, Probe, Role, Texts, When, Words, Worker
 
 _ITEMS = {"hosts": "{host}", "ips": "{ip}", "urls": "http://{url-host}:{port.%s}", "endpoints": "{url-host}:{port.%s}"}
 
@@ -25,16 +25,17 @@ def lower(plan: Plan) -> Script:
     """Return everything that the script of a plan says.
 
     Raises:
-        InputError: D602 for a word that Linux gives to no program.
+        InputError: D601 or D602 for texts that Slurm or Linux do not take.
     """
     job = plan.job
     check_words(job)
     by_role = [role_tasks(job, role, workers) for role, workers in _with_workers(plan)]
     plan = evolve(plan, workers=tuple(chain.from_iterable(tasks.workers for tasks in by_role)))
     everywhere = Constants(named_by_others(job, by_role))
+    check_files(job, everywhere.others.workers)
     named = lists_named(templates(job))
     known = {("roles", tasks.role.name): evolve(everywhere, tasks=tasks) for tasks in by_role}
-    known |= {("phases", phase.name): evolve(everywhere, node=_node(phase, plan)) for phase in job.phases}
+    known |= {("phases", phase.name): _of_phase(phase, plan, everywhere) for phase in job.phases}
     boxes = brought(plan, lambda owner, text: known[owner].fill(text))
     names = {owner: name for owner, (name, _) in boxes.items()}
     roles = [_role(tasks, known["roles", tasks.role.name], named, names) for tasks in by_role]
@@ -48,12 +49,16 @@ def lower(plan: Plan) -> Script:
         arrays=tuple(job_arrays(plan, common, everywhere)),
         roles=tuple(_as_the_job(step, common) for step in roles),
         phases=tuple(_as_the_job(step, common) for step in phases),
-        program=needed(plan),
+        program=needed(plan, with_when=any(_has_when(step) for step in roles)),
         hosts=tuple(node.host or "*" for node in plan.nodes) if any(node.host for node in plan.nodes) else (),
-        files=tuple(TextFile(file.name, everywhere.fill(file.content)) for file in job.files),
-        files_by_node=frozenset(file.name for file in job.files if differs_by_node(file)),
+        files=tuple((file.name, everywhere.fill_file(file)) for file in job.files),
+        files_by_node=everywhere.others.by_node,
         images=tuple(_images(plan, everywhere, boxes)) if boxes else (),
     )
+
+
+def _has_when(step: Step) -> bool:
+    return any(isinstance(word, When) for word in (*step.command, *step.leader_args, *step.follower_args))
 
 
 def _with_workers(plan: Plan) -> Iterator[tuple[Role, Sequence[Worker]]]:
@@ -194,6 +199,10 @@ def _node(phase: Phase, plan: Plan) -> int:
     return next((worker.tasks[0].node for worker in plan.workers if worker.role == phase.on), plan.head)
 
 
+def _of_phase(phase: Phase, plan: Plan, everywhere: Constants) -> Constants:
+    return evolve(everywhere, phase=phase.name, node=_node(phase, plan))
+
+
 def _phase(phase: Phase, plan: Plan, constants: Constants, boxes: Mapping[Owner, str]) -> Step:
     """Return a phase, a single task."""
     node = _node(phase, plan)
@@ -242,11 +251,23 @@ def _env(launch: Launch, constants: Constants) -> Texts:
 
 
 def _filled(words: Words, constants: Constants) -> Words:
-    """Return a command line with its constants filled in."""
-    return tuple(
-        evolve(word, words=tuple(map(constants.fill, word.words))) if isinstance(word, Each) else constants.fill(word)
-        for word in words
-    )
+    """Return a command line with its constants filled in.
+
+    Of words on a condition only those are left that some tasks have and others do not; their condition is a column.
+    """
+    return tuple(chain.from_iterable(_filled_word(word, constants) for word in words))
+
+
+def _filled_word(word: str | Each | When, constants: Constants) -> Words:
+    if isinstance(word, str):
+        return (constants.fill(word),)
+    value = constants.expression(word.expression) if isinstance(word, When) else 1
+    if value == 0:  # what stands in words that no task has is not computed
+        return ()
+    texts = tuple(map(constants.fill, word.words))
+    if isinstance(word, Each):
+        return (Each(word.role, texts),)
+    return (When(value, texts),) if isinstance(value, str) else texts
 
 
 def _images(plan: Plan, constants: Constants, boxes: Mapping[Owner, tuple[str, str]]) -> Iterator[Image]:

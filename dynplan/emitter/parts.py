@@ -49,9 +49,9 @@ def finds_interfaces(plan: Plan) -> bool:
     return bool(plan.job.cluster.interfaces) or any("{interface}" in text for text in templates(plan.job))
 
 
-def needed(plan: Plan) -> tuple[str, ...]:
-    """Return the names of a plan's parts, in script order."""
-    return tuple(name for name, wanted in PARTS if wanted(plan))
+def needed(plan: Plan, *, with_when: bool) -> tuple[str, ...]:
+    """Return the names of a plan's parts, in script order; `with_when`: tasks of a role have words that others lack."""
+    return tuple(name for name, wanted in PARTS if (with_when if name == "when" else wanted(plan)))
 
 
 def _always(_: Plan) -> bool:
@@ -81,6 +81,7 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("start", _always),
     ("plan", _always),
     ("each", _repeats),
+    ("when", _always),
     ("probes", _always),
     ("http", asks_http),
     ("logs", reads_log),
@@ -101,4 +102,7 @@ PARTS: tuple[tuple[str, Needed], ...] = (
 )
 FIRST = "start"  # it stands before the plan
 # They stand before `steps`, and go to the tasks.
-FOR_TASKS = ("plan", "each", "probes", "http", "logs", "surroundings", "task", "preflight", "interfaces", "worlds")
+FOR_TASKS = (
+    *("plan", "each", "when", "probes", "http", "logs", "surroundings", "task"),
+    *("preflight", "interfaces", "worlds"),
+)

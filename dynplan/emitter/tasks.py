@@ -1,11 +1,11 @@
 """From workers to rows: what each task of a role is told, a column for each number."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import frozen
 
 from dynplan.emitter.rows import Column, Group, Row, Shape, groups
-from dynplan.language.task_numbers import expressions, value
+from dynplan.language.task_numbers import expressions, values
 from dynplan.model import Job, Record, Role, Task, Worker, started
 
 
@@ -13,12 +13,14 @@ from dynplan.model import Job, Record, Role, Task, Worker, started
 class RoleTasks(Record):
     """The workers of a role with the tasks that Slurm starts for them, and these tasks' rows.
 
-    `rows` are in step order: worker by worker, rank by rank. `computed` are the expressions of the role's
-    templates; the value of the one at index i is the column `expr.i`.
+    `rows` are in step order: worker by worker, rank by rank. Of the expressions in the role's templates `same` are
+    those that have one value for all of its tasks, and `computed` the others: the value of the one at index i is the
+    column `expr.i`.
     """
 
     role: Role
     workers: tuple[Worker, ...]
+    same: Mapping[str, int]
     computed: tuple[str, ...]
     rows: tuple[Group, ...]
 
@@ -42,17 +44,22 @@ def role_tasks(job: Job, role: Role, workers: Sequence[Worker]) -> RoleTasks:
         workers: the role's workers, as the plan has them.
     """
     running = started(role, workers)
-    computed = expressions(job, role)
-    rows = list(_rows(job, role, running, computed))
-    return RoleTasks(role, running, computed, tuple(groups(rows)))
+    found = {text: values(text, job, role, running) for text in expressions(job, role, running)}
+    same = {text: value for text, value in found.items() if isinstance(value, int)}
+    computed = {text: value for text, value in found.items() if isinstance(value, list)}
+    rows = list(_rows(role, running, list(computed.values())))
+    return RoleTasks(role, running, same, tuple(computed), tuple(groups(rows)))
 
 
-def _rows(job: Job, role: Role, workers: Sequence[Worker], computed: Sequence[str]) -> Iterator[Row]:
+def _rows(role: Role, workers: Sequence[Worker], computed: Sequence[Sequence[int]]) -> Iterator[Row]:
+    """Yield the row of each task; `computed` are the columns of expressions, a number for each task."""
+    number = -1
     shapes: dict[tuple[object, ...], Shape] = {}
     for worker in workers:
         leader, several = worker.tasks[0], len(worker.tasks) > 1
         places = _places(worker) if role.per_gpu else ()
         for at, task in enumerate(worker.tasks):
+            number += 1
             numbers = [task.node, worker.worker]
             if several:
                 numbers += (task.rank, len(worker.tasks))
@@ -63,7 +70,7 @@ def _rows(job: Job, role: Role, workers: Sequence[Worker], computed: Sequence[st
                 numbers += [block.port for _, block in leader.ports]
             if role.per_gpu:
                 numbers += places[at]
-            numbers += [value(text, job, role, worker, task, len(workers)) for text in computed]
+            numbers += [column[number] for column in computed]
             kind = (len(task.gpus), several, *[(name, block.count) for name, block in task.ports])
             if kind not in shapes:
                 shapes[kind] = _shape(role, task, leader if several else None, len(computed))

@@ -9,7 +9,7 @@ from dynplan.emitter.lowered import Script, Setting, Settings, Step
 from dynplan.emitter.parts import FIRST, FOR_TASKS
 from dynplan.emitter.quote import directive, word
 from dynplan.emitter.rows import Group, cell
-from dynplan.model import Each, Texts, Words
+from dynplan.model import Each, Texts, When, Words
 
 
 def write(script: Script, stamp: str, program: Mapping[str, str]) -> str:
@@ -115,16 +115,17 @@ def _group(group: Group) -> Iterator[str]:
 
 
 def _command(name: str, words: Words) -> Iterator[str]:
-    """Write the words of a command line; `each` adds those that stand once for every worker of a role."""
-    for at, (repeated, items) in enumerate(groupby(words, key=lambda item: isinstance(item, Each))):
-        if repeated:
-            yield from (_each(name, item) for item in items if isinstance(item, Each))
-        else:
+    """Write the words of a command line; `each` adds those for every worker of a role, `when` those of some tasks."""
+    for at, (plain, items) in enumerate(groupby(words, key=lambda item: isinstance(item, str))):
+        if plain:
             yield from _array(name, tuple(item for item in items if isinstance(item, str)), add=at > 0)
+        else:
+            yield from (_call(name, item) for item in items if not isinstance(item, str))
 
 
-def _each(name: str, item: Each) -> str:
-    return " ".join(["each", name, item.role, *map(word, item.words)])
+def _call(name: str, item: Each | When) -> str:
+    words = ("each", name, item.role) if isinstance(item, Each) else ("when", name, item.expression)
+    return " ".join([*words, *map(word, item.words)])
 
 
 def _array(name: str, words: Texts, *, add: bool = False) -> Iterator[str]:
@@ -138,9 +139,9 @@ def _array(name: str, words: Texts, *, add: bool = False) -> Iterator[str]:
 
 def _files(script: Script) -> str:
     lines = []
-    for file in script.files:
-        call = "file_by_node" if file.name in script.files_by_node else "file"
-        lines.append(f"{call} {file.name} {word(file.content)}")
+    for name, text in script.files:
+        call = "file_by_node" if name in script.files_by_node else "file"
+        lines.append(f"{call} {name} {word(text)}")
     return _function("", "files", lines)
 
 

@@ -11,9 +11,10 @@ from typing import Any
 from dynplan.diagnostics import Findings, Path
 from dynplan.language.tables import Table, kind, name_of, plain, scalar
 from dynplan.language.templates import literal
-from dynplan.model import Each, Pairs, Texts, Words
+from dynplan.model import Each, Pairs, Texts, When, Words
 
 _EACH = 'repeated words look like `{ each = "prefill", args = ["--url", "{it.url.http}"] }`'
+_WHEN = 'words on a condition look like `{ when = "num-tasks > 1", args = ["--nnodes", "{num-tasks}"] }`'
 _MOST_WORDS = 80  # characters of a list that is written out in a help
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # bash computes these itself or keeps them read-only: a value given to them would not arrive.
@@ -124,26 +125,31 @@ def command_words(table: Table, key: str) -> Words:
 
 
 def command_texts(table: Table, key: str) -> Texts:
-    """Read a command in which nothing is repeated."""
+    """Read a command in which all words stand as they are."""
     words = command_words(table, key)
-    if any(isinstance(word, Each) for word in words):
-        table.bad(key, f"{name_of(table.at(key))} cannot repeat words with `each`", "write a string for bash")
+    if not all(isinstance(word, str) for word in words):
+        message = f"{name_of(table.at(key))} cannot have words with `each` or `when`"
+        table.bad(key, message, "write a string for bash")
     return tuple(word for word in words if isinstance(word, str))
 
 
 def word_list(table: Table, key: str) -> Words:
-    """Read an array of words; an item `{ each = "ROLE", args = [...] }` is repeated for every worker."""
+    """Read an array of words.
+
+    An item `{ each = "ROLE", args = [...] }` is repeated for every worker, `{ when = "EXPR", args = [...] }` left out
+    where the expression is 0.
+    """
     value = table.get(key)
     if value is None:
         return ()
     if not isinstance(value, list):
         table.wrong(table.at(key), "a string or a list of words", value)
         return ()
-    words: list[str | Each] = []
+    words: list[str | Each | When] = []
     for index, item in enumerate(value):
         path = table.at(key, index)
         if isinstance(item, Mapping):
-            words.append(_each(Table(item, path, table.findings)))
+            words.append(_item(Table(item, path, table.findings)))
         elif (text := scalar(item)) is None:
             table.wrong(path, "a word", item)
         else:
@@ -151,16 +157,35 @@ def word_list(table: Table, key: str) -> Words:
     return tuple(words)
 
 
-def _each(table: Table) -> Each:
-    role, words = table.text("each"), word_list(table, "args")
-    for key in ("each", "args"):
+def _item(table: Table) -> Each | When:
+    """Read an item of a list of words that is a table."""
+    kind, fix = ("when", _WHEN) if "when" in table and "each" not in table else ("each", _EACH)
+    value, words = table.text(kind), word_list(table, "args")
+    for key in (kind, "args"):
         if key not in table:
             message, lacks = f"{name_of(table.path)} needs `{key}`", table.at(key)
-            table.findings.error("D103", message, table.path, help=_EACH, lacks=lacks)
-    if any(isinstance(word, Each) for word in words):
-        table.bad("args", f"{name_of(table.at('args'))} cannot repeat words inside repeated words")
+            table.findings.error("D103", message, table.path, help=fix, lacks=lacks)
+    if not all(isinstance(word, str) for word in words):
+        table.bad(
+            "args", f"{name_of(table.at('args'))} holds plain words alone", f"`{kind}` has no `each` or `when` in it"
+        )
+    table.known -= {"when"} if kind == "each" else set()
     table.close()
-    return Each(role, tuple(word for word in words if isinstance(word, str)))
+    texts = tuple(word for word in words if isinstance(word, str))
+    return Each(value, texts) if kind == "each" else When(_condition(value, table), texts)
+
+
+def _condition(text: str, table: Table) -> str:
+    """Return an expression, `0` for one that is none, which is reported."""
+    from dynplan.language.expressions import ExprError, check  # most command lines have no conditions
+
+    try:
+        check(text)
+    except ExprError as error:
+        if isinstance(table.data.get("when"), str):
+            table.bad("when", f"{name_of(table.at('when'))}: {error}", error.fix, "D112")
+        return "0"
+    return text
 
 
 def extra_words(table: Table, key: str) -> Words:

@@ -4,8 +4,9 @@ from collections import Counter
 
 from dynplan.language.expressions import ExprError, evaluate
 from dynplan.language.host_list import expand
+from dynplan.language.lookups import lookup_of
 from dynplan.language.misplaced import misplaced
-from dynplan.language.sizes import lookup_args, report_expression
+from dynplan.language.sizes import report_expression
 from dynplan.language.tables import LARGEST, Table, name_of
 from dynplan.model import Size
 
@@ -62,7 +63,7 @@ def _gpus(table: Table) -> int | None:
     if not isinstance(value, str):
         return table.number(value, table.at("gpus-per-worker"), 0, LARGEST)
     try:
-        gpus = evaluate(value, lookup_args(table.data.get("args")))
+        gpus = evaluate(value, lookup_of(table.data))
     except ExprError as error:
         report_expression(error, table.at("gpus-per-worker"), table.findings)
         return 1

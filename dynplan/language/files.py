@@ -1,19 +1,18 @@
 """Read `[files."NAME"]`: text that every node finds in the job's directory when its tasks start."""
 
-import datetime
 import re
 from collections.abc import Iterator, Mapping
-from math import isfinite
-from typing import Any
 
-from dynplan.language.tables import Table, name_of, scalar
-from dynplan.model import TextFile
+from dynplan.language.tables import Table, name_of, plain
+from dynplan.model import EachText, TextFile
 
 FORMATS = ("json", "toml", "yaml")
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _ENDINGS = {"json": "json", "toml": "toml", "yaml": "yaml", "yml": "yaml"}
-_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+_EACH = 'repeated text looks like `{ each = "frontend", text = "server {it.endpoint.http};\\n" }`'
+_KINDS = ("each", "each-task")
+
+Content = tuple[str | EachText, ...]
 
 
 def read_files(top: Table) -> tuple[TextFile, ...]:
@@ -36,90 +35,60 @@ def _file(name: str, table: Table) -> TextFile:
         table.findings.error("D103", message, table.path, help=_HELP, lacks=lacks)
     if len(set_keys) > 1:
         table.bad("data", f"{name_of(table.path)} has `content` and `data`", "keep one of the two", code="D113")
-    text = table.text("content")
+    content = _content(table)
     ending = _ENDINGS.get(name.rpartition(".")[2], "")
     form = table.choice("format", FORMATS, ending or "json")
     if "data" in table:
-        text = _rendered(table, form)
+        content = _rendered(table, form)
     elif "format" in table:
         table.bad("format", "`format` is for `data`: `content` stands as it is", code="D113")
     table.close()
-    return TextFile(name, text)
+    return TextFile(name, content)
 
 
 _HELP = 'write `content = """..."""`, or a table `data` and its `format`'
 
 
-def _rendered(table: Table, form: str) -> str:
+def _content(table: Table) -> Content:
+    value = table.get("content")
+    if not isinstance(value, list):
+        return (table.text("content"),)
+    return tuple(_parts(value, table))
+
+
+def _parts(items: list[object], table: Table) -> Iterator[str | EachText]:
+    for index, item in enumerate(items):
+        path = table.at("content", index)
+        if isinstance(item, Mapping):
+            yield _each(Table(item, path, table.findings))
+        elif isinstance(item, str):
+            yield plain(item, path, table.findings)
+        else:
+            table.wrong(path, "a text", item)
+
+
+def _each(table: Table) -> EachText:
+    kind = next((kind for kind in _KINDS if kind in table), "each")
+    table.known -= {"each-task"} if kind == "each" else set()
+    for key in (kind, "text"):
+        if key not in table:
+            message, lacks = f"{name_of(table.path)} needs `{key}`", table.at(key)
+            table.findings.error("D103", message, table.path, help=_EACH, lacks=lacks)
+    found = EachText(table.text(kind), table.text("text"), kind == "each-task", table.text("between"))
+    table.close()
+    return found
+
+
+def _rendered(table: Table, form: str) -> Content:
+    from dynplan.language.file_data import DataError, rendered  # many files are text
+
     data = table.get("data")
     if not isinstance(data, Mapping):
         table.wrong(table.at("data"), "a table", data)
-        return ""
-    text = ""
+        return ()
+    content: Content = ()
     try:
-        text = _TEXT[form](data)
-    except ValueError:
-        table.bad("data", f"{name_of(table.at('data'))} holds `nan` or `inf`, which JSON cannot say")
-    if any(nul in text for nul in ("\0", "\\u0000", "\\U00000000")):
-        table.bad("data", f"{name_of(table.at('data'))} holds a NUL byte, which no script can carry", code="D107")
-    return text
-
-
-def _json(data: Mapping[str, Any]) -> str:
-    import json  # only jobs that make such a file need it
-
-    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False, default=scalar) + "\n"
-
-
-def _toml(data: Mapping[str, Any]) -> str:
-    import tomli_w  # only jobs that make such a file need it
-
-    return tomli_w.dumps(data)
-
-
-def _yaml(data: Mapping[str, Any]) -> str:
-    return "".join(f"{line}\n" for line in _yaml_lines(data, "")) if data else "{}\n"
-
-
-_TEXT = {"json": _json, "toml": _toml, "yaml": _yaml}
-
-
-def _yaml_lines(value: Any, indent: str) -> Iterator[str]:
-    """Write a table or a list in block style (YAML 1.2, section 8.2)."""
-    pairs = value.items() if isinstance(value, Mapping) else ((None, item) for item in value)
-    for key, item in pairs:
-        head = "-" if key is None else f"{_yaml_key(key)}:"
-        if isinstance(item, Mapping | list) and item:
-            yield indent + head
-            yield from _yaml_lines(item, indent + "  ")
-        else:
-            yield f"{indent}{head} {_yaml_scalar(item)}"
-
-
-def _yaml_key(key: str) -> str:
-    return key if _PLAIN_KEY.fullmatch(key) and key.lower() not in _YAML_WORDS else _yaml_scalar(key)
-
-
-def _yaml_char(char: str) -> str:
-    if char in '"\\':
-        return f"\\{char}"
-    return char if char.isprintable() else f"\\U{ord(char):08x}"
-
-
-def _yaml_scalar(value: Any) -> str:
-    """Write a scalar; a string stands in double quotes (YAML 1.2, section 7.3.1)."""
-    match value:
-        case str() | datetime.date() | datetime.time():
-            return '"' + "".join(map(_yaml_char, scalar(value) or "")) + '"'
-        case float() if not isfinite(value):
-            return str(value).replace("inf", ".inf").replace("nan", ".nan")
-        case float():
-            # YAML 1.1, which PyYAML reads, takes `1e+22` for text.
-            mantissa, sign, exponent = str(value).partition("e")
-            return f"{mantissa}{'' if '.' in mantissa else '.0'}{sign}{exponent}"
-        case dict():
-            return "{}"
-        case list():
-            return "[]"
-        case _:
-            return scalar(value) or ""
+        content = rendered(data, form)
+    except DataError as error:
+        table.bad("data", f"{name_of(table.at('data'))} {error}", error.fix, error.code)
+    return content

@@ -13,19 +13,14 @@ from typing import Any
 from attrs import evolve
 
 from dynplan.diagnostics import Document, Findings, Path, nearest
+from dynplan.language.merging import Data, merge, normalised
 from dynplan.language.order import in_order
 from dynplan.language.shell_text import check_shell
 from dynplan.language.tables import Table, name_of, scalar
 from dynplan.language.templates import Part, Ref, parse, shell_clash, unparse
 
-Data = dict[str, Any]
-
-# Below these keys every key is the user's: never rewritten, never checked against a list.
-_FREE = frozenset({"args", "env", "vars", "sbatch", "srun", "data", "post"})
 # A value right below these is one word.
 _WORDS = frozenset({"args", "env", "sbatch", "srun"})
-# Below these keys stand names of the user's choosing, and tables of ours under each.
-_NAMED = frozenset({"roles", "phases", "ports", "files"})
 _SETTLED = ("extends", "vars", "phase-defaults")
 _MOST_CHARACTERS = 1_000_000  # of one of the `vars`: those that use one another grow fast
 _MOST_FILLED = 32_000_000  # of all that is put in the place of `{vars.X}`
@@ -67,9 +62,15 @@ def resolve(documents: Sequence[Document], findings: Findings | None = None) -> 
         return settled
     merged = _merged(documents, findings)
     own = merged.get("roles")
-    if "roles" in merged:
-        merged["roles"] = _upon_presets(merged["roles"], [document for document in documents if document.root])
-    settled = _settle(merged, findings)
+    presets = [document for document in documents if document.root]
+    if not presets or not isinstance(own, Mapping):
+        settled = _settle(merged, findings)
+    else:
+        from dynplan.language import presets as engines  # many jobs have none
+
+        merged["roles"] = engines.upon_presets(own, presets, findings)
+        settled = _settle(merged, findings)
+        engines.check_presets(_table(settled.get("roles")), own, engines.presets(own, presets), findings)
     if any(_ODD.search(document.text) for document in documents):
         from dynplan.language.suspicions import check_texts  # most files hold no such character
 
@@ -90,79 +91,9 @@ def _merged(documents: Sequence[Document], findings: Findings) -> Data:
     merged: Data = {}
     for document in reversed([document for document in documents if not document.root]):
         twice = Findings()
-        merged = merge(merged, _normalised(document.data, (), twice))
+        merged = merge(merged, normalised(document.data, (), twice))
         findings.found += [evolve(finding, document=document) for finding in twice.found]
     return merged
-
-
-def _upon_presets(roles: Any, presets: Sequence[Document]) -> Any:
-    by_role = {preset.root[-1]: preset.data for preset in presets}
-    if not isinstance(roles, Mapping):
-        return roles
-    return {
-        name: _upon(by_role[name], role) if name in by_role and isinstance(role, Mapping) else role
-        for name, role in roles.items()
-    }
-
-
-def _upon(preset: Mapping[str, Any], role: Mapping[str, Any]) -> Data:
-    """Merge a role over its preset: a number alone moves a port, and a probe of another kind replaces one."""
-    below = {key: value for key, value in preset.items() if not _replaced(key, value, role.get(key))}
-    ports = role.get("ports")
-    if not isinstance(ports, Mapping):
-        return merge(below, role)
-    known = preset.get("ports", {})
-    moved = {name: _moved(port) if name in known else port for name, port in ports.items()}
-    return merge(below, {**role, "ports": moved})
-
-
-def _replaced(key: str, probe: Any, own: Any) -> bool:
-    """Return whether a role asks for something else than a probe of its preset does."""
-    if key not in ("ready", "alive") or not isinstance(own, Mapping):
-        return False
-    return any(kind in own and kind not in probe for kind in ("port", "log", "command"))
-
-
-def _moved(port: Any) -> Any:
-    """Return what a role says of a port of its preset as a table with the `base`, if it names a number."""
-    if not isinstance(port, Mapping):
-        return {"base": port}
-    fixed = port.get("fixed")
-    return port if fixed is None or isinstance(fixed, bool) else {"base": fixed, **port}
-
-
-def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Data:
-    """Merge two tables deeply; scalars and arrays of `above` win, its new keys come last."""
-    out = dict(below)
-    for key, value in above.items():
-        old = out.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        out[key] = merge(old, value) if both else value  # type: ignore[arg-type]  # `both` says so
-    return out
-
-
-def _normalised(table: Mapping[str, Any], path: Path, findings: Findings, *, named: bool = False) -> Data:
-    """Spell dynplan's own keys with dashes, at any depth."""
-    out: Data = {}
-    for raw, value in table.items():
-        key = raw if named else raw.replace("_", "-")
-        if key in out:
-            message = f"`{key}` is set twice: `_` and `-` mean the same in it"
-            findings.error("D106", message, (*path, raw), help="keep one of the two", key=True)
-        out[key] = _below(key, value, (*path, key), findings, free=not named and key in _FREE, owner=named)
-    return out
-
-
-def _below(key: str, value: Any, path: Path, findings: Findings, *, free: bool, owner: bool) -> Any:
-    if isinstance(value, list):
-        return [_below(key, item, (*path, index), findings, free=free, owner=True) for index, item in enumerate(value)]
-    if not isinstance(value, Mapping):
-        return value
-    if free:
-        return {
-            name: _below(name, item, (*path, name), findings, free=True, owner=False) for name, item in value.items()
-        }
-    return _normalised(value, path, findings, named=not owner and key in _NAMED)
 
 
 def _settle(merged: Data, findings: Findings) -> Data:
@@ -181,6 +112,7 @@ def _settle(merged: Data, findings: Findings) -> Data:
     if defaults and not out.get("phases"):
         out["phase-defaults"] = _without(defaults, ("enabled", "order"))  # for the reader to check
     values = _Constants(_vars(_mapping(merged, "vars", findings), findings))
+    values.typed = _mapping(merged, "vars", Findings())
     for key in ("job", "roles", "phases", "phase-defaults", "files", "cluster"):
         if key in out:
             out[key] = _filled(out[key], (key,), values, findings)
@@ -228,9 +160,10 @@ def _without(entry: Any, keys: tuple[str, ...]) -> Any:
 
 
 class _Constants(dict[str, str]):
-    """The `vars`, and how much of them has been put into other texts."""
+    """The `vars` as text and, in `typed`, as they stand; and how much of them has been put into other texts."""
 
     filled = 0
+    typed: Mapping[str, Any] = {}
 
     def taken(self, name: str, path: Path, findings: Findings) -> str:
         """Return the value of one for a text, the empty one where all texts together grow too long."""
@@ -298,7 +231,9 @@ def _constant(
 def _filled(value: Any, path: Path, values: _Constants, findings: Findings) -> Any:
     """Put the `vars` into every string below; what they hold is text, never a placeholder."""
     if isinstance(value, str):
-        return _filled_text(value, path, values, findings)
+        whole = _VARS.fullmatch(value) if path[0] == "files" and "data" in path else None
+        typed = values.typed.get(whole[1]) if whole else None
+        return typed if isinstance(typed, int | float) else _filled_text(value, path, values, findings)
     if isinstance(value, Mapping):
         return {key: _filled(item, (*path, key), values, findings) for key, item in value.items()}
     if isinstance(value, list):

@@ -20,6 +20,7 @@ from dynplan.language.templates import refs
 from dynplan.model import Job, Phase, Role, Stop, Tables
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+_OPTIONS = re.compile(r"--[A-Za-z][A-Za-z0-9_-]*( --?[A-Za-z][A-Za-z0-9_-]*\*?)*")
 _MPI = re.compile(r"[a-z0-9_]+")
 _TIME = re.compile(r"([0-9]+-[0-9]+(:[0-9]+){0,2}|[0-9]+(:[0-9]+){0,2}|infinite|unlimited)", re.IGNORECASE | re.ASCII)
 _SIGNAL = re.compile(r"(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)")
@@ -41,7 +42,7 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
     cluster = read_cluster(top.table("cluster"))
     job = top.table("job")
     hosts = read_hosts(job, "nodes")
-    roles = _roles(top)
+    roles = _roles(top, cluster.gpus_per_node)
     phases = _phases(top)
     files = read_files(top)
     found = Job(
@@ -109,10 +110,10 @@ def _output_dir(job: Table) -> str:
     return value
 
 
-def _roles(top: Table) -> tuple[Role, ...]:
+def _roles(top: Table, gpus_per_node: int) -> tuple[Role, ...]:
     entries = top.tables("roles")
     default = top.table("job").get("container")
-    roles = tuple(_role(name, table, default) for name, table in entries)
+    roles = tuple(_role(name, table, default, gpus_per_node) for name, table in entries)
     if not roles:
         path = ("roles",) if "roles" in top else ()
         fix = "add a table `[roles.NAME]` with a `command`"
@@ -120,7 +121,7 @@ def _roles(top: Table) -> tuple[Role, ...]:
     return roles
 
 
-def _role(name: str, table: Table, container: Any) -> Role:
+def _role(name: str, table: Table, container: Any, gpus_per_node: int) -> Role:
     _check_name(name, "role", table)
     _ = "order" in table, "enabled" in table  # taken before they come here
     table.line("engine")  # a preset, merged under this table before it came here
@@ -128,11 +129,13 @@ def _role(name: str, table: Table, container: Any) -> Role:
     mpi, cpus = _mpi(table), table.count("cpus-per-task")
     options = tuple((key, str(value)) for key, value in (("cpus-per-task", cpus), ("mpi", mpi)) if value)
     restart, stop = table.table("restart"), table.table("stop")
+    size = read_size(table)
+    _check_sizes(table)
     role = Role(
         name=name,
         task=table.choice("kind", ("service", "task"), "service") == "task",
-        size=read_size(table),
-        ports=read_ports(table),
+        size=size,
+        ports=read_ports(table, size.gpus, _on_node(size.gpus, gpus_per_node)),
         launch=read_launch(table, container, options),
         after=table.strings("after"),
         ready=read_probes(table, "ready"),
@@ -154,11 +157,32 @@ def _role(name: str, table: Table, container: Any) -> Role:
     return role
 
 
+def _on_node(gpus: int, gpus_per_node: int) -> int:
+    """Return the GPUs of a worker on one node, the most where its slices differ by one."""
+    return -(-gpus // -(-gpus // gpus_per_node)) if gpus and gpus_per_node else gpus
+
+
+def _check_sizes(table: Table) -> None:
+    """Read how the engine of a role takes its sizes: `sizes` and `switches`, lists of options, `-tp` for example."""
+    if "sizes" not in table and "switches" not in table:
+        return
+    from dynplan.language.engine_sizes import MOST_SIZES  # only roles with an engine have them
+
+    for key in ("sizes", "switches"):
+        texts = table.strings(key)
+        for index, text in enumerate(texts):
+            if not _OPTIONS.fullmatch(text):
+                fix = 'write options as the engine takes them, the name first: `"--tensor-parallel-size -tp"`'
+                table.findings.error("D104", f"`{text}` is no size", table.at(key, index), help=fix)
+        if len(texts) > MOST_SIZES:
+            table.bad(key, f"an engine has at most {MOST_SIZES} sizes, and here are {len(texts)}")
+
+
 def _check_world(role: Role, table: Table) -> None:
     """Refuse what cannot be where the tasks of a worker are one MPI world."""
     if role.per_gpu and not role.size.gpus:
-        message, lacks = '`launch = "per-gpu"` is for roles with GPUs', table.at("gpus-per-worker")
-        table.bad("launch", message, "set `gpus-per-worker`", "D113", lacks=lacks)
+        message, gpus = '`launch = "per-gpu"` is for roles with GPUs', table.at("gpus-per-worker")
+        table.bad("launch", message, "set `gpus-per-worker`", "D113", lacks=gpus, also=gpus)
     if role.restart_max:
         message = "`restart` starts one task again, and the tasks of an MPI world end together"
         table.bad("restart", message, "leave it out", code="D113", also=table.at("mpi"))

@@ -8,11 +8,11 @@ from attrs import evolve, frozen
 
 from dynplan.diagnostics import Findings, Path, nearest
 from dynplan.language.expressions import ExprError, evaluate
+from dynplan.language.lookups import lookup_of
 from dynplan.language.shell_text import check_shell
-from dynplan.language.sizes import lookup_args
 from dynplan.language.tables import name_of
 from dynplan.language.templates import Ref, parse, refs
-from dynplan.model import Job, Record, Role
+from dynplan.model import Job, Record, Role, TextFile
 
 # Integers that differ from task to task and may stand in `{= ... }`.
 TASK_NUMBERS = ("rank", "num-tasks", "gpu-count", "worker", "num-workers", "node")
@@ -51,7 +51,8 @@ _PROBE_KEYS = ("path", "post", "command")
 class Scope(Record):
     """Where a template stands: below a role, below a phase, or for all of them (both None).
 
-    `it` is the role that the template is repeated for; `file` is for the text of a file.
+    `it` is the role that the template is repeated for, with `tasks` for each of its tasks; `file` is for the text of
+    a file.
     """
 
     job: Job
@@ -59,6 +60,7 @@ class Scope(Record):
     phase: str | None = None
     it: Role | None = None
     file: bool = False
+    tasks: bool = False
 
     def names(self) -> list[str]:
         """Return every placeholder that may be used here and not everywhere, for suggestions and for the check."""
@@ -67,7 +69,7 @@ class Scope(Record):
         names += PHASE_FACTS if self.phase else ()
         for port in self.role.ports if self.role else ():
             names += _port_names(f"port.{port.name}") + _port_names(f"leader.port.{port.name}")
-        return names + (_it_names(self.it) if self.it else [])
+        return names + (_it_names(self.it, tasks=self.tasks) if self.it else [])
 
 
 def check_templates(job: Job, findings: Findings) -> None:
@@ -83,10 +85,10 @@ def check_templates(job: Job, findings: Findings) -> None:
     for text, path, scope in _templates(job):
         if "{" not in text:
             continue
-        key = (scope.role and scope.role.name, scope.phase is None, scope.it and scope.it.name, scope.file)
+        key = (scope.role and scope.role.name, scope.phase is None, scope.it and scope.it.name, scope.tasks)
         if key not in known:
             known[key] = frozenset(scope.names())
-        _check(text, path, scope, (known[key], roles, frozenset() if scope.file else files), findings)
+        _check(text, path, scope, (known[key], roles, files), findings)
         check_shell(parse(text), path, lambda ref: texts.get(ref.name, ""), findings)
 
 
@@ -131,23 +133,20 @@ def _check_expression(ref: Ref, path: Path, scope: Scope, findings: Findings) ->
     try:
         evaluate(ref.expression, expression_lookup(scope, dict.fromkeys(TASK_NUMBERS, 1)))
     except ExprError as error:
-        if "zero" not in str(error):  # with the job's own numbers it may well have a value
+        if not scope.role or "zero" not in str(error):  # with the job's own numbers it may well have a value
             lacks = (*path[:2], "args", error.lacks) if error.lacks else None
-            findings.error("D112", f"`{{={ref.expression}}}`: {error}", path, help=error.fix, lacks=lacks)
+            place = (*path[:2], *error.at) if error.at else path
+            shown = ref.expression if path[-1] == "when" else f"{{={ref.expression}}}"
+            if not any(finding.path == path for finding in findings.found):  # a condition is read where it stands
+                also = (*path[:2], "switches")  # where a preset has the expression
+                findings.error("D112", f"`{shown}`: {error}", place, help=error.fix, lacks=lacks, also=also)
 
 
 def expression_lookup(scope: Scope, numbers: Mapping[str, int]) -> Any:
     """Return the look-up for an expression inside a template: task numbers, then the role's `args`."""
     kind, owner = ("roles", scope.role.name) if scope.role else ("phases", scope.phase)
     table = scope.job.tables.get(kind, {}).get(owner, {})
-    below = lookup_args(table.get("args"))
-
-    def lookup(name: str) -> int:
-        if name in numbers and scope.role:
-            return numbers[name]
-        return below(name)
-
-    return lookup
+    return lookup_of(table, numbers if scope.role else None)
 
 
 def _templates(job: Job) -> Iterator[tuple[str, Path, Scope]]:
@@ -158,11 +157,23 @@ def _templates(job: Job) -> Iterator[tuple[str, Path, Scope]]:
     for key in ("env", "srun"):
         yield from _strings(_below(tables.get("cluster"), key), ("cluster", key), anywhere)
     for file in job.files:
-        yield file.content, ("files", file.name, "content"), Scope(job, file=True)
+        yield from _file(file, job)
     for role in job.roles:
         yield from _owner(tables["roles"][role.name], ("roles", role.name), Scope(job, role=role))
     for phase in job.phases:
         yield from _owner(tables["phases"][phase.name], ("phases", phase.name), Scope(job, phase=phase.name))
+
+
+def _file(file: TextFile, job: Job) -> Iterator[tuple[str, Path, Scope]]:
+    listed = isinstance(_below(_below(job.tables.get("files"), file.name), "content"), list)
+    for index, part in enumerate(file.content):
+        path: Path = ("files", file.name, "content", *((index,) if listed else ()))
+        if isinstance(part, str):
+            yield part, path, Scope(job, file=True)
+        else:
+            for it in job.roles:  # none of that name has been reported
+                if it.name == part.role:
+                    yield part.text, (*path, "text"), Scope(job, it=it, file=True, tasks=part.tasks)
 
 
 def _below(table: Any, key: str) -> Any:
@@ -192,6 +203,9 @@ def _inherited_container(own: Any, scope: Scope) -> Iterator[tuple[str, Path, Sc
 def _strings(value: Any, path: Path, scope: Scope) -> Iterator[tuple[str, Path, Scope]]:
     if isinstance(value, str):
         yield value, path, scope
+    elif isinstance(value, Mapping) and isinstance(path[-1], int) and "when" in value:
+        yield "{=" + str(value["when"]) + "}", (*path, "when"), scope
+        yield from _strings(value.get("args"), (*path, "args"), scope)
     elif isinstance(value, Mapping) and isinstance(path[-1], int) and "each" in value:
         for it in scope.job.roles:  # none of that name has been reported
             if it.name == value["each"]:
@@ -208,9 +222,9 @@ def _port_names(stem: str) -> list[str]:
     return [stem, f"{stem}.last"]
 
 
-def _it_names(role: Role) -> list[str]:
-    names = [f"it.{fact}" for fact in IT_FACTS]
-    for port in role.ports:
+def _it_names(role: Role, *, tasks: bool) -> list[str]:
+    names = [f"it.{fact}" for fact in (*IT_FACTS, *(("rank",) if tasks else ()))]
+    for port in (port for port in role.ports if port.everywhere or not tasks):
         names += [f"it.{fact}.{port.name}" for fact in IT_PORT_FACTS] + [f"it.port.{port.name}.last"]
     return names
 

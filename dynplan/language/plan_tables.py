@@ -9,7 +9,7 @@ from typing import Any
 
 from dynplan.diagnostics import Findings
 from dynplan.language.command_line import compact_json
-from dynplan.model import AUTO_PORT, Port, Role, Tables, TextFile
+from dynplan.model import AUTO_PORT, EachText, Port, Role, Tables, TextFile
 
 
 def tables_for_plan(
@@ -31,8 +31,19 @@ def tables_for_plan(
         "roles": {role.name: _role(_table(tables["roles"][role.name]), role) for role in roles},
         **({"cluster": tables["cluster"]} if tables.get("cluster") else {}),
         **({"phases": {at: _with_words(_table(phase)) for at, phase in phases.items()}} if phases else {}),
-        **({"files": {file.name: {"content": file.content} for file in files}} if files else {}),
+        **({"files": {file.name: {"content": _content(file)} for file in files}} if files else {}),
     }
+
+
+def _content(file: TextFile) -> Any:
+    if len(file.content) == 1 and isinstance(file.content[0], str):
+        return file.content[0]
+    return [part if isinstance(part, str) else _each(part) for part in file.content]
+
+
+def _each(part: EachText) -> Tables:
+    between = {"between": part.between} if part.between else {}
+    return {"each-task" if part.tasks else "each": part.role, "text": part.text, **between}
 
 
 def _role(table: Tables, role: Role) -> Tables:

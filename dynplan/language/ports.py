@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynplan.language.expressions import ExprError, evaluate
-from dynplan.language.sizes import lookup_args, report_expression
+from dynplan.language.lookups import lookup_of
+from dynplan.language.sizes import report_expression
 from dynplan.language.tables import Table, name_of
 from dynplan.model import AUTO_PORT, HIGHEST_PORT, Port
 
@@ -14,12 +15,19 @@ _DIGITS = re.compile(r"[0-9]{1,5}")
 _OFFSET = re.compile(r"\+?([0-9]{1,5})(?:\.\.\+?([0-9]{1,5}))?")
 
 
-def read_ports(role: Table) -> tuple[Port, ...]:
-    """Read every port of a role, in file order."""
-    return tuple(_port(name, value, role) for name, value in role.table("ports").data.items())
+def read_ports(role: Table, gpus: int, on_node: int) -> tuple[Port, ...]:
+    """Read every port of a role, in file order.
+
+    Args:
+        role: its table.
+        gpus: of one of its workers.
+        on_node: of one of its workers on one node, the most where its slices differ.
+    """
+    numbers = {"gpus-per-worker": gpus, "gpu-count": on_node}
+    return tuple(_port(name, value, role, numbers) for name, value in role.table("ports").data.items())
 
 
-def _port(name: str, value: Any, role: Table) -> Port:
+def _port(name: str, value: Any, role: Table, numbers: Mapping[str, int]) -> Port:
     path = role.at("ports", name)
     if not _NAME.fullmatch(name) or name == "last":
         role.findings.error(
@@ -33,7 +41,7 @@ def _port(name: str, value: Any, role: Table) -> Port:
     port = Port(
         name=name,
         base=base,
-        count=_count(table, role),
+        count=_count(table, role, numbers),
         low=table.count("min", 1, 1, HIGHEST_PORT) or 1,
         high=table.count("max", HIGHEST_PORT, 1, HIGHEST_PORT) or HIGHEST_PORT,
         fixed=fixed,
@@ -72,12 +80,12 @@ def _base(table: Table) -> tuple[bool, int]:
     return exact, table.number(base, path, 1, HIGHEST_PORT, 1) or 1
 
 
-def _count(table: Table, role: Table) -> int:
+def _count(table: Table, role: Table, numbers: Mapping[str, int]) -> int:
     value = table.get("count")
     if not isinstance(value, str):
         return table.count("count", 1, 1, HIGHEST_PORT) or 1
     try:
-        count = evaluate(value, lookup_args(role.data.get("args")))
+        count = evaluate(value, lookup_of(role.data, numbers))
     except ExprError as error:
         report_expression(error, table.at("count"), table.findings)
         return 1

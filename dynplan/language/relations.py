@@ -6,8 +6,8 @@ from typing import Any
 from dynplan.diagnostics import Findings, Path, nearest
 from dynplan.language.clashes import check_names
 from dynplan.language.expressions import ExprError, compare
+from dynplan.language.lookups import lookup_of
 from dynplan.language.order import in_order
-from dynplan.language.sizes import lookup_args
 from dynplan.language.tables import Table, name_of
 from dynplan.model import GPU_VARIABLES, Container, Job, Role, Tables
 
@@ -55,7 +55,7 @@ def _constraint_value(name: str, tables: Tables) -> int:
         near = nearest(owner, tables)
         raise ExprError(f"`{name}` names no role", f"did you mean `{near}`?" if near else "write `ROLE.args.KEY`")
     if rest.startswith("args."):
-        return lookup_args(table.get("args"))(rest.removeprefix("args."))
+        return lookup_of(table)(rest.removeprefix("args."))
     value = table.get(rest)
     if isinstance(value, bool) or not isinstance(value, int):
         near = nearest(rest, [key for key, known in table.items() if isinstance(known, int)])
@@ -92,12 +92,21 @@ def _check_references(job: Job, findings: Findings) -> None:
     for phase in job.phases:
         if phase.on:
             _check_role_name(phase.on, names, ("phases", phase.name, "on"), findings)
-    for kind in ("roles", "phases"):
-        for owner, table in job.tables.get(kind, {}).items():
-            for path, name in _repeated(table, (kind, owner)):
-                _check_role_name(name, names, path, findings)
+    for path, name in _all_repeated(job):
+        _check_role_name(name, names, path, findings)
     _check_cycles(job, "after", findings)
     _check_cycles(job, "place", findings)
+
+
+def _all_repeated(job: Job) -> Iterator[tuple[Path, str]]:
+    """Yield the roles that words and texts are repeated for."""
+    for kind in ("roles", "phases"):
+        for owner, table in job.tables.get(kind, {}).items():
+            yield from _repeated(table, (kind, owner))
+    for file in job.files:
+        for index, part in enumerate(file.content):
+            if not isinstance(part, str):
+                yield ("files", file.name, "content", index, "each-task" if part.tasks else "each"), part.role
 
 
 def _repeated(table: Any, path: Path) -> Iterator[tuple[Path, str]]:

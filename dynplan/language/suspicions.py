@@ -24,7 +24,7 @@ _CAPITALS = re.compile(r"(?<![${])\{([A-Z][A-Z0-9_]+)\}(?!\})")
 _DOUBLE = re.compile(r"(?<!\{)\{\{(?!\{)([^{}\n]{1,80})\}\}")
 # Keys whose text is no template, is read when the job is compiled, or has `$` and braces of its own.
 _OTHERS = frozenset(
-    ("fail-on-log", "log", "body", "constraints", "engine", "gpus-per-worker", "count", "extends", "nodes")
+    ("fail-on-log", "log", "body", "constraints", "engine", "gpus-per-worker", "count", "extends", "nodes", "when")
 )
 # Programs that read variables or have such a syntax themselves.
 _READERS = frozenset(

@@ -1,19 +1,23 @@
 """The values of `{= ... }`: integers that are computed from where a task stands."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from dynplan.diagnostics import Findings
 from dynplan.language.expressions import ExprError, evaluate, names
 from dynplan.language.placeholders import TASK_NUMBERS, Scope, expression_lookup
 from dynplan.language.templates import refs
-from dynplan.model import Job, Plan, Probe, Role, Task, Worker, started, texts_of
+from dynplan.model import Job, Plan, Probe, Role, Task, When, Worker, started, texts_of
 
 
-def texts(job: Job, role: Role) -> Iterable[str]:
-    """Yield every template that a role's tasks fill: its launch, its probes, the job's environment."""
+def texts(job: Job, role: Role, unused: Collection[str] = ()) -> Iterable[str]:
+    """Yield every template that a role's tasks fill: its launch, its probes, the job's environment.
+
+    Words on one of the conditions `unused` are left out.
+    """
     launch = role.launch
     yield from (launch.workdir, role.metrics)
-    yield from texts_of((*launch.command, *launch.leader_args, *launch.follower_args))
+    words = (*launch.command, *launch.leader_args, *launch.follower_args)
+    yield from texts_of(tuple(word for word in words if not (isinstance(word, When) and word.expression in unused)))
     for _, value in (*job.cluster.env, *job.env, *launch.env, *launch.srun):
         yield value
     for probe in (*role.ready, *role.alive):
@@ -25,19 +29,50 @@ def probe_texts(probe: Probe) -> tuple[str, ...]:
     return (probe.path, probe.post, *probe.command)
 
 
-def expressions(job: Job, role: Role) -> tuple[str, ...]:
-    """Return the expressions of a role's templates, each once, in order."""
-    found = (ref.expression for text in texts(job, role) if "{=" in text for ref in refs(text))
-    return tuple(dict.fromkeys(expression for expression in found if expression))
+def expressions(job: Job, role: Role, workers: Sequence[Worker]) -> tuple[str, ...]:
+    """Return the expressions of a role's conditions and templates, each once, without those in words no task has.
+
+    Args:
+        job: the job.
+        role: one of its roles.
+        workers: the role's, with the tasks that are started.
+    """
+    launch = role.launch
+    given = [word for word in (*launch.command, *launch.leader_args, *launch.follower_args) if isinstance(word, When)]
+    conditions = [word.expression for word in given]
+    unused = {condition for condition in dict.fromkeys(conditions) if _never(condition, job, role, workers)}
+    found = [ref.expression for text in texts(job, role, unused) if "{=" in text for ref in refs(text)]
+    return tuple(dict.fromkeys(expression for expression in (*conditions, *found) if expression))
 
 
-def value(expression: str, job: Job, role: Role, worker: Worker, task: Task, num_workers: int) -> int:
-    """Return what an expression is worth for one task.
+def _never(condition: str, job: Job, role: Role, workers: Sequence[Worker]) -> bool:
+    try:
+        return values(condition, job, role, workers) == 0
+    except ExprError:  # reported where conditions are checked
+        return False
+
+
+def values(expression: str, job: Job, role: Role, workers: Sequence[Worker]) -> int | list[int]:
+    """Return what an expression is worth for each task of a role, worker by worker; one number where that is the same.
 
     Raises:
-        ExprError: it has no value there.
+        ExprError: it has no value for one of them.
     """
-    return evaluate(expression, expression_lookup(Scope(job, role=role), _numbers(worker, task, num_workers)))
+    used = [name for name in names(expression) if name in TASK_NUMBERS]
+    numbers: dict[str, int] = {}
+    lookup = expression_lookup(Scope(job, role=role), numbers)
+    if not used:
+        return evaluate(expression, lookup)
+    known: dict[tuple[int, ...], int] = {}
+    found: list[int] = []
+    for worker in workers:
+        for task in worker.tasks:
+            numbers |= _numbers(worker, task, len(workers))
+            key = tuple([numbers[name] for name in used])
+            if key not in known:
+                known[key] = evaluate(expression, lookup)
+            found.append(known[key])
+    return found[0] if found.count(found[0]) == len(found) else found
 
 
 def _numbers(worker: Worker, task: Task, num_workers: int) -> dict[str, int]:
@@ -52,37 +87,23 @@ def _numbers(worker: Worker, task: Task, num_workers: int) -> dict[str, int]:
     }
 
 
+def _has_expressions(job: Job, role: Role) -> bool:
+    launch = role.launch
+    words = (*launch.command, *launch.leader_args, *launch.follower_args)
+    return any(isinstance(word, When) for word in words) or any("{=" in text for text in texts(job, role))
+
+
 def check_expressions(plan: Plan) -> None:
     """Report expressions that have no value for some task (D112)."""
     findings = Findings()
     for role in plan.job.roles:
-        wanted = expressions(plan.job, role)
-        if not wanted:
+        if not _has_expressions(plan.job, role):
             continue
         workers = started(role, (worker for worker in plan.workers if worker.role == role.name))
-        for expression in wanted:
+        for expression in expressions(plan.job, role, workers):
             try:
-                _check(expression, plan.job, role, workers)
+                values(expression, plan.job, role, workers)
             except ExprError as error:
-                message = f"`{{={expression}}}` of role `{role.name}`: {error}"
+                message = f"`{expression}` of role `{role.name}`: {error}"
                 findings.error("D112", message, ("roles", role.name), help=error.fix)
     findings.raise_if_errors()
-
-
-def _check(expression: str, job: Job, role: Role, workers: Sequence[Worker]) -> None:
-    """Compute an expression for every task, once where the numbers in it are the same.
-
-    Raises:
-        ExprError: it has no value for one of them.
-    """
-    used = [name for name in names(expression) if name in TASK_NUMBERS]
-    numbers: dict[str, int] = {}
-    lookup = expression_lookup(Scope(job, role=role), numbers)
-    seen: set[tuple[int, ...]] = set()
-    for worker in workers:
-        for task in worker.tasks:
-            numbers |= _numbers(worker, task, len(workers))
-            key = tuple([numbers[name] for name in used])
-            if key not in seen:
-                seen.add(key)
-                evaluate(expression, lookup)

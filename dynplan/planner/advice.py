@@ -11,8 +11,9 @@ from attrs import define, evolve
 
 from dynplan.diagnostics import Finding, InputError, Path
 from dynplan.language import read
+from dynplan.language.engine_sizes import arg_of
 from dynplan.language.expressions import ExprError, evaluate, names
-from dynplan.language.sizes import lookup_args, spelling
+from dynplan.language.lookups import lookup_of
 from dynplan.model import Job, Plan, Tables
 from dynplan.planner.placement import plan
 from dynplan.planner.refusals import Change, Ladder, Refusal
@@ -148,20 +149,25 @@ def _from_args(tables: Tables, rungs: Ladder) -> Iterator[Ladder]:
     if rungs[0].path[-1] != "gpus-per-worker" or not isinstance(text, str):
         yield rungs
         return
-    args = role.get("args")
-    for name in (spelling(name, _table(args)) or name for name in names(text)):
+    for name in (arg_of(name, role) for name in names(text)):
+        if name is None:
+            continue
         path = (*rungs[0].path[:2], "args", name)
-        values = [_solved(text, args, name, change.value) for change in rungs]
+        values = [_solved(text, role, name, change.value) for change in rungs]
         if found := tuple(Change(path, value) for value in values if value):
             yield found
 
 
-def _solved(text: str, args: Any, name: str, wanted: int) -> int | None:
+def _solved(text: str, role: Tables, name: str, wanted: int) -> int | None:
     """Return the value of one name at which an expression has the value wanted, for a product of sizes."""
+
+    def with_size(value: int) -> int:
+        return evaluate(text, lookup_of({**role, "args": {**_table(role.get("args")), name: value}}))
+
     try:
-        one = evaluate(text, lookup_args({**_table(args), name: 1}))
+        one = with_size(1)
         value = wanted // one if one else 0
-        return value if value and evaluate(text, lookup_args({**_table(args), name: value})) == wanted else None
+        return value if value and with_size(value) == wanted else None
     except ExprError:
         return None
 

@@ -44,18 +44,14 @@ role_decode() {
 		python3
 		-m
 		sglang.launch_server
-		--host
-		0.0.0.0
-		--port
-		30000
-		--nnodes
-		1
-		--node-rank
-		0
 		--dist-init-addr
 		'{url-ip}:20000'
 		--nccl-port
 		20014
+		--host
+		0.0.0.0
+		--port
+		30000
 		--enable-metrics
 		--model-path
 		Qwen/Qwen3-32B
@@ -82,18 +78,14 @@ role_prefill() {
 		python3
 		-m
 		sglang.launch_server
-		--host
-		0.0.0.0
-		--port
-		'{port.http}'
-		--nnodes
-		1
-		--node-rank
-		0
 		--dist-init-addr
 		'{url-ip}:{port.dist}'
 		--nccl-port
 		'{port.nccl}'
+		--host
+		0.0.0.0
+		--port
+		'{port.http}'
 		--enable-metrics
 		--model-path
 		Qwen/Qwen3-32B

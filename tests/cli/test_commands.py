@@ -453,13 +453,14 @@ def test_help_fits_80_columns_and_ends_well(command: str) -> None:
 
 def test_help_names_every_command_and_option() -> None:
     listed = re.findall(r"^  (\w+)  ", artefact("--help").decode().partition("Commands:")[2], re.MULTILINE)
-    assert listed == ["compile", "plan", "emit", "show", "check"]
+    assert listed == ["compile", "plan", "emit", "show", "check", "engines"]
     for command, options in {
         "compile": ["--cluster", "--set", "--strict", "--output"],
         "plan": ["--cluster", "--set", "--format", "--strict", "--output"],
         "emit": ["--strict", "--output"],
         "show": ["--cluster", "--set", "--format", "--strict", "--output"],
         "check": ["--cluster", "--set", "--strict"],
+        "engines": ["--output"],
     }.items():
         assert re.findall(r"^  (?:-o, )?(--\w+)", artefact(command, "--help").decode(), re.MULTILINE) == options
 

@@ -520,7 +520,7 @@ def test_b12_a_written_limit_longer_than_the_job_is_a_warning(time: str, rest: s
 
 
 def test_b12_the_limit_of_a_preset_is_nobodys_mistake() -> None:
-    assert told('[job]\ntime = 10\n[roles.a]\nengine = "vllm"\ngpus-per-worker = 0\n') == []
+    assert told('[job]\ntime = 10\n[roles.a]\nengine = "vllm"\nargs.model = "m"\ngpus-per-worker = 0\n') == []
 
 
 # --strict

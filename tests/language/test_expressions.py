@@ -5,9 +5,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynplan.language.expressions import ExprError, compare, evaluate, names
-from dynplan.language.sizes import lookup_args
+from dynplan.language.lookups import lookup_of
 
-SIZES = lookup_args({"tensor-parallel-size": 4, "pp_size": 2, "text": "x", "digits": "3", "on": True, "half": 0.5})
+SIZES = lookup_of(
+    {
+        "args": {
+            "tensor-parallel-size": 4,
+            "pp_size": 2,
+            "text": "x",
+            "digits": "3",
+            "on": True,
+            "half": 0.5,
+            "off": False,
+        }
+    }
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +41,17 @@ SIZES = lookup_args({"tensor-parallel-size": 4, "pp_size": 2, "text": "x", "digi
         ("tensor-parallel-size - 1", 3),  # a minus stands between spaces: names hold dashes
         ("0", 0),
         (" ( 2 ) ", 2),
+        ("on + off", 1),  # `true` counts 1, `false` 0
+        ("if(on, 1, tensor-parallel-size)", 1),
+        ("if(off, 1 / 0, pp-size)", 2),  # the side that is not taken needs no value
+        ("if(tensor-parallel-size > 2 and not off, 5, 6)", 5),
+        ("if(digits == 4 or pp-size >= 3, 5, 6)", 6),
+        ("min(4, digits, 7) * max(1, 2)", 6),
+        ("(2 < 3) + (2 <= 2) + (3 != 3)", 2),
+        ("not not 7", 1),
+        ("(" * 30 + "1" + ")" * 30, 1),
+        ("1+" * 199 + "1", 200),
+        ("not " * 98 + "1", 1),
     ],
 )
 def test_an_expression_has_a_value(text: str, value: int) -> None:
@@ -49,7 +72,12 @@ def test_an_expression_has_a_value(text: str, value: int) -> None:
         ("1 / 0", "the expression divides by zero"),
         ("1 % (2 - 2)", "the expression divides by zero"),
         ("text", "`text` is no whole number"),
-        ("on", "`on` is no whole number"),
+        ("not", "the expression ends where a number or a name should stand"),
+        ("1 < 2 < 3", "`<` was not expected in `1 < 2 < 3`"),
+        ("if(1, 2)", "`if` takes a condition and two values, not 2"),
+        ("if(1, 2, 3", "a parenthesis is not closed"),
+        ("min()", "`)` was not expected in the expression"),
+        ("(" * 31 + "1" + ")" * 31, "more than 30 parentheses stand in one another"),
         ("half", "`half` is no whole number"),
         ("zebra", "`zebra` is not set in `args`"),
         ("999999999999999999 * 999999999999999999", "the expression grows past 2**62"),

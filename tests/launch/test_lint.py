@@ -30,6 +30,7 @@ FEATURES = {
     "metrics": 'metrics = "http://{host}:{port.p}/metrics"',
     "task": 'kind = "task"',
     "followers": 'leader-args = ["--head"]\nfollower-args = ["--of", "{leader.ip}"]',
+    "when": 'extra-args = [{ when = "rank == 1", args = ["--second", "{rank}"] }]',
     "workdir": 'workdir = "/tmp"\nunset = ["X"]\nstop = { signal = "INT", grace = 3 }',
     "unprobed": 'srun = { "cpus-per-task" = 4 }',
 }
@@ -48,11 +49,12 @@ PHASES = {
     "ungranted": "",
 }
 ALL = {**FEATURES, **PHASES}
-OPTIONS = ("worlds", "each", "hosts", "files", "interfaces", "images")  # those with a part of the program to themselves
+# Those with a part of the program to themselves.
+OPTIONS = ("worlds", "each", "when", "hosts", "files", "interfaces", "images")
 
 
 def job_with(features: set[str]) -> str:
-    gpus = 12 if "followers" in features else 4
+    gpus = 12 if {"followers", "when"} & features else 4
     role = WORKER.format(gpus=gpus) + "\n".join(text for name, text in FEATURES.items() if name in features)
     ready = [text[9:-1] for name, text in FEATURES.items() if name in features and text.startswith("ready")]
     lines = [line for line in role.splitlines() if not line.startswith("ready")]

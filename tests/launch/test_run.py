@@ -30,6 +30,66 @@ GPUS = "gpus-per-worker = 2"
 # What a process is given
 
 
+def test_words_on_a_condition_reach_the_tasks_for_which_it_holds_in_their_place(tmp_path: Path) -> None:
+    followers = '{ when = "rank > 0", args = ["--headless", "{rank}", "{{x}"] }'
+    words = f', {followers}, {{ when = "rank == 0", args = ["first"] }}, "end"]'
+    never = '{ when = "num-tasks == 1", args = ["{= 1 / (num-tasks - 2) }"] }'  # has no value, and needs none
+    always = f'extra-args = [{{ when = "num-tasks > 1", args = ["of", "{{num-tasks}}"] }}, {never}]'
+    command = stub("--record", "seen")[:-1] + words
+    wide = role("wide", command, "gpus-per-worker = 16", "workers = 2", always)
+    done = run(job_text(wide, phase("one", "true"), nodes=4), tmp_path, nodes=("n0", "n1", "n2", "n3"))
+    assert (done.code, done.cause) == (0, ""), done.output
+    seen = sorted((row["env"]["DYNPLAN_WORKER"], row["argv"]) for row in done.seen())
+    expected = [["--headless", "1", "{x}", "end", "of", "2"], ["first", "end", "of", "2"]]
+    assert seen == [(worker, argv) for worker in "01" for argv in expected]
+
+
+def test_words_on_a_condition_know_the_worker_where_every_worker_is_a_step_of_its_own(tmp_path: Path) -> None:
+    extra = 'extra-args = [{ when = "worker == 1 and rank == 1", args = ["it"] }]'
+    world = role("world", stub("--record", "seen"), "gpus-per-worker = 2", "workers = 2", 'launch = "per-gpu"', extra)
+    done = run(job_text(world, phase("one", "true")), tmp_path)
+    assert (done.code, done.cause) == (0, ""), done.output
+    seen = [(row["env"]["DYNPLAN_WORKER"], row["env"]["DYNPLAN_RANK"], row["argv"]) for row in done.seen()]
+    assert sorted(seen) == [("0", "0", []), ("0", "1", []), ("1", "0", []), ("1", "1", ["it"])]
+
+
+def test_a_phase_computes_and_decides_by_its_own_options(tmp_path: Path) -> None:
+    decided = '{ when = "n > 3", args = ["many"] }, { when = "n < 3", args = ["few"] }'
+    command = f'["sh", "-c", "echo $0 $@ >phase", "{{= n * 2 }}", {decided}]'
+    one = f"[phases.one]\ncommand = {command}\nargs = {{ n = 4 }}"
+    done = run(job_text(role("a", stub(), GPUS), one), tmp_path)
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert (tmp_path / "phase").read_text() == "8 many --n 4\n"
+
+
+def test_files_hold_every_worker_and_every_task_and_the_paths_of_one_another(tmp_path: Path) -> None:
+    wide = role("wide", stub(), "gpus-per-worker = 16", "workers = 2", "ports = { http = 18500 }")
+    files = """\
+[files."all.json".data]
+port = "{role.wide.port.http}"
+urls = [{ each = "wide", value = "{it.url.http}" }]
+tasks = [{ each-task = "wide", value = { host = "{it.host}", worker = "{it.worker}", rank = "{it.rank}" } }]
+[files."here.txt"]
+content = "{host}"
+[files."outer.txt"]
+content = ["{file.here.txt} {file.all.json} ", { each = "wide", text = "{it.ip}", between = " " }]
+"""
+    show = phase(
+        "one", "cat {file.all.json} > all.json; cat {file.outer.txt} > outer; cat $(cut -d' ' -f1 outer) > here"
+    )
+    nodes = ("n0", "n1", "n2", "n3")
+    done = run(job_text(wide, files, show, nodes=4), tmp_path, nodes=nodes)
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert json.loads((tmp_path / "all.json").read_text()) == {
+        "port": 18500,
+        "urls": ["http://n0:18500", "http://n2:18500"],
+        "tasks": [{"host": host, "worker": at // 2, "rank": at % 2} for at, host in enumerate(nodes)],
+    }
+    folder = tmp_path / "out" / "files"
+    assert (tmp_path / "outer").read_text() == f"{folder}/n0/here.txt {folder}/all.json 127.0.1.1 127.0.1.3"
+    assert (tmp_path / "here").read_text() == "n0"
+
+
 def test_a_process_gets_its_slice_its_facts_and_nothing_of_ours(tmp_path: Path) -> None:
     ports = "ports = { http = 18200, kv = { base = 18300, count = 3 } }"
     worker = role("worker", stub("--record", "seen"), GPUS, ports)
