@@ -14,7 +14,7 @@ from dynplan.language import parse, read, resolve
 from dynplan.model import Plan
 from dynplan.planner import plan
 
-ENGINES = sorted(file.stem for file in (Path(dynplan.__file__).parent / "engines").iterdir())
+ENGINES = sorted(file.stem for file in (Path(dynplan.__file__).parent / "engines").glob("*.toml"))
 
 
 def planned(text: str) -> Plan:
