@@ -34,6 +34,7 @@ BESIDE_THE_DOOR = {
     "language.task_numbers",
     "language.sizes",
     "language.plan_file",
+    "language.flags",
     "planner.advice",
     "diagnostics.rendering",
     "diagnostics.visible",

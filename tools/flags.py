@@ -24,7 +24,7 @@ spellings listed (`abbreviations` unambiguous beginnings, `underscores` for dash
 then a line for each flag: spellings, how many values (`0`, `1`, `?`, `*`, `+` or a number), `=a|b` its choices where
 they are few (of a program's own parser: an engine's behind it may be handed other values), `deprecated`.
 
-TensorRT-LLM is left out: PyPI has a placeholder of 1.3 that fetches the wheel from another index.
+TensorRT-LLM's own `trtllm-serve` is left out: PyPI has no wheel of it, only stubs without its Python.
 """
 
 import argparse

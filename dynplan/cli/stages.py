@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from attrs import evolve
 
-from dynplan.cli.inputs import STDIN, Inputs, job_documents, load
+from dynplan.cli.inputs import STDIN, Inputs, check_engines_flags, job_documents, load
 from dynplan.cli.program import STAMP
 from dynplan.diagnostics import NOWHERE, Document, Finding, Findings, InputError
 from dynplan.emitter import lower, write
@@ -44,6 +44,7 @@ def planned(name: str, document: Document, sets: Sequence[str] | None, cluster: 
     findings = Findings()
     inputs[:] = job_documents(name, document, sets or (), cluster, findings)
     tables = resolve(inputs, findings)
+    check_engines_flags(tables, inputs, findings)
     job = read_job(tables, findings)
     try:
         found = plan(job)
