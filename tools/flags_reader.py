@@ -195,6 +195,7 @@ def _flag(spellings: list[str], action: argparse.Action, old: Any) -> dict[str, 
     words = [str(choice) for choice in choices if isinstance(choice, str | int) and not isinstance(choice, bool)]
     short = len(words) == len(choices) <= MOST_CHOICES
     said = str(action.help or "").lstrip("[( ").lower()
+    old = [*old, action] if getattr(action, "deprecated", False) else old  # Python 3.13 keeps it in the action
     deprecated = action in old or "Deprecated" in type(action).__name__ or said.startswith("deprecated")
     return {
         "spellings": spellings,
