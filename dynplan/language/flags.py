@@ -8,6 +8,7 @@ asked about.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from attrs import field, frozen
@@ -182,16 +183,19 @@ def _at(data: Any, path: Path) -> Any:
 def _behind(command: Any, preset: Any) -> tuple[list[Any], int] | None:
     """Return the words behind the preset's own in a command, and the place of the first; None for another program.
 
-    A role without a preset says by `flags-of` itself which program gets its words.
+    The preset's own are those that name the program: what it says under a condition is none. A role without a
+    preset says by `flags-of` itself which program gets its words.
     """
-    if not isinstance(preset, list) or not preset:
+    named = list(takewhile(lambda word: isinstance(word, str), preset)) if isinstance(preset, list) else []
+    if not named:
         return [], 0
     if isinstance(command, str):
-        return ([], 0) if " ".join(map(str, preset)) in " ".join(command.split()) else None
+        return ([], 0) if " ".join(named) in " ".join(command.split()) else None
     if not isinstance(command, list):
         return None
-    ends = [at + len(preset) for at in range(len(command)) if command[at : at + len(preset)] == preset]
-    return (command[ends[0] :], ends[0]) if ends else None
+    ends = (at + len(named) for at in range(len(command)) if command[at : at + len(named)] == named)
+    end = next(ends, None)
+    return None if end is None else (command[end:], end)
 
 
 def _words(words: Any, path: Path, first: int = 0) -> Iterator[_Said]:
