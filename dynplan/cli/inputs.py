@@ -16,7 +16,6 @@ Inputs = list[Document]  # what a command has read so far: where its findings po
 
 STDIN = "-"
 _ENGINES = File(__file__).parents[1] / "engines"
-_FLAGS = _ENGINES / "flags"
 _MOST_PARENTS = 50
 
 
@@ -95,19 +94,6 @@ def _presets(wanted: Mapping[str, str], findings: Findings) -> list[Document]:
         for role, engine in wanted.items()
         if engine in files
     ]
-
-
-def check_engines_flags(tables: Mapping[str, Any], documents: Sequence[Document], findings: Findings) -> None:
-    """Warn of flags that the programs of a job do not take; reads what is known of those, and only of those."""
-    named = [tables[kind].values() for kind in ("roles", "phases") if isinstance(tables.get(kind), Mapping)]
-    if not any(
-        "flags-of" in each or "engine-version" in each for part in named for each in part if hasattr(each, "keys")
-    ):
-        return
-    from dynplan.language.flags import Shelf, check_flags  # most jobs write their commands themselves
-
-    names = [file.stem for file in _FLAGS.iterdir()]
-    check_flags(tables, documents, Shelf(names, lambda name: (_FLAGS / f"{name}.txt").read_text("utf-8")), findings)
 
 
 @contextmanager
