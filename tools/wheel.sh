@@ -13,8 +13,8 @@ rm -rf .cache/wheel
 cd / # nothing of the project is in reach but the wheel
 "$venv/bin/dynplan" compile "$root/examples/dynamo-shared/job.toml" -o "$root/.cache/wheel/job.sbatch"
 # The flags of engines are in it too.
-printf '[cluster]\ngpus-per-node = 8\n[roles.a]\nengine = "vllm"\nargs = { tensor-paralel-size = 4 }\n' |
-	"$venv/bin/dynplan" check - 2>&1 | grep -q 'did you mean .tensor-parallel-size.?'
+printf '[cluster]\ngpus-per-node = 8\n[roles.a]\nengine = "vllm"\nargs = { model = "m", gpu-memory-utilisation = 0.9 }\n' |
+	"$venv/bin/dynplan" check - 2>&1 | grep -q 'did you mean .gpu-memory-utilization.?'
 cd "$root"
 .venv/bin/dynplan compile examples/dynamo-shared/job.toml | cmp - .cache/wheel/job.sbatch
 echo "the wheel compiles the same script: $(cd .cache/wheel && ls -- *.whl)"
