@@ -43,19 +43,28 @@ def told(text: str, *options: str) -> list[str]:
     return found
 
 
-def role(engine: str, version: str = "", **keys: str) -> str:
-    """Return a job of one role; `keys` are TOML as it stands behind the `=`, `_` for the dashes of a key."""
-    asked = {"engine": f'"{engine}"', **({"engine-version": f'"{version}"'} if version else {})}
+def role(program: str, version: str = "", **keys: str) -> str:
+    """Return a job of one role without a preset; `keys` are TOML behind the `=`, `_` for the dashes of a key."""
+    return _job({"command": '["serve"]', "flags-of": f'"{program}"'}, version, keys)
+
+
+def of_engine(engine: str, version: str = "", **keys: str) -> str:
+    """Return a job of one role with a preset, and what that requires."""
     wanted = tomllib.loads((FOLDER.parent / f"{engine}.toml").read_text()).get("required", [])
     options = [text.split()[0] for text in wanted]
-    needed = "".join(f"\"{option.lstrip('-')}\" = 'x', " for option in options if option.startswith("--"))
-    words = "".join(f'"{option}", "x", ' for option in options if not option.startswith("--"))
-    if needed:
-        keys["args"] = "{ " + needed + keys.get("args", "{ }").removeprefix("{ ")
-    if words:
-        keys["extra_args"] = f"[{words}]"
-    lines = [f"{key.replace('_', '-')} = {value}\n" for key, value in (asked | keys).items()]
-    return f"[cluster]\ngpus-per-node = 8\n[roles.a]\ngpus-per-worker = 1\n{''.join(lines)}"
+    needed = [f"{option.lstrip('-')} = 'x'" for option in options if option.startswith("--")]
+    words = [f'"{option}"' for option in options if not option.startswith("--")]
+    args = [*needed, *([keys.pop("args")] if "args" in keys else [])]
+    more = {"extra_args": f"[{', '.join(words)}]"} if words else {}
+    return _job(
+        {"engine": f'"{engine}"', "gpus_per_worker": "1"}, version, {"args": f"{{ {', '.join(args)} }}", **more, **keys}
+    )
+
+
+def _job(first: dict[str, str], version: str, keys: dict[str, str]) -> str:
+    asked = {**first, **({"engine_version": f'"{version}"'} if version else {}), **keys}
+    lines = [f"{key.replace('_', '-')} = {value}\n" for key, value in asked.items()]
+    return f"[cluster]\ngpus-per-node = 8\n[roles.a]\n{''.join(lines)}"
 
 
 def versions_of(name: str) -> list[str]:
@@ -154,7 +163,7 @@ def test_every_list_of_words_is_read(key: str) -> None:
     words = '["--enable-fault-tolerence"]'
     if key == "command":
         words = words.replace("[", f"[{', '.join(map(repr, preset('vllm')))}, ").replace("'", '"')
-    (found,) = told(role("vllm", **{key: words}))
+    (found,) = told(of_engine("vllm", **{key: words}))
     assert "did you mean `--enable-fault-tolerance`?" in found
 
 
@@ -181,7 +190,7 @@ def test_words_repeated_for_every_worker_are_read() -> None:
 def test_another_program_in_the_place_of_the_engine_has_flags_of_its_own(command: str, warned: bool) -> None:
     own = preset("vllm")
     text = command.replace("{}", " ".join(own) if command.startswith('"') else ", ".join(f'"{each}"' for each in own))
-    assert len(told(role("vllm", command=text, args="{ zzz = 1 }"))) == warned
+    assert len(told(of_engine("vllm", command=text, args="zzz = 1"))) == warned
 
 
 @pytest.mark.parametrize(
@@ -225,7 +234,7 @@ def test_a_version_means_the_file_of_its_series(version: str) -> None:
 
 @pytest.mark.parametrize("version", ["0.34", "0.3", "1", "nightly", "", "0.32-dev", "\u0660.\u0663\u0662"])
 def test_an_unknown_version_is_one_warning_and_checks_nothing(version: str) -> None:
-    text = role("vllm", args="{ zzz = 1 }").replace("gpus-per-worker", f'engine-version = "{version}"\ngpus-per-worker')
+    text = role("vllm", args="{ zzz = 1 }").replace("command", f'engine-version = "{version}"\ncommand')
     (found,) = told(text)
     assert found.startswith("[W113]: ")
     assert 'known of `vllm`: 0.31, 0.32, 0.33; `"none"` says that it is another' in found
@@ -331,7 +340,8 @@ def test_what_a_preset_says_is_a_flag_of_the_versions_it_is_for(file: Path) -> N
 @pytest.mark.parametrize("file", WITH_FLAGS, ids=lambda file: file.stem)
 def test_a_preset_alone_gives_no_warning_in_any_version(file: Path) -> None:
     for version in ("", *versions_of(tomllib.loads(file.read_text())["flags-of"])):
-        assert told(role(file.stem, version)) == []
+        assert told(of_engine(file.stem, version)) == []
+        assert len(told(of_engine(file.stem, version, args="zzz = 1"))) == 1
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda file: file.parent.name)
@@ -405,7 +415,7 @@ def test_a_finding_stands_at_the_users_key_in_whichever_file(tmp_path: Path) -> 
     (tmp_path / "base.toml").write_text(role("vllm", args="{ zzz = 1 }"))
     (tmp_path / "job.toml").write_text('extends = "base.toml"\n')
     done = CliRunner().invoke(app, ["check", str(tmp_path / "job.toml"), "--set", "roles.a.args.yyy=1"])
-    assert re.search(rf"--> {tmp_path}/base.toml:6:\d+\n", done.stderr)
+    assert f"--> {tmp_path}/base.toml:6:10\n" in done.stderr
     assert "--> --set:1:" in done.stderr
 
 
