@@ -35,6 +35,7 @@ BESIDE_THE_DOOR = {
     "language.lookups",
     "language.engine_sizes",
     "language.plan_file",
+    "language.flags",
     "planner.advice",
     "diagnostics.rendering",
     "diagnostics.visible",

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Build the wheel, install it into an empty environment, and compile an example with that copy alone:
-# are the script's own .sh files really in it?
+# are the script's own .sh files really in it, and the data of the engines?
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD venv=$PWD/.cache/venv-wheel
@@ -12,6 +12,9 @@ rm -rf .cache/wheel
 
 cd / # nothing of the project is in reach but the wheel
 "$venv/bin/dynplan" compile "$root/examples/dynamo-shared/job.toml" -o "$root/.cache/wheel/job.sbatch"
+# The flags of engines are in it too.
+printf '[cluster]\ngpus-per-node = 8\n[roles.a]\nengine = "vllm"\nargs = { model = "m", gpu-memory-utilisation = 0.9 }\n' |
+	"$venv/bin/dynplan" check - 2>&1 | grep -q 'did you mean .gpu-memory-utilization.?'
 cd "$root"
 .venv/bin/dynplan compile examples/dynamo-shared/job.toml | cmp - .cache/wheel/job.sbatch
 echo "the wheel compiles the same script: $(cd .cache/wheel && ls -- *.whl)"

@@ -45,6 +45,10 @@ def planned(name: str, document: Document, sets: Sequence[str] | None, cluster: 
     findings = Findings()
     inputs[:] = job_documents(name, document, sets or (), cluster, findings)
     tables = resolve(inputs, findings)
+    if _asks_for_flags(tables):
+        from dynplan.cli.flags import check_known_flags  # many jobs write their commands themselves
+
+        check_known_flags(tables, inputs, findings)
     job = read_job(tables, findings)
     try:
         found = plan(job)
@@ -54,6 +58,12 @@ def planned(name: str, document: Document, sets: Sequence[str] | None, cluster: 
         raise InputError((*findings.warnings, *advised(tables, problem).findings)) from None
     warnings = findings.warnings
     return evolve(found, warnings=(*warnings, *found.warnings)) if warnings else found
+
+
+def _asks_for_flags(tables: Mapping[str, Any]) -> bool:
+    named = [tables.get(kind) for kind in ("roles", "phases")]
+    owners = (owner for part in named if isinstance(part, Mapping) for owner in part.values())
+    return any("flags-of" in owner or "engine-version" in owner for owner in owners if isinstance(owner, Mapping))
 
 
 def allowed(warnings: Sequence[Finding], *, strict: bool) -> None:

@@ -147,7 +147,7 @@ def _of_it(ref: Ref, worker: Worker, task: Task) -> Parts | None:
     if not ref.name.startswith("it."):
         return None
     _, fact, *rest = ref.name.split(".")
-    host, port = Ref(f"host.{task.node}"), dict(task.ports)[rest[0]] if rest else None
+    host, port = Ref(f"url-host.{task.node}"), dict(task.ports)[rest[0]] if rest else None
     match fact:
         case "host" | "ip":
             return (Ref(f"{fact}.{task.node}"),)

@@ -125,6 +125,7 @@ def _role(name: str, table: Table, container: Any, gpus_per_node: int) -> Role:
     _check_name(name, "role", table)
     _ = "order" in table, "enabled" in table  # taken before they come here
     table.line("engine")  # a preset, merged under this table before it came here
+    _flags(table)
     per_gpu = table.choice("launch", ("per-node", "per-gpu"), "per-node") == "per-gpu"
     mpi, cpus = _mpi(table), table.count("cpus-per-task")
     options = tuple((key, str(value)) for key, value in (("cpus-per-task", cpus), ("mpi", mpi)) if value)
@@ -178,6 +179,11 @@ def _check_sizes(table: Table) -> None:
             table.bad(key, f"an engine has at most {MOST_SIZES} sizes, and here are {len(texts)}")
 
 
+def _flags(table: Table) -> None:
+    """Read which flags are right for a role or phase; `language/flags.py` has looked at them."""
+    _ = table.line("engine-version"), table.line("flags-of"), table.strings("known-flags")
+
+
 def _check_world(role: Role, table: Table) -> None:
     """Refuse what cannot be where the tasks of a worker are one MPI world."""
     if role.per_gpu and not role.size.gpus:
@@ -227,6 +233,7 @@ def _phases(top: Table) -> tuple[Phase, ...]:
 def _phase(name: str, table: Table, container: Any) -> Phase:
     _check_name(name, "phase", table)
     _ = "order" in table, "enabled" in table
+    _flags(table)
     phase = Phase(
         name=name,
         on=table.text("on"),

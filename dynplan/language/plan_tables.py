@@ -62,6 +62,8 @@ def _role(table: Tables, role: Role) -> Tables:
 
 
 def _with_words(table: Tables) -> Tables:
+    """Return the table of a role or phase with words for tables, and without what was said of its flags."""
+    table = {key: value for key, value in table.items() if key not in ("flags-of", "known-flags")}
     args = table.get("args")
     return {**table, "args": {key: _word(value) for key, value in args.items()}} if isinstance(args, Mapping) else table
 

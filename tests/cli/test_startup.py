@@ -37,7 +37,7 @@ EXPECTED = {"bisect", "_bisect", "gc", "collections", "collections.abc"}  # the 
 # Errors, other commands and rare keys pay for their own.
 SELDOM = {
     *("checker", "views", "diagnostics.places", "diagnostics.rendering", "language.plan_file"),
-    *("planner.advice", "planner.packing", "planner.search"),
+    *("planner.advice", "planner.packing", "planner.search", "language.flags", "language.flag_files", "cli.flags"),
 }
 
 
