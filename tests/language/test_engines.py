@@ -163,7 +163,7 @@ FLAGS = [
         "sglang",
         "tp-size = 16, dp-size = 16, enable-dp-attention = true",
         "python3 -m sglang.launch_server --nnodes 2 --node-rank {rank}"
-        " --dist-init-addr {leader.ip}:20000 --nccl-port 20014",
+        " --dist-init-addr {leader.url-ip}:20000 --nccl-port 20014",
     ),
 ]
 

@@ -107,7 +107,7 @@ def test_a_text_is_repeated_for_every_worker_or_every_task() -> None:
         ' { each-task = "pool", text = "{it.ip}:{it.port.rpc}/{it.rank}", between = "," }, "\\n{role.pool.host}"]\n'
     )
     assert found["conf.yaml"] == (
-        "a\nserver {host.0}:8000 0;\nserver {host.2}:8000 1;\n{ip.0}:9000/0,{ip.1}:9000/1,{ip.2}:9000/0,{ip.3}:9000/1"
+        "a\nserver {url-host.0}:8000 0;\nserver {url-host.2}:8000 1;\n{ip.0}:9000/0,{ip.1}:9000/1,{ip.2}:9000/0,{ip.3}:9000/1"
         "\n{host.0}"
     )
 
@@ -143,7 +143,7 @@ def test_items_are_repeated_and_numbers_are_numbers_in_every_form(form: str, loa
         "size": 4,
         "share": 0.5,
         "sum": 8,
-        "urls": ["first", "http://{host.0}:8000", "http://{host.2}:8000", "last"],
+        "urls": ["first", "http://{url-host.0}:8000", "http://{url-host.2}:8000", "last"],
         "tables": [{"rank": rank, "deep": deep} for rank in (0, 1, 0, 1)],
         "lists": [[0, "x"], [1, "x"]],
         "plain": [{"each": "pool", "other": 1}],

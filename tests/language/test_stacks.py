@@ -142,7 +142,7 @@ def test_several_frontends_stand_behind_one_nginx() -> None:
         '{ each = "frontend", text = "server {it.endpoint.http};\\n" }, "}\\nlisten {role.proxy.port.http};\\n"]\n'
     )
     assert dict(found.files)["nginx.conf"] == (
-        "upstream all {\nserver {host.0}:8000;\nserver {host.1}:8000;\n}\nlisten 8080;\n"
+        "upstream all {\nserver {url-host.0}:8000;\nserver {url-host.1}:8000;\n}\nlisten 8080;\n"
     )
     assert words(found, "proxy") == "nginx -g daemon off; -c {job.dir}/files/nginx.conf"
 
