@@ -38,6 +38,7 @@ EXPECTED = {"bisect", "_bisect", "gc", "collections", "collections.abc"}  # the 
 SELDOM = {
     *("checker", "views", "diagnostics.places", "diagnostics.rendering", "language.plan_file"),
     *("planner.advice", "planner.packing", "planner.search", "language.flags", "language.flag_files", "cli.flags"),
+    *("cli.engines", "language.presets", "language.engine_sizes", "language.size_checks", "language.file_data"),
 }
 
 
@@ -67,6 +68,17 @@ def test_the_example_loads_json_and_nothing_else_on_top() -> None:
     found = loaded("-c", "from dynplan.__main__ import main; main()", "compile", "examples/dynamo-shared/job.toml")
     more = {name.partition(".")[0] for name in found - loaded("-c", TICKET)}
     assert more - {"dynplan", "json", "_json"} <= EXPECTED
+
+
+def test_an_engine_costs_its_preset_and_what_its_sizes_need() -> None:
+    service = JOB + '[roles.etcd]\nengine = "etcd"\n'
+    found = loaded("-c", "from dynplan.__main__ import main; main()", "compile", "-", stdin=service)
+    assert {"dynplan.cli.engines", "dynplan.language.presets"} <= found
+    assert found.isdisjoint(("dynplan.language.engine_sizes", "dynplan.language.size_checks"))
+    server = JOB + '[roles.server]\nengine = "vllm"\ngpus-per-worker = 0\nargs.model = "m"\n'
+    assert "dynplan.language.size_checks" in loaded(
+        "-c", "from dynplan.__main__ import main; main()", "compile", "-", stdin=server
+    )
 
 
 def test_help_and_wrong_usage_load_no_rich() -> None:
