@@ -68,7 +68,7 @@ SIZES = [
     ("vllm", {"tp": 4, "dp": 4, "pcp": 4}, 1),  # it refuses these: no dashes are enough for them
     ("dynamo-vllm", {"tensor-parallel-size": 12}, 12),
     ("dynamo-vllm", ["-tp", "4", "-dp", "2"], 8),
-    ("dynamo-vllm", {"tensor-parallel": 4, "tensor_parallel_size": 4}, 1),  # it takes neither
+    ("dynamo-vllm", {"tensor-parallel": 4, "data_parallel_size": 2}, 8),
     ("sglang", {"tp-size": 4, "pp-size": 2}, 8),
     ("sglang", {"tp-size": 16, "dp-size": 16, "enable-dp-attention": True}, 16),
     ("sglang", {"tensor-parallel-size": 16, "data-parallel-size": 16, "enable-dp-attention": True}, 16),

@@ -107,7 +107,8 @@ def test_a_text_is_repeated_for_every_worker_or_every_task() -> None:
         ' { each-task = "pool", text = "{it.ip}:{it.port.rpc}/{it.rank}", between = "," }, "\\n{role.pool.host}"]\n'
     )
     assert found["conf.yaml"] == (
-        "a\nserver {url-host.0}:8000 0;\nserver {url-host.2}:8000 1;\n{ip.0}:9000/0,{ip.1}:9000/1,{ip.2}:9000/0,{ip.3}:9000/1"
+        "a\nserver {url-host.0}:8000 0;\nserver {url-host.2}:8000 1;\n"
+        "{ip.0}:9000/0,{ip.1}:9000/1,{ip.2}:9000/0,{ip.3}:9000/1"
         "\n{host.0}"
     )
 
