@@ -124,7 +124,9 @@ def start(
     options: Sequence[str] = ("-p",),
 ) -> "subprocess.Popen[str]":
     """Start a script in a folder, as the batch script of a job on these nodes; `options` are its first line's."""
-    (folder / "script.sbatch").write_text(text)
+    # A job before it may be reading its own.
+    (folder / "script.new").write_text(text)
+    (folder / "script.new").replace(folder / "script.sbatch")
     place = {"SLURM_JOB_ID": JOB_ID, "SLURM_JOB_NODELIST": ",".join(nodes)}
     # The tasks take the same bash from the PATH as the batch script runs in; a `python3` there may be a shell script.
     path = f"{HERE / 'slurm'}:{Path(bash).parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"

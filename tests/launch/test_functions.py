@@ -218,12 +218,14 @@ become() {{
 {program_parts()["plan"]}
 {program_parts()["steps"]}
 make_lists() {{ :; }}
+relay_words() {{ cat <&"$said" >&2; }}
 job() {{ :; }}
 role_decode() {{ :; }}
 srun() {{
 	while [[ $1 != bash ]]; do shift; done
 	"{bash}" "${{@:2}}"
 }}
+exec {{events}}>&1
 for ((n = 0; n < 10000; n++)); do
 	hosts[n]=an-ordinary-host-name-$n
 	addresses[n]=10.20.$((n / 250)).$((n % 250))

@@ -73,7 +73,7 @@ def asked(bash: Path, *words: object, ip: str = "127.0.0.1") -> tuple[bool, str]
         "probe_words=() probe_first=() probe_size=() exports=() child=$$",
         "exec {quiet}<> <(:) 4<> <(:)",
         "probe ready 60 " + " ".join(word(str(item)) for item in words),
-        'if ask 0; then echo "holds"; else explain; printf "%s" "$seen"; fi',
+        'if ask 0; then echo "holds"; else explain_refusal; printf "%s" "$seen"; fi',
     ]
     done = subprocess.run([bash, "-c", "\n".join(program)], capture_output=True, check=False, env=UTF_8)
     assert done.stderr == b""

@@ -25,9 +25,9 @@ def four_roles(nodes: int) -> str:
     return job_text(*(ROLE.format(name=name, nodes=nodes) for name in names), nodes=nodes)
 
 
-def test_the_shared_example_is_at_most_80_kib_comments_included() -> None:
+def test_the_shared_example_is_at_most_96_kib_comments_included() -> None:
     """It has nearly every option: probes by HTTP, patterns in logs, files. sbatch takes 4 MiB."""
-    assert len(compiled_file(SHARED).encode()) <= 80 * 1024
+    assert len(compiled_file(SHARED).encode()) <= 96 * 1024
 
 
 @pytest.mark.parametrize("nodes", [5, 64, 1000, 10_000])
@@ -38,8 +38,8 @@ def test_identical_nodes_change_the_counts_and_nothing_else(nodes: int) -> None:
     assert all(re.sub(rf"\b{nodes}\b", "3", after) == before for before, after in different)
 
 
-def test_four_roles_on_ten_thousand_nodes_stay_below_64_kib() -> None:
-    assert len(compiled(four_roles(10_000)).encode()) < 64 * 1024
+def test_four_roles_on_ten_thousand_nodes_stay_below_96_kib() -> None:
+    assert len(compiled(four_roles(10_000)).encode()) < 96 * 1024
 
 
 def test_a_script_that_slurm_refuses_is_an_error() -> None:

@@ -382,7 +382,8 @@ ROWS = [
         "fewer GPUs than planned",
         workers() + LONG,
         code=65,
-        cause="preflight: {n0}: the plan needs 8 GPUs, the step shows CUDA_VISIBLE_DEVICES='0,1,2,3'; nothing was started",
+        cause="preflight: {n0}: the plan needs 8 GPUs, the step shows CUDA_VISIBLE_DEVICES='0,1,2,3'; "
+        "nothing was started",
         says=(
             "preflight: {n0}: the plan needs 8 GPUs, the step shows CUDA_VISIBLE_DEVICES='0,1,2,3'",
             "preflight: {n1}: the plan needs 8 GPUs, the step shows CUDA_VISIBLE_DEVICES='0,1,2,3'",

@@ -57,21 +57,21 @@ take_words() {
 
 # get_words PART: sets words, what srun has said of a step since it was last started
 get_words() {
-	words=${first_words[$1]-}
-	if [[ -n ${last_words[$1]-} && ${last_words[$1]} != "$words" ]]; then
-		words+="; ${last_words[$1]}"
+	srun_words=${first_words[$1]-}
+	if [[ -n ${last_words[$1]-} && ${last_words[$1]} != "$srun_words" ]]; then
+		srun_words+="; ${last_words[$1]}"
 	fi
 }
 
 # explain PART: sets why, what srun's words add to the line that tells how a step of the part that is loaded ended.
 # Leaves in hint what else is known: where the words, of srun or of what runs an image, say that there is no bash
 explain() {
-	local words
+	local srun_words
 	get_words "$1"
 	why=''
-	if [[ -z $hint || ! ${words,,} =~ execve|bash.*(no such file|not found) ]]; then
+	if [[ -z $hint || ! ${srun_words,,} =~ execve|bash.*(no such file|not found) ]]; then
 		hint=''
-		why=${words:+: $words}
+		why=${srun_words:+: $srun_words}
 	fi
 }
 
@@ -106,7 +106,7 @@ hear_task() {
 # node's prolog runs (srun then ends with 140 and no words, or "Socket timed out"), as often as there is time;
 # else until srun says the same again
 try_again() {
-	local words step_name pause tries=$((${tries_of[$1]-0} + 1))
+	local srun_words step_name pause tries=$((${tries_of[$1]-0} + 1))
 	if [[ -n $closing || -z ${silent[$1]-} ]]; then
 		return 1
 	fi
@@ -115,13 +115,13 @@ try_again() {
 		return 1
 	fi
 	get_words "$1"
-	case ${words,,} in
+	case ${srun_words,,} in
 	*execve* | *'unrecognized option'* | *'invalid option'* | *'command not found'*)
 		return 1
 		;;
 	'' | *'timed out'* | *contact* | *communication* | *connect* | *prolog* | *busy* | *disabled* | *'try again'* | *'zero bytes'*) ;;
 	*)
-		if [[ ${tried_words[$1]-} == "$words" ]]; then
+		if [[ ${tried_words[$1]-} == "$srun_words" ]]; then
 			return 1
 		fi
 		check_nodes
@@ -132,16 +132,16 @@ try_again() {
 		return 1
 	fi
 	name_step "$1"
-	say "$step_name: srun ended with status $2 before any task said a word${words:+: $words}; trying again in $pause s"
+	say "$step_name: srun ended with status $2 before any task said a word${srun_words:+: $srun_words}; trying again in $pause s"
 	tries_of[$1]=$tries
-	tried_words[$1]=$words
+	tried_words[$1]=$srun_words
 	step_input[$1]=$nowhere
 	next_try[$1]=$((now + pause))
 }
 
 # check_launches: starts what is to be tried again, and ends the job where tasks have been silent for too long
 check_launches() {
-	local part words step_name listed
+	local part srun_words step_name listed
 	if [[ -n $closing ]]; then
 		return
 	fi
@@ -150,7 +150,7 @@ check_launches() {
 			list_tasks "$part" expected
 			name_step "$part"
 			get_words "$part"
-			fail_outside "$step_name: not started after $launch_timeout s: no word from $listed${words:+: $words}"
+			fail_outside "$step_name: not started after $launch_timeout s: no word from $listed${srun_words:+: $srun_words}"
 		elif [[ -n ${next_try[$part]-} ]] && ((now >= ${next_try[$part]})); then
 			unset -v "next_try[$part]"
 			load "$part"
@@ -161,7 +161,7 @@ check_launches() {
 
 # report_launches: says which steps have not started, and what srun says of them
 report_launches() {
-	local part words step_name listed count=0
+	local part srun_words step_name listed count=0
 	for part in "${!silent[@]}"; do
 		count=$((count + 1))
 		if ((count > 8)); then
@@ -171,7 +171,7 @@ report_launches() {
 		list_tasks "$part" expected
 		name_step "$part"
 		get_words "$part"
-		say "$step_name: its step has not started ($listed)${words:+: $words}"
+		say "$step_name: its step has not started ($listed)${srun_words:+: $srun_words}"
 	done
 }
 

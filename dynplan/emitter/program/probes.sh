@@ -22,7 +22,10 @@ lives() {
 
 # nap SECONDS: sleeps without a process
 nap() {
+	# Else a signal that has a trap begins the `read` anew, and then without its limit (bash(1), POSIX mode).
+	set -o posix
 	read -r -t "$1" -u "$quiet" _
+	set +o posix
 }
 
 # is_watched: tells whether a process must watch the worker
@@ -40,7 +43,7 @@ watch() {
 	look_at_clock
 	from=$now
 	# Slurm may send one to all processes of a step; this is the worker's.
-	trap : USR1 USR2 QUIT ABRT ALRM XCPU
+	trap : USR1 USR2 QUIT ABRT XCPU
 	exec {quiet}<> <(:) 4<> <(:)
 	if [[ $1 != ready ]]; then
 		log_in=''

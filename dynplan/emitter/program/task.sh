@@ -39,7 +39,6 @@ wrap() {
 	trap 'pass_signal USR2' USR2
 	trap 'pass_signal QUIT' QUIT
 	trap 'pass_signal ABRT' ABRT
-	trap 'pass_signal ALRM' ALRM
 	trap 'pass_signal XCPU' XCPU
 	trap 'pass_signal URG' URG
 	trap 'pass_signal WINCH' WINCH
@@ -177,8 +176,11 @@ add_export() {
 # listen SECONDS: so long, or until a command of the batch script comes, which is obeyed
 listen() {
 	local line result
+	# As in `nap`.
+	set -o posix
 	read -r -t "$1" line
 	result=$?
+	set +o posix
 	if ((result == 0)); then
 		line=$half_line$line
 		half_line=''

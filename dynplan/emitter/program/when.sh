@@ -4,7 +4,7 @@
 when() {
 	local -n chosen=$1
 	local number=${SLURM_PROCID-}
-	if [[ -n ${in_task-} && $part != :* ]]; then
+	if [[ -n ${in_task-} ]]; then
 		# The tasks of a worker that is a step of its own are counted from its first one.
 		if [[ $part == */* ]]; then
 			number=$((number + ${part#*/} * (tasks / ${workers:-$tasks})))
