@@ -5,10 +5,10 @@ Everything is frozen. A `Job` and a `Cluster` come from `dynplan.language`, a `P
 *template* may hold placeholders (`dynplan.language.templates`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from dynplan.diagnostics import Finding
 
@@ -391,25 +391,3 @@ def outline_of(plan: Plan) -> Outline:
     """Return where everything stands by a plan."""
     place = plan.placement
     return Outline(plan.job.name, place.mode, place.lower, plan.head, plan.nodes, plan.workers, plan.warnings)
-
-
-def started(role: Role, workers: Iterable[Worker]) -> tuple[Worker, ...]:
-    """Return a role's workers with a task for each process that Slurm starts, ranks counted over the worker.
-
-    That is the task of each node, or with `launch = "per-gpu"` one for each GPU there. Such a process sees all of
-    the worker's GPUs on its node, as MPI programs expect. A port of the leader stays on rank 0; one that is bound
-    on every node is told to all processes there.
-    """
-    if not role.per_gpu:
-        return tuple(workers)
-    return tuple(evolve(worker, tasks=tuple(_processes(role, worker))) for worker in workers)
-
-
-def _processes(role: Role, worker: Worker) -> Iterator[Task]:
-    everywhere = {port.name for port in role.ports if port.everywhere}
-    rank = 0
-    for task in worker.tasks:
-        shared = tuple((name, block) for name, block in task.ports if name in everywhere)
-        for local in range(len(task.gpus)):
-            yield evolve(task, rank=rank, ports=shared if local else task.ports)
-            rank += 1

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from attrs import frozen
 
 from dynplan.emitter.rows import Column, Group, Row, Shape, groups
-from dynplan.language.task_numbers import expressions, values
-from dynplan.model import Job, Record, Role, Task, Worker, started
+from dynplan.language.task_numbers import expressions, started, values
+from dynplan.model import Job, Record, Role, Task, Worker
 
 
 @frozen(eq=False, repr=False)

@@ -1,12 +1,14 @@
 """The values of `{= ... }`: integers that are computed from where a task stands."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from attrs import evolve
 
 from dynplan.diagnostics import Findings
 from dynplan.language.expressions import ExprError, evaluate, names
 from dynplan.language.placeholders import TASK_NUMBERS, Scope, expression_lookup
 from dynplan.language.templates import refs
-from dynplan.model import Job, Plan, Probe, Role, Task, When, Worker, started, texts_of
+from dynplan.model import Job, Plan, Probe, Role, Task, When, Worker, texts_of
 
 
 def texts(job: Job, role: Role, unused: Collection[str] = ()) -> Iterable[str]:
@@ -107,3 +109,25 @@ def check_expressions(plan: Plan) -> None:
                 message = f"`{expression}` of role `{role.name}`: {error}"
                 findings.error("D112", message, ("roles", role.name), help=error.fix)
     findings.raise_if_errors()
+
+
+def started(role: Role, workers: Iterable[Worker]) -> tuple[Worker, ...]:
+    """Return a role's workers with a task for each process that Slurm starts, ranks counted over the worker.
+
+    That is the task of each node, or with `launch = "per-gpu"` one for each GPU there. Such a process sees all of
+    the worker's GPUs on its node, as MPI programs expect. A port of the leader stays on rank 0; one that is bound
+    on every node is told to all processes there.
+    """
+    if not role.per_gpu:
+        return tuple(workers)
+    return tuple(evolve(worker, tasks=tuple(_processes(role, worker))) for worker in workers)
+
+
+def _processes(role: Role, worker: Worker) -> Iterator[Task]:
+    everywhere = {port.name for port in role.ports if port.everywhere}
+    rank = 0
+    for task in worker.tasks:
+        shared = tuple((name, block) for name, block in task.ports if name in everywhere)
+        for local in range(len(task.gpus)):
+            yield evolve(task, rank=rank, ports=shared if local else task.ports)
+            rank += 1

@@ -44,6 +44,23 @@ def test_words_on_a_condition_reach_the_tasks_for_which_it_holds_in_their_place(
     assert seen == [(worker, argv) for worker in "01" for argv in expected]
 
 
+@pytest.mark.parametrize("excused", [False, True])
+def test_a_job_without_phases_ends_with_its_last_task_and_stops_its_services(tmp_path: Path, excused: bool) -> None:
+    server = role("server", stub())
+    command = '"exit 3"' if excused else '"echo trained"'
+    trainer = role("trainer", command, 'kind = "task"', 'after = ["server"]', "critical = false" if excused else "")
+    done = run(job_text(server, trainer), tmp_path)
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert ("stopped", "server") in [(event, part) for event, part, *_ in done.events]
+
+
+def test_a_task_that_prepares_a_service_is_not_the_end_of_a_job_without_phases(tmp_path: Path) -> None:
+    download = role("download", '"true"', 'kind = "task"')
+    server = role("server", '"sleep 2; exit 3"', 'after = ["download"]')
+    done = run(job_text(download, server), tmp_path)
+    assert done.code == 70, done.output
+
+
 def test_words_on_a_condition_know_the_worker_where_every_worker_is_a_step_of_its_own(tmp_path: Path) -> None:
     extra = 'extra-args = [{ when = "worker == 1 and rank == 1", args = ["it"] }]'
     world = role("world", stub("--record", "seen"), "gpus-per-worker = 2", "workers = 2", 'launch = "per-gpu"', extra)

@@ -194,6 +194,7 @@ on_ready() {
 	fi
 	load "$event_part"
 	if [[ $kind == task ]]; then
+		unset -v "last_tasks[$event_part]"
 		tell "$event_part" stop
 	fi
 	start_roles

@@ -159,11 +159,23 @@ get_images() {
 # write_files: writes those of the job, as roles may read them. What tells where everything runs is
 # written beside the roles
 write_files() {
-	local role
+	local role other
 	for role in "${roles[@]}"; do
 		load "$role"
 		left[$role]=$tasks
+		if [[ $kind == task ]]; then
+			last_tasks[$role]=yes
+		fi
 	done
+	for role in "${roles[@]}"; do
+		load "$role"
+		for other in "${after[@]}"; do
+			unset -v "last_tasks[$other]"
+		done
+	done
+	if ((${#phases[@]} == 0 && ${#last_tasks[@]} > 0)); then
+		ends_with_tasks=yes
+	fi
 	roles_left=${#roles[@]}
 	if declare -F files >/dev/null; then
 		make_lists files
@@ -172,18 +184,19 @@ write_files() {
 }
 
 # ---- 4. roles ----
-# run_roles: starts them, and waits until all are ready
+# run_roles: starts them, and waits until all are ready, or until the tasks that are the job's purpose have ended
 run_roles() {
 	start_roles
 	start_records
-	while ((roles_left > 0)); do
+	while ((roles_left > 0)) && [[ -z $ends_with_tasks || ${#last_tasks[@]} -gt 0 ]]; do
 		next_event
 	done
 	await_records
 }
 
 # ---- 5. phases ----
-# run_phases: one after another; the end of the last one is the end of the job
+# run_phases: one after another; the end of the last one is the end of the job. Without any, that of its last tasks
+# is, and without these the time limit
 run_phases() {
 	local name
 	for name in "${phases[@]}"; do
@@ -192,7 +205,7 @@ run_phases() {
 	if [[ -n $bad_phase ]]; then
 		fail "$bad_phase"
 	fi
-	if ((${#phases[@]} == 0)); then
+	if ((${#phases[@]} == 0)) && [[ -z $ends_with_tasks ]]; then
 		while ((${#step_input[@]} > 0)); do
 			next_event
 		done

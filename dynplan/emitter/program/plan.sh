@@ -5,7 +5,7 @@
 # Exit codes: 0 all done, else the failed phase's (124: it took too long); 64 the allocation is
 # not the plan's; 65 preflight, or a step without its GPUs; 70 a critical process ended; 71 not ready
 # in time; 72 fail-on-log; 73 not alive; 74 output directory; 75 time limit near; 76 node or step lost, or
-# a step that does not start; 130 INT, 143 TERM, and 128 more than the number of any other signal.
+# a step that does not start; 130 INT, 143 TERM, and so on for any other signal.
 #
 # What parts share: `row` holds the plan's facts of one task by their names, `fact` those of the
 # job. `hosts`, `addresses` and `links`, their interfaces, are the nodes by their numbers in the plan, as far as

@@ -3,6 +3,9 @@ hide "$@"
 mapfile -t functions < <(compgen -A function)
 # What is known of the tasks. A task is KEY, ROLE/WORKER.RANK, and `expected` where state has no entry.
 declare -A fact=([brace]='{') row=() state=() parts=() step_input=() step_statuses=()
+# Of a job without phases: the roles of kind "task" that have not ended and for which no other role waits.
+declare -A last_tasks=()
+ends_with_tasks=''
 declare -A left=() begun=() leaders=() leaders_ended=() last_on=() next_task=()
 # Of a step: how many tasks have not said a word, since when, what srun says, and when it is tried again.
 declare -A silent=() asked_at=() first_words=() last_words=() tries_of=() tried_words=() next_try=()
