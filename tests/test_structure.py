@@ -32,6 +32,7 @@ BESIDE_THE_DOOR = {
     "language.placeholders",
     "language.expressions",
     "language.task_numbers",
+    "language.shell_text",
     "language.lookups",
     "language.engine_sizes",
     "language.plan_file",

@@ -48,6 +48,25 @@ class Constants(Record):
         """Return a template with its constants filled in, in the grammar of the script's program."""
         return for_bash(fill(text, self._parts))
 
+    def fill_words(self, words: Iterable[str]) -> tuple[str, ...]:
+        """Return the words of a command with their constants filled in.
+
+        What bash is to run, a string in the job file, has variables where a path is known to the run alone.
+        """
+        words = tuple(words)
+        if len(words) > 2 and words[:2] == ("bash", "-c"):
+            return ("bash", "-c", self.fill_shell(words[2]), *map(self.fill, words[3:]))
+        return tuple(map(self.fill, words))
+
+    def fill_shell(self, text: str) -> str:
+        """Return a template of text for bash, in the grammar of the script's program."""
+        parts = fill(text, self._parts)
+        if any(isinstance(part, Ref) and part.name.endswith(".dir") for part in parts):
+            from dynplan.language.shell_text import with_variables  # few commands of few jobs have such a path
+
+            parts = with_variables(parts)
+        return for_bash(parts)
+
     def fill_file(self, file: TextFile) -> str:
         """Return the text of a file with its constants filled in, and what is repeated written out."""
         return "".join(self.fill(part) if isinstance(part, str) else self._each(part) for part in file.content)

@@ -178,7 +178,7 @@ def _probe(event: str, limit: str, probe: Probe, tasks: RoleTasks, constants: Co
         case "log":
             asked = (for_bash((probe.regex,)),)
         case "command":
-            asked = tuple(map(constants.fill, probe.command))
+            asked = constants.fill_words(probe.command)
     return (leader + event, limit, probe.kind, *asked)
 
 
@@ -228,7 +228,7 @@ def _phase(phase: Phase, plan: Plan, constants: Constants, boxes: Mapping[Owner,
         fail_on_log="",
         metrics="",
         lists=(),
-        around=tuple((name, tuple(map(constants.fill, command))) for name, command in commands),
+        around=tuple((name, constants.fill_words(command)) for name, command in commands),
     )
 
 
@@ -255,6 +255,8 @@ def _filled(words: Words, constants: Constants) -> Words:
 
     Of words on a condition only those are left that some tasks have and others do not; their condition is a column.
     """
+    if len(words) > 2 and words[:2] == ("bash", "-c") and isinstance(text := words[2], str):
+        return ("bash", "-c", constants.fill_shell(text), *_filled(words[3:], constants))
     return tuple(chain.from_iterable(_filled_word(word, constants) for word in words))
 
 

@@ -13,7 +13,9 @@ from dynplan.language.tables import name_of
 from dynplan.language.templates import Part, Ref
 
 _BARE = frozenset("`$\"'\\;&|<>()\n")
-_SPECIAL = {"": _BARE, '"': frozenset('`$"\\'), "'": frozenset("'")}
+_SPECIAL = {"": _BARE, '"': frozenset('`$"\\'), "'": frozenset("'"), "$'": frozenset("'\\")}
+# What a path holds that only the run knows: the folder of the submission may have any name.
+RUN_PATHS = {"job.dir": "${DYNPLAN_JOB_DIR}", "phase.dir": "${DYNPLAN_PHASE_DIR}"}
 _SHELL_KEYS = ("command", "setup", "after-command")
 _OWNERS = ("roles", "phases", "phase-defaults")
 
@@ -52,6 +54,30 @@ def check_shell(parts: Sequence[Part], path: Path, value: Callable[[Ref], str], 
         before.read(part if isinstance(part, str) else "x")
 
 
+def with_variables(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Return a text for bash in which paths that only the run knows are variables, quoted by where they stand.
+
+    So bash reads them as text, whatever they hold. In a here-document (bash(1), "Here Documents") quotes would stand
+    in the text; there a variable is text without them.
+    """
+    before = _Quotes()
+    found: list[Part] = []
+    for part in parts:
+        if isinstance(part, Ref) and part.name in RUN_PATHS:
+            found.append(_quoted(RUN_PATHS[part.name], before))
+        else:
+            found.append(part)
+        before.read(part if isinstance(part, str) else "x")
+    return tuple(found)
+
+
+def _quoted(variable: str, before: "_Quotes") -> str:
+    quote = before.open[-1]
+    if quote in ("'", "$'"):
+        return f'\'"{variable}"{quote}'
+    return variable if quote == '"' or before.document else f'"{variable}"'
+
+
 def _code_in(value: str, quote: str) -> str:
     """Return the first character that bash reads as more than text, inside such a quote; empty for none."""
     special = _SPECIAL[quote]
@@ -64,6 +90,9 @@ class _Quotes:
 
     open: list[str] = Factory(lambda: [""])
     skip: bool = False
+    comment: bool = False
+    document: bool = False  # behind the line that begins a here-document
+    begins: bool = False
     last: str = ""
 
     def read(self, text: str) -> None:
@@ -76,7 +105,9 @@ class _Quotes:
         quote = self.open[-1]
         if self.skip:
             self.skip = False
-        elif quote == "'":
+        elif self.comment:
+            self.comment = char != "\n"
+        elif quote == "'" or (quote == "$'" and char != "\\"):
             if char == "'":
                 self.open.pop()
         elif char == "\\":
@@ -84,6 +115,13 @@ class _Quotes:
         elif char == quote == '"' or (char == ")" and quote == "" and len(self.open) > 1):
             self.open.pop()
         elif char == '"' or (char == "'" and quote == ""):
-            self.open.append(char)
+            self.open.append("$'" if char == "'" and self.last == "$" else char)
         elif char == "(" and self.last == "$":
             self.open.append("")
+        elif quote == "":
+            self._read_bare(char)
+
+    def _read_bare(self, char: str) -> None:
+        self.comment = char == "#" and self.last in ("", " ", "\t", "\n", ";", "(", "&", "|")
+        self.begins |= char == self.last == "<"
+        self.document |= self.begins and char == "\n"
