@@ -295,6 +295,7 @@ class Job(Record):
     hosts: tuple[str, ...]
     time: str
     output_dir: str
+    umask: str
     env: Pairs
     sbatch: tuple[tuple[str, str | int | bool], ...]
     roles: tuple[Role, ...]

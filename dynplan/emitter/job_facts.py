@@ -41,6 +41,8 @@ def job_settings(plan: Plan) -> Iterator[Settings]:
     if job.cluster.gpu_request == "none" or not any(role.size.gpus for role in job.roles):
         yield (("all_gpus", ",".join(map(str, range(gpus)))),)
     yield ("job_name", job.name), ("quoted_name", _json(job.name)), ("output_dir", _directory(job))
+    if job.umask:
+        yield (("mask", job.umask),)
     if job.cluster.launch_timeout_s != LAUNCH_TIMEOUT_S:
         yield (("launch_timeout", str(job.cluster.launch_timeout_s)),)
     if finds_interfaces(plan):

@@ -41,6 +41,7 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
     top = Table(tables, (), findings)
     cluster = read_cluster(top.table("cluster"))
     job = top.table("job")
+    _ = top.table("meta")  # anything, for other tools: the plan carries it on
     hosts = read_hosts(job, "nodes")
     roles = _roles(top, cluster.gpus_per_node)
     phases = _phases(top)
@@ -51,6 +52,7 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
         hosts=hosts,
         time=_time(job),
         output_dir=_output_dir(job),
+        umask=_umask(job),
         env=env_pairs(job.table("env")),
         sbatch=sbatch_options(job.table("sbatch")),
         roles=roles,
@@ -81,6 +83,14 @@ def _job_name(job: Table) -> str:
         job.bad("name", f"`name` has {len(name)} characters", f"{LONGEST_NAME} bytes fit into the name of a file")
         return "dynplan"
     return name
+
+
+def _umask(job: Table) -> str:
+    text = job.line("umask")
+    if text and not re.fullmatch("0?[0-7]{3}", text):
+        job.bad("umask", f"`umask` cannot be `{text}`", 'it is octal, `"077"` for files that nobody else can read')
+        return ""
+    return text
 
 
 def _num_nodes(job: Table) -> Any:

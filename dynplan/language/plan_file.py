@@ -25,7 +25,7 @@ def to_tree(plan: Plan) -> Data:
     tables = plan.job.tables
     return {
         "schema": SCHEMA,
-        **{key: tables[key] for key in ("job", "cluster") if key in tables},
+        **{key: tables[key] for key in ("job", "meta", "cluster") if key in tables},
         "placement": {"mode": plan.placement.mode, "lower-bound": plan.placement.lower, "head": plan.head},
         **{key: tables[key] for key in ("roles", "phases", "files") if key in tables},
         "nodes": [{"node": node.node, "host": node.host, "gpus": node.gpus} for node in plan.nodes],
@@ -68,7 +68,7 @@ def from_tree(tree: Mapping[str, Any]) -> Plan:
         )
         findings.error("D103", message, ("workers",), help=fix, key=True)
         findings.raise_if_errors()
-    job = read({key: tree[key] for key in ("job", "roles", "phases", "files", "cluster") if tree.get(key)})
+    job = read({key: tree[key] for key in ("job", "roles", "phases", "files", "cluster", "meta") if tree.get(key)})
     found = _outline(tree, findings)
     plan = Plan(
         job=job,

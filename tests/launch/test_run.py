@@ -54,6 +54,15 @@ def test_a_job_without_phases_ends_with_its_last_task_and_stops_its_services(tmp
     assert ("stopped", "server") in [(event, part) for event, part, *_ in done.events]
 
 
+def test_what_a_job_leaves_is_as_private_as_it_says(tmp_path: Path) -> None:
+    worker = role("worker", '"echo secret >{job.dir}/mine"', 'kind = "task"')
+    job = job_text(worker, phase("one", "true"), '[files."a.json"]\ncontent = "x"')
+    done = run(job.replace("[job]\n", '[job]\numask = "077"\n'), tmp_path)
+    assert (done.code, done.cause) == (0, ""), done.output
+    modes = {path.stat().st_mode & 0o077 for path in [tmp_path / "out", *(tmp_path / "out").rglob("*")]}
+    assert modes == {0}
+
+
 def test_a_task_that_prepares_a_service_is_not_the_end_of_a_job_without_phases(tmp_path: Path) -> None:
     download = role("download", '"true"', 'kind = "task"')
     server = role("server", '"sleep 2; exit 3"', 'after = ["download"]')

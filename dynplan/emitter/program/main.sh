@@ -43,6 +43,7 @@ take_allocation() {
 	local name
 	forget_options
 	load :
+	set_mask
 	# What a task has of these is Slurm's, and not what the submitting shell has brought.
 	for name in "${gpu_variables[@]}"; do
 		unset -v "$name"

@@ -60,6 +60,7 @@ load() {
 	world=''
 	hint=''
 	launch_timeout=600
+	mask=''
 	all_gpus=''
 	gpu_variable=CUDA_VISIBLE_DEVICES
 	gpu_variables=(CUDA_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES HIP_VISIBLE_DEVICES ZE_AFFINITY_MASK GPU_DEVICE_ORDINAL)

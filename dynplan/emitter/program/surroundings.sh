@@ -32,6 +32,13 @@ hide() {
 	LC_ALL=C
 }
 
+# set_mask: sets the umask that the job asks for
+set_mask() {
+	if [[ -n $mask ]]; then
+		umask "$mask"
+	fi
+}
+
 # set_limits: sets the soft limits of this process, and so of all that it starts; sets refused to one that cannot be had
 set_limits() {
 	local limit

@@ -45,6 +45,7 @@ wrap() {
 	# The kernel dates an entry of /proc when somebody first looks at it: see `list_strays`.
 	: /proc/[0-9]*
 	load "$part"
+	set_mask
 	set_limits
 	part=${part%/*}
 	find_task "$((first + SLURM_PROCID))"
