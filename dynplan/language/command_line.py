@@ -204,18 +204,29 @@ def extra_words(table: Table, key: str) -> Words:
 
 
 def env_pairs(table: Table) -> Pairs:
-    """Read an `env` table: names a process can be given, values of one scalar each."""
+    """Read an `env` table: names a process can be given, values of one scalar each.
+
+    `{ from-env = "NAME" }` is the value of a variable of the submitter's when the job starts: `{from-env.NAME}` in
+    the templates, which only this reader writes.
+    """
     pairs: list[tuple[str, str]] = []
     for name, value in table.data.items():
         path = table.at(name)
         table.known.add(name)
         text = None if isinstance(value, bool) else scalar(value)
-        if text is None:
+        if isinstance(value, Mapping) and value.keys() in ({"from-env"}, {"from_env"}):
+            (source,) = value.values()
+            if not isinstance(source, str) or not _ENV_NAME.fullmatch(source):
+                message = f"{name_of(path)} must name a variable of the submitter's"
+                table.findings.error("D102", message, path, help='write `{ from-env = "HF_TOKEN" }`')
+            elif check_env_name(name, path, table.findings):
+                pairs.append((name, f"{{from-env.{source}}}"))
+        elif text is None:
             table.findings.error(
                 "D102",
                 f"{name_of(path)} must be a string or a number, not {kind(value)}",
                 path,
-                help='write the text the program should see, `"1"` or `"true"` for example',
+                help='write the text the program should see, `"1"` or `"true"` for example, or `{ from-env = "NAME" }`',
             )
         elif check_env_name(name, path, table.findings):
             pairs.append((name, plain(text, path, table.findings)))

@@ -95,6 +95,26 @@ def check_cpus(job: Job, findings: Findings) -> None:
         )
 
 
+def check_export(job: Job, findings: Findings) -> None:
+    """Refuse an `export` that keeps from the job what an `env` takes from the submitter's environment (D113).
+
+    sbatch(1), --export: `ALL`, `NONE`, or a list of names, without `ALL` those alone.
+    """
+    envs = (launch.env for launch in (*(role.launch for role in job.roles), *(phase.launch for phase in job.phases)))
+    texts = [text for env in (job.env, job.cluster.env, *envs) for _, text in env]
+    wanted = {text[len("{from-env.") : -1] for text in texts if text.startswith("{from-env.")}
+    for table, options in ((("job",), job.sbatch), (("cluster",), job.cluster.sbatch)):
+        for name, value in options:
+            if wanted and meant(name, ("export",)) and isinstance(value, str):
+                words = {word.partition("=")[0] for word in value.split(",")}
+                if "ALL" not in words and (missing := sorted(wanted - words)):
+                    message = (
+                        f'with `{name} = "{value}"` the job does not get `{missing[0]}`, which it takes `from-env`'
+                    )
+                    path = (*table, "sbatch", name)
+                    findings.error("D113", message, path, help=f"leave `{name}` out, or add the name to it")
+
+
 def _meant(name: str, options: Collection[str]) -> str:
     """Return which of these options sbatch takes a name for; one that it has is no beginning of another."""
     return meant(name, options) if name in options or name not in known_options() else ""

@@ -44,6 +44,7 @@ take_allocation() {
 	forget_options
 	load :
 	set_mask
+	check_environment
 	# What a task has of these is Slurm's, and not what the submitting shell has brought.
 	for name in "${gpu_variables[@]}"; do
 		unset -v "$name"
@@ -62,6 +63,17 @@ take_allocation() {
 	if ((${#named_hosts[@]} > 0)); then
 		choose_hosts
 	fi
+}
+
+# check_environment: ends the job where a variable is missing that it takes from the submitter's environment
+check_environment() {
+	local name value
+	for name in "${from_env[@]}"; do
+		if ! get_submitted "$name"; then
+			fail "65 preflight: $name is not in the environment that sbatch has passed on, and the job takes it from there \
+(from-env); nothing was started"
+		fi
+	done
 }
 
 # make_directory: sets dir, the output directory, that of an earlier run left alone, and opens events.log

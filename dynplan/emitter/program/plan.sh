@@ -61,6 +61,7 @@ load() {
 	hint=''
 	launch_timeout=600
 	mask=''
+	from_env=()
 	all_gpus=''
 	gpu_variable=CUDA_VISIBLE_DEVICES
 	gpu_variables=(CUDA_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES HIP_VISIBLE_DEVICES ZE_AFFINITY_MASK GPU_DEVICE_ORDINAL)
@@ -286,6 +287,8 @@ get_value() {
 		value=${row[$1]}
 	elif [[ -n ${fact[$1]+x} ]]; then
 		value=${fact[$1]}
+	elif [[ $1 == from-env.* ]]; then
+		get_submitted "${1#from-env.}"
 	else
 		get_place "$1"
 	fi
@@ -311,6 +314,19 @@ get_place() {
 		value=${hosts[$node]-}
 	fi
 	[[ -n ${hosts[$node]-} ]]
+}
+
+# get_submitted NAME: sets value to a variable of the submitter's environment; fails where there is none
+get_submitted() {
+	local setting
+	for setting in "${own[@]}"; do
+		if [[ ${setting%%=*} == "$1" ]]; then
+			value=${setting#*=}
+			return
+		fi
+	done
+	value=${!1-}
+	[[ -n ${!1+x} ]]
 }
 
 # fill TEMPLATE: sets filled; a value is not looked at again

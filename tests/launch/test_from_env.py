@@ -1,0 +1,71 @@
+"""`from-env`: a value that is the submitter's reaches a worker's environment, and is written nowhere."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dynplan.cli import app
+from tests.launch.lab import compiled, job_text, plan_of, run
+from tests.launch.test_run import phase, role
+
+TOLD = "tok-{brace}-$(id)-'q' 9f3c"
+TAKES = 'env = { HF_TOKEN = { from-env = "MY_TOKEN" }, LOWER = { from-env = "my_token" } }'
+# What every process of this machine was started with, as anybody sees it.
+LOOK = 'cat /proc/[0-9]*/cmdline >{job.dir}/processes; printf \'%s\\n\' "$HF_TOKEN" "$LOWER" >../seen-$NAME'
+
+
+def job() -> str:
+    worker = role("worker", json.dumps(LOOK), 'kind = "task"', TAKES.replace("env = {", 'env = { NAME = "worker",'))
+    one = phase("one", LOOK).replace(
+        "[phases.one]\n", "[phases.one]\n" + TAKES.replace("{ HF", '{ NAME = "one", HF') + "\n"
+    )
+    return job_text(worker, one)
+
+
+def test_a_secret_reaches_workers_and_phases_and_is_written_nowhere(tmp_path: Path) -> None:
+    folder = tmp_path / "job"
+    folder.mkdir()
+    done = run(job(), folder, env={"MY_TOKEN": TOLD, "my_token": TOLD + "2"})
+    assert (done.code, done.cause) == (0, ""), done.output
+    for name in ("worker", "one"):
+        assert (tmp_path / f"seen-{name}").read_text() == f"{TOLD}\n{TOLD}2\n"
+    left = [path for path in folder.rglob("*") if path.is_file()]
+    assert folder / "out" / "processes" in left
+    assert [path for path in left if b"9f3c" in path.read_bytes()] == []
+    assert "9f3c" not in done.output + compiled(job())
+
+
+@pytest.mark.parametrize("name", ["MY_TOKEN", "my_token"])
+def test_one_that_is_missing_is_named_before_anything_starts(tmp_path: Path, name: str) -> None:
+    given = {"MY_TOKEN": "a", "my_token": "b"}
+    del given[name]
+    done = run(job(), tmp_path, env=given)
+    assert done.code == 65
+    assert done.cause.startswith(f"preflight: {name} is not in the environment"), done.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_plan_names_it_and_is_enough_for_the_script() -> None:
+    plan = CliRunner().invoke(app, ["plan", "-"], input=job()).stdout
+    assert 'from-env = "MY_TOKEN"' in plan
+    assert (
+        CliRunner().invoke(app, ["emit", "-"], input=plan).stdout
+        == CliRunner().invoke(app, ["compile", "-"], input=job()).stdout
+    )
+    assert plan_of(job()).job.roles[0].launch.env
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('env = { A = { from-env = "1" } }', "must name a variable of the submitter's"),
+        ('env = { A = { from-env = "X", default = "y" } }', "must be a string or a number"),
+        ('args = { key = "{from-env.X}" }', "there is no `{from-env.X}`"),
+        ('env = { A = { from-env = "X" } }\n[job.sbatch]\nexport = "NONE"', "does not get `X`"),
+    ],
+)
+def test_what_cannot_be_is_refused(text: str, said: str) -> None:
+    done = CliRunner().invoke(app, ["compile", "-"], input=f'[roles.a]\ncommand = ["x"]\n{text}\n')
+    assert (done.exit_code, said in done.stderr) == (1, True), done.stderr
