@@ -4,6 +4,7 @@ A command that is a string is the user's own code, but what a placeholder in it 
 How bash reads that text depends on the quotes around it (bash(1), "QUOTING").
 """
 
+import re
 from collections.abc import Callable, Sequence
 
 from attrs import Factory, define
@@ -58,12 +59,12 @@ def with_variables(parts: Sequence[Part]) -> tuple[Part, ...]:
     """Return a text for bash in which paths that only the run knows are variables, quoted by where they stand.
 
     So bash reads them as text, whatever they hold. In a here-document (bash(1), "Here Documents") quotes would stand
-    in the text; there a variable is text without them.
+    in the text; there a variable is text without them, and where its delimiter has quotes all is text as it stands.
     """
     before = _Quotes()
     found: list[Part] = []
     for part in parts:
-        if isinstance(part, Ref) and part.name in RUN_PATHS:
+        if isinstance(part, Ref) and part.name in RUN_PATHS and not (before.document and before.waiting[0][1]):
             found.append(_quoted(RUN_PATHS[part.name], before))
         else:
             found.append(part)
@@ -86,13 +87,18 @@ def _code_in(value: str, quote: str) -> str:
 
 @define(eq=False, repr=False)
 class _Quotes:
-    """The quotes that are open at the end of a bash text, the last one inside; `$(` and a backtick start anew."""
+    """The quotes that are open at the end of a bash text, the last one inside; `$(` starts anew. Knows comments and here-documents."""
 
     open: list[str] = Factory(lambda: [""])
     skip: bool = False
     comment: bool = False
-    document: bool = False  # behind the line that begins a here-document
-    begins: bool = False
+    # Of here-documents: what ends those that the next line begins, and whether their text is plain; the line so far.
+    waiting: list[tuple[str, bool]] = Factory(list)
+    line: str = ""
+    angles: int = 0
+    arithmetic: int = 0
+    delimiter: str | None = None
+    begun: bool = False
     last: str = ""
 
     def read(self, text: str) -> None:
@@ -102,6 +108,12 @@ class _Quotes:
             self.last = char
 
     def _read(self, char: str) -> None:
+        if self.document:
+            self._read_document(char)
+        elif not self._read_delimiter(char):
+            self._read_code(char)
+
+    def _read_code(self, char: str) -> None:
         quote = self.open[-1]
         if self.skip:
             self.skip = False
@@ -121,7 +133,40 @@ class _Quotes:
         elif quote == "":
             self._read_bare(char)
 
+    @property
+    def document(self) -> bool:
+        """Whether the text goes on in a here-document."""
+        return bool(self.waiting) and self.begun
+
     def _read_bare(self, char: str) -> None:
         self.comment = char == "#" and self.last in ("", " ", "\t", "\n", ";", "(", "&", "|")
-        self.begins |= char == self.last == "<"
-        self.document |= self.begins and char == "\n"
+        doubled = char == self.last
+        self.arithmetic += (char == "(" and doubled) - (char == ")" and doubled and self.arithmetic > 0)
+        self.angles = self.angles + 1 if char == "<" else 0
+        self.begun = bool(self.waiting) and char == "\n"
+
+    def _read_delimiter(self, char: str) -> bool:
+        """Read the word behind `<<`, with its quotes; tell whether the character was of it."""
+        if self.angles == 2 and char != "<" and not self.arithmetic:
+            self.angles = 0
+            self.delimiter = ""
+        if self.delimiter is None:
+            return False
+        if char.isspace() or char in ";&|)":
+            if self.delimiter.strip("-") or char == "\n":
+                plain = any(sign in self.delimiter for sign in "'\"\\")
+                self.waiting.append((re.sub(r"^-|['\"\\\\]", "", self.delimiter), plain))
+                self.delimiter = None
+                return False
+            return True
+        self.delimiter += char
+        return True
+
+    def _read_document(self, char: str) -> None:
+        if char != "\n":
+            self.line += char
+            return
+        if self.line.lstrip("\t") == self.waiting[0][0]:
+            self.waiting.pop(0)
+            self.begun = bool(self.waiting)
+        self.line = ""

@@ -21,6 +21,9 @@ CONTEXTS = {
     "inside": "printf '%s\\0' \"$(printf %s \"{job.dir}\")\" '$(x)'",
     "comment": "# it's a comment\nprintf '%s\\0' '{job.dir}'",
     "document": "cat <<END\n{job.dir}\nEND",
+    "after": "cat >/dev/null <<-'E'\nit's $(x)\n\tE\nprintf '%s\\0' {job.dir}/x '{job.dir}'",
+    "string": "cat >/dev/null <<< x\nprintf '%s\\0' {job.dir}",
+    "shift": "printf '%s\\0' $((1<<2)) {job.dir}\nprintf '%s\\0' {job.dir}",
 }
 TOLD = {
     "bare": "DIR/x\0",
@@ -30,6 +33,9 @@ TOLD = {
     "inside": "DIR\0$(x)\0",
     "comment": "DIR\0",
     "document": "DIR\n",
+    "after": "DIR/x\0DIR\0",
+    "string": "DIR\0",
+    "shift": "4\0DIR\0DIR\0",
 }
 
 
@@ -59,3 +65,7 @@ def test_a_job_of_a_folder_with_any_name_runs(tmp_path: Path, name: str) -> None
     assert (done.code, done.cause) == (0, ""), done.output
     assert [(folder / "out" / file).read_text() for file in "abc"] == ["one\n", "two\n", "three\n"]
     assert not [*tmp_path.rglob("hacked")]
+
+
+def test_what_a_document_with_a_quoted_end_holds_stays_as_it_stands() -> None:
+    assert Ref("job.dir") in with_variables(parse("cat <<'E'\n{job.dir}\nE\n"))
