@@ -4,7 +4,7 @@ preflight() {
 	local file=${fact[job.dir]}/logs/.$SLURM_PROCID address='' unnamed='' interface='' name detail tasks_here=0
 	row=([rank]=$SLURM_PROCID)
 	# It reads the rows of roles, and no command line.
-	in_task=''
+	unset -v in_task
 	load :preflight
 	preflight_address
 	if declare -F preflight_interface >/dev/null; then
