@@ -87,7 +87,10 @@ def _code_in(value: str, quote: str) -> str:
 
 @define(eq=False, repr=False)
 class _Quotes:
-    """The quotes that are open at the end of a bash text, the last one inside; `$(` starts anew. Knows comments and here-documents."""
+    """The quotes that are open at the end of a bash text, the last one inside; `$(` starts anew.
+
+    Comments and here-documents are known, so that a quote in them is none.
+    """
 
     open: list[str] = Factory(lambda: [""])
     skip: bool = False
