@@ -190,7 +190,10 @@ def test_a_connection_that_stays_open_is_not_waited_for(bash: Path, head: str) -
 def test_an_ipv6_address_stands_in_brackets_in_the_request(bash: Path) -> None:
     def serve(connection: socket.socket) -> None:
         host = f"\r\nHost: [::1]:{connection.getsockname()[1]}\r\n".encode()
-        connection.sendall(UP + b"\r\n" if host in connection.recv(4096) else b"HTTP/1.1 400 Bad\r\n\r\n")
+        request = b""
+        while b"\r\n\r\n" not in request:  # bash writes a line at a time
+            request += connection.recv(4096)
+        connection.sendall(UP + b"\r\n" if host in request else b"HTTP/1.1 400 Bad\r\n\r\n")
 
     with server(serve, "::1") as port:
         assert asked(bash, "http", port, "/health", ip="::1") == (True, "holds\n")
