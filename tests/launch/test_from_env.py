@@ -47,6 +47,13 @@ def test_one_that_is_missing_is_named_before_anything_starts(tmp_path: Path, nam
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name", ["name", "dir", "value", "mask"])
+def test_a_variable_of_the_script_is_none_of_the_submitter(tmp_path: Path, name: str) -> None:
+    worker = role("worker", '"true"', 'kind = "task"', f'env = {{ A = {{ from-env = "{name}" }} }}')
+    done = run(job_text(worker), tmp_path)
+    assert (done.code, done.cause[:20]) == (65, f"preflight: {name} is not"[:20]), done.output
+
+
 def test_the_plan_names_it_and_is_enough_for_the_script() -> None:
     plan = CliRunner().invoke(app, ["plan", "-"], input=job()).stdout
     assert 'from-env = "MY_TOKEN"' in plan

@@ -325,6 +325,10 @@ get_submitted() {
 			return
 		fi
 	done
+	# Such names are the program's own by now: see `hide`.
+	if [[ $1 == [a-z]* ]]; then
+		return 1
+	fi
 	value=${!1-}
 	[[ -n ${!1+x} ]]
 }
