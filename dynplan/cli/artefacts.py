@@ -17,7 +17,7 @@ def compile_(
     """Write the sbatch script of a job file."""
     with reporting() as inputs:
         found = _job(job, sets, cluster, strict, inputs)
-        write(script_of(found), output, inputs, private=_has_env(found))
+        write(script_of(found), output, inputs, private=True)
 
 
 @app.command()
@@ -32,7 +32,7 @@ def plan(
     """Write the placement plan of a job file."""
     with reporting() as inputs:
         found = _job(job, sets, cluster, strict, inputs)
-        write(_plan_text(found, form), output, inputs, private=_has_env(found))
+        write(_plan_text(found, form), output, inputs, private=True)
 
 
 @app.command()
@@ -49,7 +49,7 @@ def emit(plan_file: PlanFile, strict: Strict = False, output: Output = "") -> No
         beside = check_plan(tree)
         allowed((*beside, *found.warnings), strict=strict)
         tell(beside, inputs)
-        write(script_of(found), output, inputs, private=_has_env(found))
+        write(script_of(found), output, inputs, private=True)
 
 
 def _job(name: str, sets: Sequence[str] | None, cluster: str, strict: bool, inputs: Inputs) -> Plan:
@@ -64,14 +64,6 @@ def _job(name: str, sets: Sequence[str] | None, cluster: str, strict: bool, inpu
     allowed(found.warnings, strict=strict)
     tell(found.warnings, inputs)
     return found
-
-
-def _has_env(found: Plan) -> bool:
-    """Tell whether a job sets variables: keys and tokens are told to programs there."""
-    job = found.job
-    launches = [role.launch for role in job.roles] + [phase.launch for phase in job.phases]
-    exported = any(name == "export" and "=" in str(value) for name, value in (*job.cluster.sbatch, *job.sbatch))
-    return exported or any((job.env, job.cluster.env, *(launch.env for launch in launches)))
 
 
 def _plan_text(found: Plan, form: Format) -> str:

@@ -57,7 +57,7 @@ def write(text: str, output: str, inputs: Inputs, *, private: bool = False) -> N
         output: the file to write, or `-` or nothing for standard output.
         inputs: what it was made of: none of these files is written over, and no one may read the new file who may
             not read them all.
-        private: no one but its owner may read the new file.
+        private: no one but its owner may read the new file: it holds arguments and environment.
     """
     try:
         if output not in ("", STDIN):
@@ -74,6 +74,8 @@ def write(text: str, output: str, inputs: Inputs, *, private: bool = False) -> N
         _hush(sys.stdout)
         raise typer.Exit(1) from None
     except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
+        if output in ("", STDIN) and sys.stdout is not None:
+            _hush(sys.stdout)
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         target = "standard output" if output in ("", STDIN) else f"`{output}`"
         raise InputError([Finding("D005", f"cannot write {target}: {reason.lower()}", document=NOWHERE)]) from None
