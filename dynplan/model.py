@@ -213,6 +213,7 @@ class Launch(Record):
     env: Pairs
     unset: tuple[str, ...]
     workdir: str
+    setup: str  # text for bash, run before the command
     srun: Pairs
     container: Container | None
 
@@ -296,6 +297,7 @@ class Job(Record):
     time: str
     output_dir: str
     umask: str
+    setup: str
     env: Pairs
     sbatch: tuple[tuple[str, str | int | bool], ...]
     roles: tuple[Role, ...]

@@ -266,7 +266,7 @@ def templates(job: Job) -> Iterator[str]:
         yield from texts(job, role)
     for phase in job.phases:
         launch = phase.launch
-        yield from (*texts_of(launch.command), *phase.setup, *phase.after_command, launch.workdir)
+        yield from (*texts_of(launch.command), *phase.setup, *phase.after_command, launch.workdir, launch.setup)
         yield from (text for _, text in (*launch.env, *launch.srun))
     for file in job.files:
         yield from file.texts

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from dynplan.emitter.constants import Constants, templates
+from dynplan.emitter.constants import Constants
 from dynplan.emitter.containers import container_paths, containers
 from dynplan.emitter.lowered import Array, Setting, Settings
 from dynplan.emitter.parts import excuses, finds_interfaces, follows, reads_log
-from dynplan.language.templates import Part, Ref, for_bash, refs
+from dynplan.language.placeholders import submitted
+from dynplan.language.templates import Part, Ref, for_bash
 from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Job, Plan, Role, Texts
 
 DEFAULT_GRACE_S = 30  # what a role's `grace` is where the script says nothing
@@ -28,6 +29,7 @@ def job_arrays(plan: Plan, srun: Texts, constants: Constants) -> Iterator[Array]
     yield "site_srun", tuple(map(constants.fill, site))
     yield "srun", srun
     yield "env", tuple(f"{name}={constants.fill(text)}" for name, text in env.items())
+    yield "job_setup", (constants.fill_shell(job.setup),) if job.setup else ()
 
 
 def job_settings(plan: Plan) -> Iterator[Settings]:
@@ -41,8 +43,8 @@ def job_settings(plan: Plan) -> Iterator[Settings]:
     if job.cluster.gpu_request == "none" or not any(role.size.gpus for role in job.roles):
         yield (("all_gpus", ",".join(map(str, range(gpus)))),)
     yield ("job_name", job.name), ("quoted_name", _json(job.name)), ("output_dir", _directory(job))
-    if names := _from_env(job):
-        yield (("from_env", names),)
+    if names := submitted(job):
+        yield (("from_env", tuple(f"{name} ({', '.join(owners)})" for name, owners in names.items())),)
     if job.umask:
         yield (("mask", job.umask),)
     if job.cluster.launch_timeout_s != LAUNCH_TIMEOUT_S:
@@ -119,9 +121,3 @@ def _interface(text: str) -> str:
 def _json(text: str) -> str:
     """Write printable text as JSON does, and TOML too."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _from_env(job: Job) -> Texts:
-    """Return the variables that a job takes from the environment of its submission."""
-    named = (ref.name for text in templates(job) if "{from-env." in text for ref in refs(text))
-    return tuple(dict.fromkeys(name.removeprefix("from-env.") for name in named if name.startswith("from-env.")))

@@ -18,7 +18,7 @@ def check_words(job: Job) -> None:
     findings = Findings()
     for kind, owners in (("roles", job.roles), ("phases", job.phases)):
         for name, launch in ((owner.name, owner.launch) for owner in owners):
-            words = texts_of((*launch.command, *launch.leader_args, *launch.follower_args))
+            words = texts_of((*launch.command, *launch.leader_args, *launch.follower_args, job.setup + launch.setup))
             longest = max((len(text.encode()) for text in (*words, *(text for _, text in launch.env))), default=0)
             if longest > MOST_WORD_BYTES:
                 message = f"an argument or variable of {longest} bytes, and Linux takes {MOST_WORD_BYTES}"

@@ -28,6 +28,7 @@ class Step(Record):
         rows: a row for each task, in step order, as groups that repeat.
         env: `NAME=TEMPLATE` to set, `NAME` to unset, on top of the job's.
         workdir: the working directory; empty for the job's.
+        setup: text that bash runs before the program; may be empty.
         command: the words of the program.
         leader_args: further words on rank 0.
         follower_args: further words on all other ranks.
@@ -47,6 +48,7 @@ class Step(Record):
     rows: tuple[Group, ...]
     env: Texts
     workdir: str
+    setup: str
     command: Words
     leader_args: Words
     follower_args: Words

@@ -77,6 +77,7 @@ def _step(step: Step) -> Iterator[str]:
         yield from _group(group)
     yield from _array("env", step.env, add=True)
     yield from _given("workdir", step.workdir)
+    yield from _given("own_setup", step.setup)
     yield from _command("command", step.command)
     yield from _command("leader_args", step.leader_args)
     yield from _command("follower_args", step.follower_args)

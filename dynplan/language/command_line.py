@@ -73,6 +73,10 @@ def _arg(key: str, value: Any, table: Table) -> Texts:
     if isinstance(value, list):
         _list(flag, value, path, table.findings)
         return ()
+    if isinstance(value, Mapping) and value.keys() in ({"from-env"}, {"from_env"}):
+        message = "`from-env` is for `env`: everybody on a node sees the arguments of its processes"
+        table.findings.error("D102", message, path, help="let the program take it from a variable")
+        return ()
     if isinstance(value, Mapping):
         return (flag, compact_json(value, path, table.findings))
     return (flag, plain(scalar(value) or "", path, table.findings))

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from dynplan.diagnostics import Findings
 from dynplan.language.command_line import meant
+from dynplan.language.placeholders import submitted
 from dynplan.model import Job
 
 _TASKS = "each role's step says how many tasks it has: see `workers`, `num-nodes` and `launch`"
@@ -98,21 +99,25 @@ def check_cpus(job: Job, findings: Findings) -> None:
 def check_export(job: Job, findings: Findings) -> None:
     """Refuse an `export` that keeps from the job what an `env` takes from the submitter's environment (D113).
 
-    sbatch(1), --export: `ALL`, `NONE`, or a list of names, without `ALL` those alone.
+    sbatch(1), --export: `ALL`, `NONE`, or a list of names, without `ALL` those alone. The job's own goes before the
+    cluster's.
     """
-    envs = (launch.env for launch in (*(role.launch for role in job.roles), *(phase.launch for phase in job.phases)))
-    texts = [text for env in (job.env, job.cluster.env, *envs) for _, text in env]
-    wanted = {text[len("{from-env.") : -1] for text in texts if text.startswith("{from-env.")}
-    for table, options in ((("job",), job.sbatch), (("cluster",), job.cluster.sbatch)):
-        for name, value in options:
-            if wanted and meant(name, ("export",)) and isinstance(value, str):
-                words = {word.partition("=")[0] for word in value.split(",")}
-                if "ALL" not in words and (missing := sorted(wanted - words)):
-                    message = (
-                        f'with `{name} = "{value}"` the job does not get `{missing[0]}`, which it takes `from-env`'
-                    )
-                    path = (*table, "sbatch", name)
-                    findings.error("D113", message, path, help=f"leave `{name}` out, or add the name to it")
+    wanted = submitted(job)
+    asked = (
+        ((table, "sbatch", name), value)
+        for table, options in (("job", job.sbatch), ("cluster", job.cluster.sbatch))
+        for name, value in options
+        if meant(name, ("export",))
+    )
+    path, value = next(asked, ((), ""))
+    if not wanted or not path or not isinstance(value, str):
+        return
+    words = {word.partition("=")[0] for word in value.split(",")}
+    missing = sorted(wanted.keys() - words)
+    if "ALL" not in words and missing:
+        names = ", ".join(f"`{name}` ({', '.join(wanted[name])})" for name in missing)
+        message = f'with `{path[-1]} = "{value}"` the job does not get what it takes `from-env`: {names}'
+        findings.error("D113", message, path, help=f"leave `{path[-1]}` out, or add the names to it")
 
 
 def _meant(name: str, options: Collection[str]) -> str:

@@ -25,6 +25,10 @@ _OWNER: dict[str, tuple[str, str]] = {
         ("container", 'container = { mounts = ["/source:/target"] }'),
     ),
     **dict.fromkeys(("working-dir", "workingdir", "cwd", "chdir", "dir", "directory", "pwd"), ("workdir", "")),
+    **dict.fromkeys(
+        ("setup-cmd", "setup-command", "setup-script", "before-command", "pre", "preamble", "prologue", "init"),
+        ("setup", 'setup = "module load cuda"'),
+    ),
 }
 _ROLE: dict[str, tuple[str, str]] = {
     **_OWNER,
@@ -74,7 +78,7 @@ _PHASE: dict[str, tuple[str, str]] = {
     ),
     **dict.fromkeys(("role", "node", "runs-on", "host"), ("on", 'on = "decode"')),
     **dict.fromkeys(("time-limit", "time", "max-time", "deadline"), ("timeout", 'timeout = "10m"')),
-    **dict.fromkeys(("setup-cmd", "before", "before-command", "pre", "setup-command"), ("setup", "")),
+    **dict.fromkeys(("before",), ("setup", "")),
     **dict.fromkeys(("post", "teardown", "cleanup", "cooldown"), ("after-command", "")),
     **dict.fromkeys(("allow-failure", "ignore-errors", "may-fail"), ("continue-on-failure", "")),
     **dict.fromkeys(("concurrency", "concurrencies", "isl", "osl", "request-count", "model", "url"), ("args", "")),
@@ -232,6 +236,6 @@ def _elsewhere(key: str, path: Path, what: str) -> str:
         )
     if what == "phase" and key in ("ready", "alive", "ports", "engine", "gpus-per-worker", "workers", "fail-on-log"):
         return "it is a key of a role"
-    if what == "role" and key in ("timeout", "after-command", "setup", "continue-on-failure"):
+    if what == "role" and key in ("timeout", "after-command", "continue-on-failure"):
         return "it is a key of a phase"
     return ""

@@ -9,7 +9,7 @@ from dynplan.language.command_line import env_pairs
 from dynplan.language.counts import LONGEST_NAME, LONGEST_PATH, check_counts, check_rows
 from dynplan.language.extents import read_hosts, read_size
 from dynplan.language.files import read_files
-from dynplan.language.launch import optional_command, read_launch
+from dynplan.language.launch import optional_command, read_launch, runs_apart
 from dynplan.language.placeholders import check_templates
 from dynplan.language.plan_tables import tables_for_plan
 from dynplan.language.ports import read_ports
@@ -53,6 +53,7 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
         time=_time(job),
         output_dir=_output_dir(job),
         umask=_umask(job),
+        setup=job.text("setup"),
         env=env_pairs(job.table("env")),
         sbatch=sbatch_options(job.table("sbatch")),
         roles=roles,
@@ -248,7 +249,7 @@ def _phase(name: str, table: Table, container: Any) -> Phase:
         name=name,
         on=table.text("on"),
         launch=read_launch(table, container),
-        setup=optional_command(table, "setup"),
+        setup=optional_command(table, "setup") if runs_apart(table) else (),
         after_command=optional_command(table, "after-command"),
         timeout_s=table.seconds("timeout", 0),
         health_check=table.flag("health-check", True),

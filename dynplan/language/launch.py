@@ -50,9 +50,15 @@ def read_launch(table: Table, container: Any, options: Pairs = ()) -> Launch:
         env=env_pairs(table.table("env")),
         unset=unset,
         workdir=table.text("workdir"),
+        setup="" if runs_apart(table) else table.text("setup"),
         srun=(*option_pairs(table.table("srun")), *options),
         container=_container(table, container),
     )
+
+
+def runs_apart(table: Table) -> bool:
+    """Tell whether the `setup` of a phase is a command of its own, an array of words."""
+    return table.path[0] != "roles" and isinstance(table.get("setup"), list)
 
 
 def _container(table: Table, default: Any) -> Container | None:

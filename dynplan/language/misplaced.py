@@ -70,7 +70,7 @@ def _says_nothing(table: Table, keys: Iterable[str]) -> bool:
 
 
 def _role_has(name: str) -> bool:
-    return name not in ("on", "timeout", "setup", "health-check", "continue-on-failure", "after-command")
+    return name not in ("on", "timeout", "health-check", "continue-on-failure", "after-command")
 
 
 def _phase_has(name: str) -> bool:

@@ -149,11 +149,27 @@ def expression_lookup(scope: Scope, numbers: Mapping[str, int]) -> Any:
     return lookup_of(table, numbers if scope.role else None)
 
 
+def submitted(job: Job) -> dict[str, tuple[str, ...]]:
+    """Return the variables that a job takes from the environment of its submission, each with who takes it."""
+    envs = (
+        ("the job", (*job.cluster.env, *job.env)),
+        *((f"role {role.name}", role.launch.env) for role in job.roles),
+        *((f"phase {phase.name}", phase.launch.env) for phase in job.phases),
+    )
+    owners: dict[str, dict[str, None]] = {}
+    for owner, env in envs:
+        for _, text in env:
+            if text.startswith("{from-env."):
+                owners.setdefault(text[len("{from-env.") : -1], {})[owner] = None
+    return {name: tuple(who) for name, who in owners.items()}
+
+
 def _templates(job: Job) -> Iterator[tuple[str, Path, Scope]]:
     """Yield every template of a job with its key path and its scope."""
     tables = job.tables
     anywhere = Scope(job)
     yield from _strings(_below(tables.get("job"), "env"), ("job", "env"), anywhere)
+    yield from _strings(_below(tables.get("job"), "setup"), ("job", "setup"), anywhere)
     for key in ("env", "srun"):
         yield from _strings(_below(tables.get("cluster"), key), ("cluster", key), anywhere)
     for file in job.files:

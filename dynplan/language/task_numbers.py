@@ -17,7 +17,7 @@ def texts(job: Job, role: Role, unused: Collection[str] = ()) -> Iterable[str]:
     Words on one of the conditions `unused` are left out.
     """
     launch = role.launch
-    yield from (launch.workdir, role.metrics)
+    yield from (launch.workdir, role.metrics, job.setup, launch.setup)
     words = (*launch.command, *launch.leader_args, *launch.follower_args)
     yield from texts_of(tuple(word for word in words if not (isinstance(word, When) and word.expression in unused)))
     for _, value in (*job.cluster.env, *job.env, *launch.env, *launch.srun):

@@ -193,8 +193,9 @@ role_dcgm() {
 }
 
 phase_shared_node_smoke() {
-	timeout=600 health_check=yes runner=run_around
+	timeout=600 health_check=yes
 	task node=0 worker=0
+	own_setup='python3 -m pip install --quiet --break-system-packages --upgrade aiperf==0.8.0'
 	command=(
 		aiperf
 		profile
@@ -214,17 +215,12 @@ phase_shared_node_smoke() {
 		--server-metrics
 		'{metrics-urls}'
 	)
-	setup=(
-		bash
-		-c
-		'python3 -m pip install --quiet --break-system-packages --upgrade aiperf==0.8.0'
-	)
-	after_command=()
 }
 
 phase_accuracy() {
-	timeout=600 runner=run_around
+	timeout=600
 	task node=0 worker=0
+	own_setup='python3 -m pip install --quiet --break-system-packages --upgrade aiperf==0.8.0'
 	command=(
 		aiperf
 		profile
@@ -249,12 +245,6 @@ phase_accuracy() {
 		100
 		--no-server-metrics
 	)
-	setup=(
-		bash
-		-c
-		'python3 -m pip install --quiet --break-system-packages --upgrade aiperf==0.8.0'
-	)
-	after_command=()
 }
 
 # ... program/plan.sh

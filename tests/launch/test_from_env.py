@@ -10,6 +10,7 @@ from dynplan.cli import app
 from tests.launch.lab import compiled, job_text, plan_of, run
 from tests.launch.test_run import phase, role
 
+MISSING = "not in the environment that sbatch has passed on, from which the job takes it (from-env): "
 TOLD = "tok-{brace}-$(id)-'q' 9f3c"
 TAKES = 'env = { HF_TOKEN = { from-env = "MY_TOKEN" }, LOWER = { from-env = "my_token" } }'
 # What every process of this machine was started with, as anybody sees it.
@@ -43,7 +44,7 @@ def test_one_that_is_missing_is_named_before_anything_starts(tmp_path: Path, nam
     del given[name]
     done = run(job(), tmp_path, env=given)
     assert done.code == 65
-    assert done.cause.startswith(f"preflight: {name} is not in the environment"), done.output
+    assert done.cause == f"preflight: {MISSING}{name} (role worker, phase one); nothing was started", done.output
     assert not (tmp_path / "out").exists()
 
 
@@ -51,7 +52,27 @@ def test_one_that_is_missing_is_named_before_anything_starts(tmp_path: Path, nam
 def test_a_variable_of_the_script_is_none_of_the_submitter(tmp_path: Path, name: str) -> None:
     worker = role("worker", '"true"', 'kind = "task"', f'env = {{ A = {{ from-env = "{name}" }} }}')
     done = run(job_text(worker), tmp_path)
-    assert (done.code, done.cause[:20]) == (65, f"preflight: {name} is not"[:20]), done.output
+    assert (done.code, done.cause) == (65, f"preflight: {MISSING}{name} (role worker); nothing was started")
+
+
+def test_all_that_are_missing_are_named_with_who_takes_them(tmp_path: Path) -> None:
+    both = "env = { A = { from-env = 'FIRST' }, B = { from-env = 'SECOND' } }"
+    job = job_text(role("one", '"true"', both), role("two", '"true"', "env = { C = { from-env = 'SECOND' } }"))
+    done = run(job, tmp_path)
+    told = f"preflight: {MISSING}FIRST (role one), SECOND (role one, role two); nothing was started"
+    assert (done.code, done.cause) == (65, told), done.output
+
+
+def test_the_export_that_counts_is_the_jobs_own() -> None:
+    head = '[roles.a]\ncommand = ["x"]\nenv = { A = { from-env = "X" }, B = { from-env = "Y" } }\n'
+    site = '[cluster.sbatch]\nexport = "NONE"\n'
+    refused = CliRunner().invoke(app, ["compile", "-"], input=head + site)
+    assert refused.exit_code == 1
+    assert "`X` (role a), `Y` (role a)" in refused.stderr
+    assert CliRunner().invoke(app, ["compile", "-"], input=f'{head}[job.sbatch]\nexport = "ALL"\n{site}').exit_code == 0
+    for given, code in (("X,Y", 0), ("X", 1)):
+        text = f'{head}[job.sbatch]\nexport = "{given}"\n{site}'
+        assert CliRunner().invoke(app, ["compile", "-"], input=text).exit_code == code
 
 
 def test_the_plan_names_it_and_is_enough_for_the_script() -> None:
@@ -69,8 +90,9 @@ def test_the_plan_names_it_and_is_enough_for_the_script() -> None:
     [
         ('env = { A = { from-env = "1" } }', "must name a variable of the submitter's"),
         ('env = { A = { from-env = "X", default = "y" } }', "must be a string or a number"),
+        ('args = { key = { from-env = "X" } }', "`from-env`"),
         ('args = { key = "{from-env.X}" }', "there is no `{from-env.X}`"),
-        ('env = { A = { from-env = "X" } }\n[job.sbatch]\nexport = "NONE"', "does not get `X`"),
+        ('env = { A = { from-env = "X" } }\n[job.sbatch]\nexport = "NONE"', "`X` (role a)"),
     ],
 )
 def test_what_cannot_be_is_refused(text: str, said: str) -> None:

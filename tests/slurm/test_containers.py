@@ -111,6 +111,7 @@ stop = {{ grace = "1s" }}
 after = ["outside"]
 num-nodes = 2
 gpus-per-worker = 4
+setup = "export FROM_SETUP=$PWD"
 command = '''
 exec >{{job.dir}}/saw-{{worker}}
 echo / /*
@@ -120,7 +121,7 @@ echo file $line
 read -r line </models/weights
 echo mount $line
 {{ echo >/models/new; }} 2>/dev/null && echo written
-echo env $FROM_SHELL $FROM_IMAGE $FROM_BOTH "$FROM_JOB" $PATH
+echo env $FROM_SHELL $FROM_IMAGE $FROM_BOTH "$FROM_JOB" $PATH $FROM_SETUP
 echo gpus $CUDA_VISIBLE_DEVICES $DYNPLAN_HOST $DYNPLAN_PORT_HTTP
 exec >&2
 exec serve {{port.http}}'''
@@ -176,7 +177,7 @@ def test_a_worker_finds_what_the_job_mounts_and_nothing_else_of_the_node(boxed: 
             "cwd /work",
             f"file I am {node}",
             "mount weights",  # and it could not be written to
-            f"env shell image job it's $HOME {path}",
+            f"env shell image job it's $HOME {path} /work",
             f"gpus 0,1,2,3 {node} 9090",
         ]
 

@@ -67,13 +67,17 @@ take_allocation() {
 
 # check_environment: ends the job where a variable is missing that it takes from the submitter's environment
 check_environment() {
-	local name value
-	for name in "${from_env[@]}"; do
-		if ! get_submitted "$name"; then
-			fail "65 preflight: $name is not in the environment that sbatch has passed on, and the job takes it from there \
-(from-env); nothing was started"
+	local entry value missing=''
+	# `NAME (who takes it)`
+	for entry in "${from_env[@]}"; do
+		if ! get_submitted "${entry%% *}"; then
+			missing+=${missing:+, }$entry
 		fi
 	done
+	if [[ -n $missing ]]; then
+		fail "65 preflight: not in the environment that sbatch has passed on, from which the job takes it (from-env): \
+$missing; nothing was started"
+	fi
 }
 
 # make_directory: sets dir, the output directory, that of an earlier run left alone, and opens events.log

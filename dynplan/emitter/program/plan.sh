@@ -46,6 +46,8 @@ load() {
 	timeout=0
 	go_on=''
 	health_check=''
+	job_setup=()
+	own_setup=''
 	setup=()
 	after_command=()
 	leader_args=()

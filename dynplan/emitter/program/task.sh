@@ -266,6 +266,10 @@ run() {
 	fi
 	ended=''
 	announced=''
+	set_up=''
+	if ((${#job_setup[@]} > 0)) || [[ -n $own_setup ]]; then
+		exec {set_up}<> <(:)
+	fi
 	set -m
 	start_worker </dev/null >>"$log" 2>&1 &
 	child=$!
@@ -275,6 +279,9 @@ run() {
 		watch ready &
 	elif [[ -z $stopping ]]; then
 		listen 0.1
+		while [[ -z $stopping ]] && lives "$child" && ! is_set_up; do
+			listen 0.2
+		done
 		if lives "$child"; then
 			announce ready
 		fi
@@ -291,6 +298,13 @@ run() {
 	if ((status > 128)); then
 		how="killed by SIG$(kill -l "$status") (status $status)"
 	fi
+	if ! is_set_up; then
+		how="its setup ended: $how"
+		status=$((status == 0 ? 1 : status))
+	fi
+	if [[ -n $set_up ]]; then
+		exec {set_up}<&-
+	fi
 	if [[ -z $stopping ]]; then
 		# What has ended it may be the end of the job, of which we hear next.
 		if ((status == 143)); then
@@ -303,6 +317,25 @@ run() {
 	wait
 }
 
+# is_set_up: whether the worker has no setup, or is through it
+is_set_up() {
+	[[ -z $set_up ]] || read -r -t 0 -u "$set_up"
+}
+
+# wrap_in_setup: makes words a bash that runs the setups of the job and of the worker, says so by a line on set_up, and
+# becomes the program. What they `source` must not see the program's words: without arguments of its own a sourced
+# script reads those of whoever sources it (bash(1), `source`), and oneAPI's setvars.sh does
+wrap_in_setup() {
+	local setup end text=$'dynplan_words=("$@")\nset --\n'
+	for setup in "${job_setup[@]}" "$own_setup"; do
+		fill "$setup"
+		# A text may end with a comment, or with the backslash of a line that goes on.
+		text+=$filled$'\n\ncase $? in\n0) ;;\n*) exit ;;\nesac\n'
+	done
+	printf -v end $'builtin echo >&%s\nexec %s>&-\nexec -- "${dynplan_words[@]}"' "$set_up" "$set_up"
+	words=(bash -c "$text$end" bash "${words[@]}")
+}
+
 # start_worker: becomes the program in words
 start_worker() {
 	if [[ -n $log_in ]]; then
@@ -311,6 +344,9 @@ start_worker() {
 	exec {mark}<&-
 	fill "$workdir"
 	cd -- "${filled:-.}" || exit 126
+	if [[ -n $set_up ]]; then
+		wrap_in_setup
+	fi
 	become "${exports[@]}" -- "${through[@]}" "${words[@]}"
 }
 
@@ -352,6 +388,7 @@ run_around() {
 	fi
 	first_status=$status
 	first_how=$how
+	own_setup=''
 	end_worker
 	run "${after_command[@]}"
 	if ((first_status != 0)); then
