@@ -385,6 +385,21 @@ def test_a21_a_plan_with_such_names_is_no_script() -> None:
     assert dynplan("emit", "-", stdin=json.dumps(plan)).exit_code == 1
 
 
+# A1: pieces of a plan before its tasks are split, and after
+
+
+@pytest.mark.parametrize("workers", [1, 2, 8])
+@pytest.mark.parametrize("gpus", [1, 2, 8])
+def test_a1_a_worker_of_a_task_for_each_gpu_that_spans_no_nodes_is_a_script(
+    workers: int, gpus: int, folder: Path
+) -> None:
+    role = f'[roles.a]\ncommand = ["x"]\nlaunch = "per-gpu"\nworkers = {workers}\ngpus-per-worker = {gpus}\n'
+    Path("job.toml").write_text(f"{role}[cluster]\ngpus-per-node = 8\n")
+    script = written("compile", "job.toml")
+    assert script.count("role_a() {") == 1
+    assert dynplan("emit", "-", stdin=written("plan", "job.toml")).stdout == script
+
+
 # A26: who may read what is written
 
 
