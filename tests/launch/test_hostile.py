@@ -21,6 +21,7 @@ BASE = {
         "etcd": {"command": ["etcd"], "ports": {"client": 2379}},
         "worker": {
             "command": ["serve"],
+            "setup": "true",
             "args": {"model": "m"},
             "extra-args": ["--x"],
             "gpus-per-worker": 4,
@@ -44,6 +45,7 @@ VALUES = [
     ("job", "time"),
     ("job", "nodes"),
     ("job", "env", "A"),
+    ("job", "setup"),
     ("job", "sbatch", "partition"),
     ("job", "sbatch", "comment"),
     ("cluster", "name"),
@@ -62,6 +64,7 @@ VALUES = [
     ("roles", "worker", "env", "A"),
     ("roles", "worker", "unset"),
     ("roles", "worker", "workdir"),
+    ("roles", "worker", "setup"),
     ("roles", "worker", "after"),
     ("roles", "worker", "gpus-per-worker"),
     ("roles", "worker", "ready", 0, "port"),

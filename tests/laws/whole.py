@@ -101,6 +101,7 @@ def _furnish(draw: st.DrawFn, role: Tables, before: list[str], facts: st.SearchS
             stop=optional(signal=st.sampled_from(["TERM", "INT"]), grace=_TIMES),
             order=st.integers(-1, 1),
             workdir=st.just("/opt/x"),
+            setup=st.sampled_from(["true", "export A={worker} B=$C # {host}\ncd /x"]),
             container=st.sampled_from([False, {"image": "other.sqsh", "workdir": "/w"}]),
             cpus_per_task=st.integers(1, 4),
             srun=st.just({"mpi": "none"}),
@@ -128,7 +129,7 @@ def _phases(names: list[str], facts: st.SearchStrategy[str]) -> st.SearchStrateg
         optional={
             "on": st.sampled_from(names),
             "args": st.dictionaries(st.sampled_from(["concurrency", "out"]), _argument(facts), max_size=2),
-            "setup": st.just("true"),
+            "setup": st.sampled_from(["true", "export A={node}", ["true", "{job.dir}"]]),
             "after-command": st.just("true"),
             "timeout": _TIMES,
             "order": st.integers(-1, 1),
