@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.launch.lab import Run, job_text, run, stub
+from tests.launch.lab import Run, bash_version, bashes, job_text, run, stub
 from tests.launch.test_run import phase, role
 
 ONE = phase("one", "true")
 IDLE = role("idle", stub())
+IN_EVERY_BASH = pytest.mark.parametrize("bash", [pytest.param(bash, id=bash_version(bash)) for bash in bashes()])
 
 
 def of_job(text: str, *parts: str) -> str:
@@ -25,14 +26,15 @@ def log(done: Run, name: str) -> str:
     return (done.directory / "logs" / f"{name}.log").read_text()
 
 
-def test_the_command_gets_what_the_setups_of_the_job_and_of_the_role_leave(tmp_path: Path) -> None:
+@IN_EVERY_BASH
+def test_the_command_gets_what_the_setups_of_the_job_and_of_the_role_leave(tmp_path: Path, bash: Path) -> None:
     (tmp_path / "with space").mkdir()
     (tmp_path / "with space" / "activate").write_text('export SEEN_ARGUMENTS="$# $*"\n')
     own = "source 'with space/activate'; cd 'with space'\nexport B=$A-own N={node} # the last line is a comment"
     write = 'printf "%s\\n" "$B" "$N" "$SEEN_ARGUMENTS" "$*" >../left; exec sleep 100'
     worker = role("worker", json.dumps(["sh", "-c", write, "sh", "a word"]), setup(own))
     other = role("other", stub("--record", "seen"))
-    done = run(of_job("export A='the job'; unset SECRET", worker, other, ONE), tmp_path, env={"SECRET": "x"})
+    done = run(of_job("export A='the job'; unset SECRET", worker, other, ONE), tmp_path, env={"SECRET": "x"}, bash=bash)
     assert (done.code, done.cause) == (0, ""), done.output
     # What is sourced sees no words of the command.
     assert (tmp_path / "left").read_text().splitlines() == ["the job-own", "0", "0 ", "a word"]
@@ -85,9 +87,10 @@ def test_a_command_that_fails_after_its_setup_is_told_as_itself(tmp_path: Path) 
     assert "no-such-program: not found" in log(done, "worker-0")
 
 
-def test_a_worker_without_probes_is_ready_when_its_setup_is_through(tmp_path: Path) -> None:
+@IN_EVERY_BASH
+def test_a_worker_without_probes_is_ready_when_its_setup_is_through(tmp_path: Path, bash: Path) -> None:
     worker = role("worker", '["sleep", "100"]', setup("sleep 1.5; echo through >through"))
-    done = run(job_text(worker, phase("one", "cat through")), tmp_path)
+    done = run(job_text(worker, phase("one", "cat through")), tmp_path, bash=bash)
     assert (done.code, done.cause) == (0, ""), done.output
 
 
