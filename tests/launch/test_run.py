@@ -375,7 +375,11 @@ def test_the_first_cause_wins_and_what_dies_later_is_not_named(tmp_path: Path) -
             3,
             "phase one on n0: exit status 3; log {out}/phases/one.log",
         ),
-        (phase("one", "true", 'setup = "exit 4"'), 4, "phase one on n0: exit status 4; log {out}/phases/one.log"),
+        (
+            phase("one", "true", 'setup = "exit 4"'),
+            4,
+            "phase one on n0: its setup ended: exit status 4; log {out}/phases/one.log",
+        ),
         (
             phase("one", "true", 'after-command = "exit 5"') + "\n" + phase("two", "true"),
             5,
