@@ -9,7 +9,7 @@ from tests.launch.lab import PROGRAM
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 SCRIPT = (ROOT / "docs" / "script.md").read_text()
-TROUBLES = PAGE[PAGE.index("## Twenty troubles") :]
+TROUBLES = PAGE[PAGE.index("## Troubles of sites") :]
 
 
 def codes(page: str) -> set[str]:

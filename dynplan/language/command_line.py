@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dynplan.diagnostics import Findings, Path
-from dynplan.language.tables import Table, kind, name_of, plain, scalar
+from dynplan.language.tables import Table, holds_from_env, is_from_env, kind, name_of, plain, scalar
 from dynplan.language.templates import literal
 from dynplan.model import Each, Pairs, Texts, When, Words
 
@@ -73,10 +73,6 @@ def _arg(key: str, value: Any, table: Table) -> Texts:
     if isinstance(value, list):
         _list(flag, value, path, table.findings)
         return ()
-    if isinstance(value, Mapping) and value.keys() in ({"from-env"}, {"from_env"}):
-        message = "`from-env` is for `env`: everybody on a node sees the arguments of its processes"
-        table.findings.error("D102", message, path, help="let the program take it from a variable")
-        return ()
     if isinstance(value, Mapping):
         return (flag, compact_json(value, path, table.findings))
     return (flag, plain(scalar(value) or "", path, table.findings))
@@ -103,6 +99,11 @@ def _list(flag: str, values: list[Any], path: Path, findings: Findings) -> None:
 def compact_json(value: Any, path: Path, findings: Findings) -> str:
     """Write a TOML value as one word of JSON without spaces, keys in file order."""
     import json  # 5 ms, and only jobs that pass JSON need it
+
+    if holds_from_env(value):
+        message = f"{name_of(path)} takes `from-env`, which `env` alone may: what a process is told, others can see"
+        findings.error("D102", message, path, help="let the program take it from a variable")
+        return "{}"
 
     def default(item: object) -> str:
         return scalar(item) or ""
@@ -218,7 +219,7 @@ def env_pairs(table: Table) -> Pairs:
         path = table.at(name)
         table.known.add(name)
         text = None if isinstance(value, bool) else scalar(value)
-        if isinstance(value, Mapping) and value.keys() in ({"from-env"}, {"from_env"}):
+        if is_from_env(value):
             (source,) = value.values()
             if not isinstance(source, str) or not _ENV_NAME.fullmatch(source):
                 message = f"{name_of(path)} must name a variable of the submitter's"

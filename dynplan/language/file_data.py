@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
 
-from dynplan.language.tables import scalar
+from dynplan.language.tables import is_from_env, scalar
 from dynplan.model import EachText
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -70,6 +70,10 @@ def _marked(value: Any, marks: list[str | Mapping[str, Any]], form: str, *, item
             marks.append("null")
         case str() if _NUMBER.fullmatch(value):
             marks.append(value)
+        case Mapping() if is_from_env(value):
+            raise DataError(
+                "takes `from-env`, which `env` alone may", "let the program take it from a variable", "D102"
+            )
         case Mapping() if item and value.keys() in _KINDS:
             marks.append(value)
         case Mapping():

@@ -78,7 +78,7 @@ _PHASE: dict[str, tuple[str, str]] = {
     ),
     **dict.fromkeys(("role", "node", "runs-on", "host"), ("on", 'on = "decode"')),
     **dict.fromkeys(("time-limit", "time", "max-time", "deadline"), ("timeout", 'timeout = "10m"')),
-    **dict.fromkeys(("before",), ("setup", "")),
+    "before": ("setup", ""),
     **dict.fromkeys(("post", "teardown", "cleanup", "cooldown"), ("after-command", "")),
     **dict.fromkeys(("allow-failure", "ignore-errors", "may-fail"), ("continue-on-failure", "")),
     **dict.fromkeys(("concurrency", "concurrencies", "isl", "osl", "request-count", "model", "url"), ("args", "")),

@@ -249,6 +249,18 @@ def dotted(path: Path) -> str:
     return text.removeprefix(".")
 
 
+def is_from_env(value: object) -> bool:
+    """Tell whether a value says `{ from-env = ... }`, in either spelling."""
+    return isinstance(value, Mapping) and value.keys() in ({"from-env"}, {"from_env"})
+
+
+def holds_from_env(value: object) -> bool:
+    """Tell whether a value is `{ from-env = ... }`, or holds it anywhere."""
+    if isinstance(value, Mapping):
+        return is_from_env(value) or any(map(holds_from_env, value.values()))
+    return isinstance(value, list) and any(map(holds_from_env, value))
+
+
 def scalar(value: object) -> str | None:
     """Write a TOML scalar as text; None for a list or a table."""
     match value:

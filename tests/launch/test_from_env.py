@@ -90,7 +90,16 @@ def test_the_plan_names_it_and_is_enough_for_the_script() -> None:
     [
         ('env = { A = { from-env = "1" } }', "must name a variable of the submitter's"),
         ('env = { A = { from-env = "X", default = "y" } }', "must be a string or a number"),
-        ('args = { key = { from-env = "X" } }', "`from-env`"),
+        ('args = { key = { from-env = "X" } }', "`args.key` of role `a` takes `from-env`, which `env` alone may"),
+        ('args = { key = { a = [{ from_env = "X" }] } }', "takes `from-env`, which `env` alone may"),
+        (
+            'ready = { port = "p", path = "/", post = { key = { from-env = "X" } } }',
+            "takes `from-env`, which `env` alone",
+        ),
+        (
+            '[files.f]\nformat = "json"\ndata = { a = [{ key = { from-env = "X" } }] }',
+            "takes `from-env`, which `env` alone",
+        ),
         ('args = { key = "{from-env.X}" }', "there is no `{from-env.X}`"),
         ('env = { A = { from-env = "X" } }\n[job.sbatch]\nexport = "NONE"', "`X` (role a)"),
     ],
