@@ -157,6 +157,11 @@ FLAGS = [
         "vllm serve --data-parallel-size-local 2 --data-parallel-start-rank {expr.0}"
         " --data-parallel-address {leader.ip} --data-parallel-rpc-port 29550",
     ),
+    (
+        "vllm",
+        "tensor-parallel-size = 8, data-parallel-size = 4, data-parallel-external-lb = true",
+        "vllm serve --data-parallel-rank 0",  # a rank of four, on one node
+    ),
     ("dynamo-vllm", "tensor-parallel-size = 8", "python3 -m dynamo.vllm"),
     ("sglang", "dp-size = 2", "python3 -m sglang.launch_server"),  # replicas: each finds ports of its own
     (
