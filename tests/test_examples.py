@@ -24,6 +24,14 @@ def test_an_example_compiles_without_a_warning_to_the_artefact_beside_it(
     assert (tmp_path / artefact).read_text() == place(example, artefact).read_text(), "run `make golden`, read the diff"
 
 
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_says_in_a_few_lines_what_it_is_for_and_how_to_compile_it(example: Path) -> None:
+    lines = (example / "README.md").read_text().splitlines()
+    assert lines[0].startswith("# ")
+    assert len(lines) <= 12
+    assert any(line.startswith(f"$ dynplan compile examples/{example.name}/job.toml ") for line in lines)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_a_page_shows_messages_and_outputs_as_they_are_printed(page: Path) -> None:
     text = page.read_text()
