@@ -158,8 +158,10 @@ def _merged(tables: tuple[Tables, ...]) -> Tables:
 
 @st.composite
 def _role(draw: st.DrawFn, name: str, names: list[str], capacity: int, *, hosts: bool, ports: bool) -> Tables:
+    others = [other for other in names if other != name]
+    beside = [st.fixed_dictionaries({"beside": st.sampled_from(others)})] if others else []
     with_gpus = [_gpu_sizes(capacity)] * 3 + [_host_sizes(capacity)] * (2 * hosts)
-    size = draw(st.one_of(*with_gpus, _cpu_sizes([other for other in names if other != name])))
+    size = draw(st.one_of(*with_gpus, _cpu_sizes(others), *beside))
     table: Tables = {"command": ["serve"], **size}
     bound = draw(_named_ports(3 * ports))
     sized = size.get("gpus-per-worker") == "tensor-parallel-size"
@@ -172,6 +174,8 @@ def _role(draw: st.DrawFn, name: str, names: list[str], capacity: int, *, hosts:
     if bound:
         table["ports"] = bound
         table["env"] = {"PORT": "{port." + next(iter(bound)) + "}", "RANK": "{= rank + worker * num-tasks}"}
+    if "beside" in size:
+        table["env"] = table.get("env", {}) | {"PARTNER": "{beside.host} {gpus}"}
     return table
 
 

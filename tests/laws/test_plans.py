@@ -41,6 +41,51 @@ def test_the_checker_accepts_every_plan(tables: Tables) -> None:
     assert check(to_tree(plan_of(tables))) == ()
 
 
+@given(jobs())
+@law
+def test_a_worker_beside_another_one_has_its_nodes_and_gpus_and_nobody_else_has_them(tables: Tables) -> None:
+    plan = plan_of(tables)
+    workers = {(worker.role, worker.worker): worker for worker in plan.workers}
+    for worker in plan.workers:
+        assert worker.shares == plan.job.role(worker.role).size.beside
+        if worker.shares:
+            partner = workers[worker.shares, worker.worker]
+            assert [(task.node, task.gpus) for task in worker.tasks] == [
+                (task.node, task.gpus) for task in partner.tasks
+            ]
+    alone = [worker for worker in plan.workers if not worker.shares]
+    held = [(task.node, gpu) for worker in alone for task in worker.tasks for gpu in task.gpus]
+    assert len(held) == len(set(held))
+    bound = [
+        (task.node, block.port + at)
+        for worker in plan.workers
+        for task in worker.tasks
+        for _, block in task.ports
+        for at in range(block.count)
+    ]
+    assert len(bound) == len(set(bound))
+
+
+@given(jobs())
+@law
+def test_roles_beside_others_move_nobody(tables: Tables) -> None:
+    plan = plan_of(tables)
+    kept = {
+        name: {key: value for key, value in role.items() if key != "ports"}
+        for name, role in tables["roles"].items()
+        if "beside" not in role
+    }
+    assume(len(kept) < len(tables["roles"]))
+    named = {role.get("place", "").removeprefix("with:") for role in kept.values()}
+    assume(named & set(tables["roles"]) <= set(kept))
+    without = {name: {key: value for key, value in role.items() if key != "env"} for name, role in kept.items()}
+    alone = planned({**tables, "roles": without})
+    assert alone.nodes == plan.nodes
+    assert [[(task.node, task.gpus) for task in worker.tasks] for worker in alone.workers] == [
+        [(task.node, task.gpus) for task in worker.tasks] for worker in plan.workers if not worker.shares
+    ]
+
+
 @st.composite
 def _shuffled(draw: st.DrawFn, value: Any, key: str = "") -> Any:
     if isinstance(value, list):
