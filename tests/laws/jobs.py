@@ -47,6 +47,7 @@ def optional(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Tables]:
 
 
 _YES = st.just(True)
+_FACT = st.sampled_from(["port", "url", "endpoint"])
 _SELDOM = st.sampled_from([False, False, False, True])
 
 
@@ -174,8 +175,6 @@ def _role(draw: st.DrawFn, name: str, names: list[str], capacity: int, *, hosts:
     if bound:
         table["ports"] = bound
         table["env"] = {"PORT": "{port." + next(iter(bound)) + "}", "RANK": "{= rank + worker * num-tasks}"}
-    if "beside" in size:
-        table["env"] = table.get("env", {}) | {"PARTNER": "{beside.host} {gpus}"}
     return table
 
 
@@ -187,6 +186,10 @@ def jobs(draw: st.DrawFn, *, hosts: bool | None = None, ports: bool = True) -> T
     with_hosts = draw(st.booleans()) if hosts is None else hosts
     capacity = cluster["gpus-per-node"]
     roles = {name: draw(_role(name, names, capacity, hosts=with_hosts, ports=ports)) for name in names}
+    for role in roles.values():
+        if "beside" in role:
+            bound = [f"{{beside.{draw(_FACT)}.{port}}}" for port in roles[role["beside"]].get("ports", {})]
+            role["env"] = role.get("env", {}) | {"PARTNER": " ".join(["{beside.host} {gpus}", *bound])}
     job: Tables = {"name": "law"}
     if with_hosts and draw(st.booleans()):
         job["nodes"] = draw(st.one_of(st.just(list(HOSTS)), st.just("node-[a-c]"), st.just(["node-b", "node-a"])))
