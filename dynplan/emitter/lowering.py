@@ -137,6 +137,7 @@ def _role_settings(tasks: RoleTasks) -> Iterator[Setting]:
         (role.world, (("world", "yes"),)),
         (starts_apart(role, workers), (("starter", "start_worlds"),)),
         (role.task, (("kind", "task"),)),
+        (role.size.beside, (("shares", (role.size.beside,)),)),
         (not role.critical, (("critical", "no"),)),
         (role.stop.signal != "TERM", (("stop_signal", role.stop.signal),)),
         (role.stop.grace_s != DEFAULT_GRACE_S, (("grace", str(role.stop.grace_s)),)),

@@ -115,6 +115,7 @@ role_ray-node() {
 
 # 1 worker of 8 GPUs
 role_server() {
+	shares=(head)
 	after=(head ray-node)
 	task node=0 worker=0 gpus=0-7 port.http=8000 port.master=29501 port.rpc=29550 port.nixl=5600 beside.port.gcs=6379 beside.port.dashboard=8265 beside.port.manager=20000 beside.port.objects=20001 beside.port.environments=20002 beside.port.agent=20003 beside.port.agent-grpc=20004 beside.port.metrics=20005 beside.port.workers=20006-20105
 	env+=(
