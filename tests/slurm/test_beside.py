@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
+from dynplan.checker import check
 from tests.slurm.lab import Lab, Run, scenario, succeeded
 
 pytestmark = pytest.mark.slurm
@@ -81,6 +84,18 @@ def test_a_worker_is_told_the_ports_of_the_one_it_is_beside(run: Run) -> None:
     }
     told = {place: worker.env["DYNPLAN_BESIDE_PORT_HTTP"] for place, worker in run.workers.items() if place in urls}
     assert told == {place: url.rpartition(":")[2] for place, url in urls.items()}
+
+
+@scenario(both)
+def test_what_is_left_of_the_job_says_who_shares_with_whom(run: Run) -> None:
+    left = tomllib.loads(run.log("plan.toml"))
+    assert check(left) == ()
+    assert {worker["role"]: worker.get("shares") for worker in left["workers"]} == {
+        "wide": None,
+        "narrow": None,
+        "wide-beside": "wide",
+        "narrow-beside": "narrow",
+    }
 
 
 @scenario(both)
