@@ -160,7 +160,8 @@ def _merged(tables: tuple[Tables, ...]) -> Tables:
 @st.composite
 def _role(draw: st.DrawFn, name: str, names: list[str], capacity: int, *, hosts: bool, ports: bool) -> Tables:
     others = [other for other in names if other != name]
-    beside = [st.fixed_dictionaries({"beside": st.sampled_from(others)})] if others else []
+    before = names[: names.index(name)]  # mostly, so that few of them stand in a ring
+    beside = [st.fixed_dictionaries({"beside": st.sampled_from(group)}) for group in (before, before, others) if group]
     with_gpus = [_gpu_sizes(capacity)] * 3 + [_host_sizes(capacity)] * (2 * hosts)
     size = draw(st.one_of(*with_gpus, _cpu_sizes(others), *beside))
     table: Tables = {"command": ["serve"], **size}

@@ -68,21 +68,16 @@ def test_a_worker_beside_another_one_has_its_nodes_and_gpus_and_nobody_else_has_
 
 @given(jobs())
 @law
-def test_roles_beside_others_move_nobody(tables: Tables) -> None:
+def test_a_role_beside_each_of_them_moves_nobody(tables: Tables) -> None:
     plan = plan_of(tables)
-    kept = {
-        name: {key: value for key, value in role.items() if key != "ports"}
-        for name, role in tables["roles"].items()
-        if "beside" not in role
-    }
-    assume(len(kept) < len(tables["roles"]))
-    named = {role.get("place", "").removeprefix("with:") for role in kept.values()}
-    assume(named & set(tables["roles"]) <= set(kept))
-    without = {name: {key: value for key, value in role.items() if key != "env"} for name, role in kept.items()}
-    alone = planned({**tables, "roles": without})
-    assert alone.nodes == plan.nodes
-    assert [[(task.node, task.gpus) for task in worker.tasks] for worker in alone.workers] == [
-        [(task.node, task.gpus) for task in worker.tasks] for worker in plan.workers if not worker.shares
+    roles = tables["roles"]
+    more = {f"look-{name}": {"command": ["look"], "beside": name} for name in roles}
+    both = planned({**tables, "roles": {**roles, **more}})
+    assert check(to_tree(both)) == ()
+    assert (both.nodes, both.head, both.placement) == (plan.nodes, plan.head, plan.placement)
+    assert both.workers[: len(plan.workers)] == plan.workers
+    assert [tuple((task.node, task.gpus) for task in worker.tasks) for worker in both.workers[len(plan.workers) :]] == [
+        tuple((task.node, task.gpus) for task in worker.tasks) for worker in plan.workers
     ]
 
 
