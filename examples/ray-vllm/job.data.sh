@@ -6,7 +6,7 @@
 #SBATCH --exclusive
 #SBATCH --mem=0
 #SBATCH --no-requeue
-#SBATCH --signal=B:USR1@70
+#SBATCH --signal=B:USR1@60
 #SBATCH --output=%x-%j.out
 #
 # ray-vllm: 2 nodes of 8 GPUs, separate.
@@ -16,7 +16,7 @@
 
 # ==== The plan ====
 job() {
-	nodes=2 gpus=8 longest_grace=40 has_log=yes has_paths=yes
+	nodes=2 gpus=8 longest_grace=30 has_log=yes has_paths=yes
 	hint=' (its image must hold bash; what srun says stands above)'
 	job_name=ray-vllm quoted_name='"ray-vllm"' output_dir='results/ray-vllm-{job.id}'
 	roles=(head ray-node server)
@@ -37,8 +37,11 @@ job() {
 
 # 1 worker of 8 GPUs
 role_head() {
-	grace=40
+	grace=20
 	task node=0 worker=0 gpus=0-7 port.gcs=6379 port.dashboard=8265 port.manager=20000 port.objects=20001 port.environments=20002 port.agent=20003 port.agent-grpc=20004 port.metrics=20005 port.workers=20006-20105
+	env+=(
+		RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0
+	)
 	command=(
 		ray
 		start
@@ -78,9 +81,12 @@ role_head() {
 
 # 1 worker of 8 GPUs
 role_ray-node() {
-	grace=40
+	grace=20
 	after=(head)
 	task node=1 worker=0 gpus=0-7 port.manager=20000 port.objects=20001 port.environments=20002 port.agent=20003 port.agent-grpc=20004 port.metrics=20005 port.workers=20006-20105
+	env+=(
+		RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0
+	)
 	command=(
 		ray
 		start

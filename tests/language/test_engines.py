@@ -65,6 +65,8 @@ SIZES = [
     ("vllm", {"tensor-parallel-size": 2, "data-parallel-size": 4, "data-parallel-size-local": 4}, 8),
     ("vllm", ["-tp", "4", "-pp=2", "-pcp", "2", "-dcp", "4"], 16),
     ("vllm", ["-dp", "4", "-dpl", "2"], 4),
+    ("vllm", {"tensor-parallel-size": 2, "data-parallel-size": 8, "data-parallel-external-lb": True}, 2),  # one rank
+    ("vllm", ["-tp", "4", "-dp", "8", "-dpe"], 4),
     ("vllm", {"tp": 4, "dp": 4, "pcp": 4}, 1),  # it refuses these: no dashes are enough for them
     ("dynamo-vllm", {"tensor-parallel-size": 12}, 12),
     ("dynamo-vllm", ["-tp", "4", "-dp", "2"], 8),
