@@ -6,7 +6,8 @@ from functools import cache
 
 from attrs import frozen
 
-from dynplan.checker.stated import StatedNode, StatedPlan, StatedTask, StatedWorker
+from dynplan.checker.shapes import room_of
+from dynplan.checker.stated import RequestedRole, StatedNode, StatedPlan, StatedTask, StatedWorker
 from dynplan.diagnostics import Findings
 
 _MOST_GPUS = 32  # more on one node: whether another arrangement crosses fewer groups is not searched for
@@ -19,8 +20,15 @@ def check_gpus(plan: StatedPlan, findings: Findings) -> None:
     """Report GPUs that are held twice, outside their node, apart, out of order or across groups."""
     holdings: list[list[Holding]] = [[] for _ in plan.nodes]
     largest = max(node.gpus for node in plan.nodes)
-    for worker in (worker for worker in plan.workers if not worker.shares):  # the others hold what these hold
-        _check_worker(worker, largest, findings)
+    roles = {role.name: role for role in plan.request.roles} if plan.request else {}
+    room = room_of(plan.request) if plan.request else largest
+    for worker in plan.workers:
+        role = roles.get(worker.role)
+        if role and role.equal_slices:
+            _check_equal(worker, findings)
+        if worker.shares:
+            continue  # it holds what another one holds
+        _check_worker(worker, largest, role, room, findings)
         for task in worker.tasks:
             if task.gpus:
                 holdings[task.node].append((worker, task))
@@ -31,8 +39,18 @@ def check_gpus(plan: StatedPlan, findings: Findings) -> None:
             _check_order(node, held, plan.request.groups, findings)
 
 
-def _check_worker(worker: StatedWorker, largest: int, findings: Findings) -> None:
-    """A worker that fits on a node has one task; a larger one's slices differ by at most one GPU."""
+def _check_equal(worker: StatedWorker, findings: Findings) -> None:
+    """A program that takes equal slices has them."""
+    sizes = sorted({len(task.gpus) for task in worker.tasks}, reverse=True)
+    if len(sizes) > 1:
+        message = f"the slices of {worker.name} have {_listed(sizes)} GPUs, and its role takes equal ones"
+        findings.error("D406", message, (*worker.path, "tasks"))
+
+
+def _check_worker(
+    worker: StatedWorker, largest: int, role: RequestedRole | None, room: int, findings: Findings
+) -> None:
+    """A worker that fits on a node has one task; a larger one's slices differ by at most one GPU, or fill nodes."""
     nodes = Counter(task.node for task in worker.tasks)
     if len(worker.tasks) == 1:
         return
@@ -40,13 +58,20 @@ def _check_worker(worker: StatedWorker, largest: int, findings: Findings) -> Non
     if twice:
         findings.error("D406", f"{worker.name} has two tasks on node {twice.node}", (*worker.path, "tasks"))
         return
-    span = -(-worker.gpus // largest) if largest else 0
+    fills = role is not None and role.split == "fill" and worker.gpus > largest
+    whole = room if fills else largest
+    span = -(-worker.gpus // whole) if whole > 0 else 0
     if len(nodes) > max(1, span):
         nodes_needed = "one node holds" if span <= 1 else f"{span} nodes hold"
         message = f"{worker.name} has {worker.gpus} GPUs on {len(nodes)} nodes, and {nodes_needed} them"
         findings.error("D406", message, (*worker.path, "tasks"))
     sizes = [len(task.gpus) for task in worker.tasks]
-    if max(sizes) - min(sizes) > 1:
+    filled = [size == whole for size in sizes[:-1]] == [True] * (len(sizes) - 1) and 0 < sizes[-1] <= whole
+    if fills and not filled:
+        message = f"the slices of {worker.name} have {_listed(sizes)} GPUs, by rank, and a node has {whole} for them"
+        fix = "whole nodes come first, and the last slice is the rest"
+        findings.error("D406", message, (*worker.path, "tasks"), help=fix)
+    elif max(sizes) - min(sizes) > 1 and not fills and (role or not filled):
         message = f"the slices of {worker.name} have {_listed(sorted(set(sizes), reverse=True))} GPUs"
         fix = "slices of one worker differ by at most one GPU"
         findings.error("D406", message, (*worker.path, "tasks"), help=fix)

@@ -70,13 +70,21 @@ def shapes_of(request: Request, nodes: int) -> tuple[list[Shape], int]:
 
     A role beside another one comes to nothing of its own.
     """
-    capacity, roles = max(request.gpus_per_node, 1), [role for role in request.roles if not role.beside]
-    room = capacity - sum(role.gpus * _per(role, capacity) for role in roles if role.per_node)
-    return [_shape(role, capacity, room, nodes) for role in roles], room
+    capacity, room = max(request.gpus_per_node, 1), room_of(request)
+    return [_shape(role, capacity, room, nodes) for role in request.roles if not role.beside], room
+
+
+def room_of(request: Request) -> int:
+    """Return the GPUs of a node that roles on every node leave."""
+    capacity = max(request.gpus_per_node, 1)
+    every = [role for role in request.roles if role.per_node and not role.beside]
+    return capacity - sum(role.gpus * _per(role, capacity) for role in every)
 
 
 def _shape(role: RequestedRole, capacity: int, room: int, count: int) -> Shape:
     span = max(1, -(-role.gpus // capacity))
+    if span > 1 and role.split == "fill":
+        span = -(-role.gpus // max(1, room))
     named = len(role.hosts) or role.num_nodes
     if role.per_node:
         per = _per(role, capacity)
@@ -103,7 +111,10 @@ def _per(role: RequestedRole, room: int) -> int:
 
 
 def _wide_alone(role: RequestedRole, workers: int, span: int, room: int) -> int:
-    """Only the smallest slice of a worker can share a node with another one's, two by two."""
+    """Only the smallest slice of a worker can share a node with another one's, of an even split two by two."""
+    if role.split == "fill":
+        rest = role.gpus - (span - 1) * room
+        return workers * (span - 1) + -(-workers // (1 if role.spread else max(1, room // max(1, rest))))
     pairs = not role.spread and role.gpus % span and 2 * (role.gpus // span) <= room
     return workers * span - (workers // 2 if pairs else 0)
 

@@ -106,6 +106,8 @@ class RequestedRole:
     per_node: bool
     spread: bool
     dedicated: bool
+    split: str
+    equal_slices: bool
     place: str
     beside: str
     ports: tuple[RequestedPort, ...]
@@ -301,6 +303,8 @@ def _role(name: str, part: _Part) -> RequestedRole:
         per_node=part.flag("per-node"),
         spread=part.flag("spread"),
         dedicated=part.flag("dedicated"),
+        split=part.text("split"),
+        equal_slices=part.flag("equal-slices"),
         place=part.text("place"),
         beside=part.text("beside"),
         ports=tuple(_port(port, part) for port in part.part("ports").data),

@@ -55,6 +55,7 @@ CODES: dict[str, str] = {
     "D210": "GPUs on nodes that have none left",
     "D211": "hosts and `num-nodes` that do not agree",
     "D212": "more nodes or tasks than a job can have",
+    "D213": "slices that a program does not take",
     "D301": "a port that finds no free number",
     "D302": "a port past the end of the port numbers",
     "D303": "a fixed port that something else holds",
@@ -91,6 +92,7 @@ CODES: dict[str, str] = {
     "W113": "an engine version of which no flags are known",
     "W201": "nodes that run no role with GPUs",
     "W202": "a number of nodes that is not proven minimal",
+    "W203": "an expression that takes slices for alike",
     "W301": "a port in the ephemeral range",
     "W501": "a plan that does more than its roles say",
 }

@@ -15,7 +15,7 @@ _GPUS = "gpus-per-worker"
 # What the role that another one is beside says for both.
 OF_PARTNER = (
     *(_GPUS, "workers", "num-nodes", "nodes", "workers-per-node"),
-    *("per-node", "spread", "dedicated", "place"),
+    *("per-node", "spread", "dedicated", "split", "place"),
 )
 
 
@@ -42,16 +42,17 @@ def read_hosts(table: Table, key: str) -> tuple[str, ...]:
     return tuple(hosts)
 
 
-def read_size(table: Table, partner_gpus: int) -> Size:
+def read_size(table: Table, partner: Size | None) -> Size:
     """Read how many workers a role has, how large each is, and where they may stand.
 
     Args:
         table: the role.
-        partner_gpus: the GPUs of a worker of the role that it is beside; used only where it is beside one.
+        partner: of the role that it is beside, the one at the end of a chain; None where it is beside none.
     """
     fill = table.get("workers-per-node") == "max"
     beside = _beside(table)
-    gpus = partner_gpus if beside else _gpus(table)
+    gpus = _gpus(table) if not beside else partner.gpus if partner else 1
+    split = table.choice("split", ("even", "fill"), "even")
     hosts = read_hosts(table, "nodes")
     size = Size(
         gpus=gpus or 0,
@@ -63,6 +64,8 @@ def read_size(table: Table, partner_gpus: int) -> Size:
         per_node=table.flag("per-node", False),
         spread=table.flag("spread", False),
         dedicated=table.flag("dedicated", False),
+        split=partner.split if partner else "fill" if split == "fill" else "even",
+        equal_slices=table.flag("equal-slices", False),
         place=_place(table),
         beside=beside,
     )
@@ -128,6 +131,9 @@ def _check_size(table: Table, size: Size, gpus: int | None) -> None:
     if size.fill and not size.gpus:
         message, lacks = '`"max"` is as many workers as a node has GPUs for', table.at("gpus-per-worker")
         table.bad("workers-per-node", message, "set a number", "D113", lacks=lacks)
+    if size.split == "fill" and not size.gpus:
+        message, lacks = "`split` is for roles with GPUs", table.at(_GPUS)
+        table.bad("split", message, "set `gpus-per-worker`, or leave it out", "D113", lacks=lacks)
     if size.hosts and size.num_nodes is not None and size.num_nodes != len(size.hosts):
         table.bad(
             "nodes",

@@ -57,8 +57,10 @@ class Size(Record):
     """How many workers a role has and what each of them needs.
 
     `workers_per_node` is None where the job does not say; `fill` is its `"max"`.
-    `place` is `""` for a role with GPUs, else `head`, `every-node` or `with:ROLE`. The `gpus` of a role
-    that is `beside` another one are that one's.
+    `split` is how a worker larger than a node lies on several: in slices as `even` as can be, or so that
+    whole nodes `fill` and one slice is the rest; `equal_slices` is what its program needs.
+    `place` is `""` for a role with GPUs, else `head`, `every-node` or `with:ROLE`. `gpus` and `split` of a
+    role that is `beside` another one are that one's.
     """
 
     gpus: int
@@ -70,6 +72,8 @@ class Size(Record):
     per_node: bool
     spread: bool
     dedicated: bool
+    split: Literal["even", "fill"]
+    equal_slices: bool
     place: str
     beside: str
 

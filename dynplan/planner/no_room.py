@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dynplan.diagnostics import Finding, Findings
 from dynplan.model import Job
 from dynplan.planner.demand import Demand, gpus_on_every_node, nodes_with_open_ones, separate_nodes
+from dynplan.planner.no_node import filling
 from dynplan.planner.nodes import place
 from dynplan.planner.refusals import JOB_NODES, Ladder, counted, ladder, refuse, smaller
 from dynplan.planner.remaining import NoRoomError
@@ -25,9 +26,10 @@ def refuse_large(job: Job, wanted: Sequence[Demand], large: Sequence[Demand], co
     path = ("job", "nodes") if job.hosts else JOB_NODES
     largest = max(demand.nodes for demand in large)
     more = ladder(JOB_NODES, [] if job.hosts else _enough(job, wanted, largest - 1))
-    fewer = tuple(rungs for demand in large for rungs in _fewer(demand, count))
+    fuller = [_filling(demand, job) for demand in large]
+    fewer = [rungs for demand in large for rungs in _fewer(demand, count)]
     otherwise = "name more hosts" if job.hosts else "ask for fewer nodes"
-    refuse(findings, "D203", message, path, more, *fewer, otherwise=otherwise)
+    refuse(findings, "D203", message, path, more, *fuller, *fewer, otherwise=otherwise)
 
 
 def refusals(job: Job, wanted: Sequence[Demand], gpus: Sequence[int], problem: NoRoomError) -> list[Finding]:
@@ -39,6 +41,7 @@ def refusals(job: Job, wanted: Sequence[Demand], gpus: Sequence[int], problem: N
     others = [demand for demand in wanted if demand.takes_nodes and demand is not failing]
     tries = [
         ladder(JOB_NODES, [] if job.hosts else _enough(job, wanted, len(gpus))),
+        *(_filling(demand, job) for demand in (failing, *others)),
         *(rungs for demand in (failing, *others) for rungs in _shrunk(demand, job)),
     ]
     path = ("job", "nodes") if job.hosts else JOB_NODES
@@ -71,6 +74,11 @@ def _fewer(demand: Demand, count: int) -> list[Ladder]:
         ladder((*at, "workers"), [most, most // 2, 1] if free and most > 0 else ()),
         ladder((*at, "gpus-per-worker"), smaller(size.gpus, size.gpus // span)),
     ]
+
+
+def _filling(demand: Demand, job: Job) -> Ladder:
+    """Suggest that the workers of a role fill nodes, where slices of one size each are worth whole nodes to them."""
+    return () if demand.apart else filling(demand.role, job.cluster.gpus_per_node)
 
 
 def _message(

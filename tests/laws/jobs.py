@@ -48,6 +48,7 @@ def optional(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Tables]:
 
 _YES = st.just(True)
 _FACT = st.sampled_from(["port", "url", "endpoint"])
+_SPLIT = st.sampled_from(["fill", "even"])
 _SELDOM = st.sampled_from([False, False, False, True])
 
 
@@ -122,7 +123,7 @@ def _gpu_sizes(capacity: int) -> st.SearchStrategy[Tables]:
         st.fixed_dictionaries({"per-node": _YES}, optional={"workers-per-node": per}),
     )
     gpus = st.fixed_dictionaries({"gpus-per-worker": _gpus(capacity)})
-    return st.tuples(ways, gpus, optional(spread=_SELDOM, dedicated=_SELDOM)).map(_merged)
+    return st.tuples(ways, gpus, optional(spread=_SELDOM, dedicated=_SELDOM, split=_SPLIT)).map(_merged)
 
 
 def _host_sizes(capacity: int) -> st.SearchStrategy[Tables]:
@@ -130,7 +131,7 @@ def _host_sizes(capacity: int) -> st.SearchStrategy[Tables]:
     listed = st.one_of(hosts, st.just("node-[a-b]"))
     return st.fixed_dictionaries(
         {"nodes": listed, "gpus-per-worker": _gpus(capacity)},
-        optional={"workers-per-node": st.sampled_from(["max", 1, 2]), "dedicated": _SELDOM},
+        optional={"workers-per-node": st.sampled_from(["max", 1, 2]), "dedicated": _SELDOM, "split": _SPLIT},
     )
 
 
