@@ -9,7 +9,7 @@ from dynplan.model.cluster import AUTO_PORT, DEFAULT_LIMITS, GPU_VARIABLES, HIGH
 from dynplan.model.job import EachText, Job, Phase, TextFile
 from dynplan.model.plan import Block, Node, Outline, Placement, Plan, Ports, Task, Worker, outline_of
 from dynplan.model.role import Container, Launch, Port, Probe, Role, Size, Stop
-from dynplan.model.values import Each, Pairs, Record, Tables, Texts, When, Words, texts_of
+from dynplan.model.values import Each, Pairs, Pins, Record, Tables, Texts, When, Words, texts_of
 
 __all__ = [
     "AUTO_PORT",
@@ -27,6 +27,7 @@ __all__ = [
     "Outline",
     "Pairs",
     "Phase",
+    "Pins",
     "Placement",
     "Plan",
     "Port",

@@ -4,7 +4,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from dynplan.model.values import Pairs, Record, Texts, Words
+from dynplan.model.values import Pairs, Pins, Record, Texts, Words
 
 
 @frozen
@@ -58,7 +58,8 @@ class Size(Record):
 
     `workers_per_node` is None where the job does not say; `fill` is its `"max"`.
     `split` is how a worker larger than a node lies on several: in slices as `even` as can be, or so that
-    whole nodes `fill` and one slice is the rest; `equal_slices` is what its program needs.
+    whole nodes `fill` and one slice is the rest; `equal_slices` is what its program needs. `pins` are the GPUs of each
+    worker of a node, by index, empty where the planner chooses.
     `place` is `""` for a role with GPUs, else `head`, `every-node` or `with:ROLE`. `gpus` and `split` of a
     role that is `beside` another one are that one's.
     """
@@ -74,6 +75,7 @@ class Size(Record):
     dedicated: bool
     split: Literal["even", "fill"]
     equal_slices: bool
+    pins: Pins
     place: str
     beside: str
 

@@ -32,6 +32,7 @@ class Record:
 
 
 Tables = Mapping[str, Any]  # TOML tables, merged and resolved; never changed once read
+Pins = tuple[tuple[int, ...], ...]  # GPU indices, ascending and side by side, for each worker of a role on a node
 Pairs = tuple[tuple[str, str], ...]  # NAME, template
 
 

@@ -6,13 +6,18 @@ from typing import Literal
 from attrs import frozen
 
 from dynplan.diagnostics import Findings
-from dynplan.model import Job, Record, Role
+from dynplan.model import Job, Record, Role, Size
+from dynplan.planner.content import Content
+from dynplan.planner.cutting import Slice
 from dynplan.planner.no_node import (
     at_key,
+    check_pins,
     filling,
     least_slice,
+    refuse_around,
     refuse_no_gpus,
     refuse_odd_nodes,
+    refuse_pinned_twice,
     refuse_span,
     refuse_unequal,
     refuse_workers,
@@ -65,6 +70,14 @@ class Demand(Record):
         return self.workers_per_node * self.slices[0] if self.slices else 0
 
     @property
+    def block(self) -> tuple[Slice, Slice]:
+        """What it puts on each of its nodes, for the forms `nodes` and `every`: slices, or GPUs by index."""
+        pins = self.role.size.pins
+        if pins:
+            return (), tuple(gpu for of_worker in pins for gpu in of_worker)
+        return self.slices * self.workers_per_node, ()
+
+    @property
     def gpus(self) -> int:
         """GPUs of all its workers."""
         return sum(self.slices) * self.workers
@@ -88,7 +101,8 @@ def demands(job: Job, nodes: Sequence[int]) -> tuple[Demand, ...]:
     taken = sum(demand.gpus_on_node for demand in every)
     if taken > min(nodes) and not findings.found:
         _refuse_every(every, taken, min(nodes), findings)
-    found = tuple(by_name.get(role.name) or _demand(role, max(nodes), every, findings) for role in job.roles)
+    base = _base(every, max(nodes), findings)
+    found = tuple(by_name.get(role.name) or _demand(role, base, every, findings) for role in job.roles)
     for demand in found:
         _check_numbers(demand, findings)
     _check_beside(found, findings)
@@ -99,6 +113,19 @@ def demands(job: Job, nodes: Sequence[int]) -> tuple[Demand, ...]:
 def gpus_on_every_node(wanted: Sequence[Demand]) -> int:
     """Return the GPUs of each node that the roles on every node take together."""
     return sum(demand.gpus_on_node for demand in wanted if demand.form == "every")
+
+
+def pinned(wanted: Sequence[Demand]) -> bool:
+    """Tell whether a role has GPUs by index: nodes are not chosen by numbers of GPUs alone then."""
+    return any(demand.role.size.pins for demand in wanted)
+
+
+def on_every_node(wanted: Sequence[Demand], gpus: int) -> Content | None:
+    """Return a node of so many GPUs with what the roles on every node have of it; None where it does not hold them."""
+    found: Content | None = Content(gpus)
+    for demand in (demand for demand in wanted if demand.form == "every"):
+        found = found and found.with_slices(*demand.block)
+    return found
 
 
 def separate_nodes(wanted: Sequence[Demand]) -> int:
@@ -133,46 +160,67 @@ def _on_every_node(role: Role) -> bool:
 
 def _every(role: Role, capacity: int, findings: Findings) -> Demand:
     size = role.size
+    if capacity and size.pins and not check_pins(role, capacity, findings):
+        return Demand(role, "none", 0, 0, 0, ())
     if size.gpus > capacity:
         if capacity:
             refuse_span(role, "per-node", capacity, findings)
         else:
             refuse_no_gpus(role, findings)
         return Demand(role, "none", 0, 0, 0, ())
-    return Demand(role, "every", 0, _per(role, capacity, findings), 0, (size.gpus,))
+    return Demand(role, "every", 0, _per(role, Content(capacity), findings), 0, (size.gpus,))
 
 
-def _demand(role: Role, capacity: int, every: Sequence[Demand], findings: Findings) -> Demand:
-    """Return one role's demand, on nodes of so many GPUs that other roles take some of on every node."""
+def _base(every: Sequence[Demand], gpus: int, findings: Findings) -> Content:
+    """Return a node with the roles on every node on it; two that do not go together are refused."""
+    for at, demand in enumerate(every):
+        if findings.found or on_every_node(every[: at + 1], gpus):
+            continue
+        other = next((one for one in every[:at] if on_every_node((one, demand), gpus) is None), every[at - 1])
+        refuse_pinned_twice(demand.role, other.role, "every node", findings)
+    return on_every_node(every, gpus) or Content(gpus, (gpus,))
+
+
+def _demand(role: Role, base: Content, every: Sequence[Demand], findings: Findings) -> Demand:
+    """Return one role's demand, on nodes that other roles take some GPUs of on every node."""
     if role.size.beside:
         return Demand(role, "beside", 0, 0, 0, ())
-    gpus, room = role.size.gpus, max(0, capacity - sum(demand.gpus_on_node for demand in every))
+    gpus, capacity, room = role.size.gpus, base.gpus, base.free
     if gpus == 0:
         return _without_gpus(role, findings)
     if capacity == 0:
         refuse_no_gpus(role, findings)
-    elif least_slice(role.size, capacity) > room:
-        _refuse_no_room(role, every, capacity, findings)
+    elif role.size.pins and not check_pins(role, capacity, findings):
+        pass
+    elif not _holds(base, role.size):
+        _refuse_no_room(role, base, every, findings)
     elif gpus > capacity:
         return _wide(role, capacity, room, findings)
     else:
-        return _narrow(role, room, findings)
+        return _narrow(role, base, findings)
     return Demand(role, "none", 0, 0, 0, ())
 
 
-def _narrow(role: Role, room: int, findings: Findings) -> Demand:
+def _holds(base: Content, size: Size) -> bool:
+    """Tell whether a worker finds room on a node, with as much of it as it has there at the least."""
+    if size.pins:
+        return base.with_slices((), tuple(sorted(gpu for pins in size.pins for gpu in pins))) is not None
+    return base.most(least_slice(size, base.gpus, base.free)) > 0
+
+
+def _narrow(role: Role, base: Content, findings: Findings) -> Demand:
     """A role whose workers are at most a node each."""
     size = role.size
     slices = (size.gpus,)
-    per = _per(role, room, findings)
+    per = _per(role, base, findings)
     count = len(size.hosts) or size.num_nodes
     if count is None and size.workers:
-        if size.fill or size.workers_per_node:
+        if size.fill or size.workers_per_node or size.pins:
             count = -(-size.workers // per)
         elif size.spread:
             count = size.workers
         else:
-            return Demand(role, "loose", size.workers, 0, -(-size.workers // (room // size.gpus)), slices)
+            return Demand(role, "loose", size.workers, 0, -(-size.workers // base.most(size.gpus)), slices)
     return _on_nodes(role, "nodes", per, count or 1, slices, findings)
 
 
@@ -194,7 +242,7 @@ def _wide(role: Role, capacity: int, room: int, findings: Findings) -> Demand:
     slices = slices_of(size, whole)
     if size.equal_slices and slices[0] != slices[-1]:
         refuse_unequal(role, role, slices, findings)
-    apart = bool(named) or size.spread
+    apart = bool(named or size.pins) or size.spread
     return Demand(role, "wide", workers, 0, nodes_alone(workers, slices, room, apart=apart), slices, apart)
 
 
@@ -227,16 +275,18 @@ def _on_nodes(role: Role, form: Form, per: int, count: int, slices: tuple[int, .
     return Demand(role, form, per * count, per, count, slices)
 
 
-def _per(role: Role, room: int, findings: Findings) -> int:
+def _per(role: Role, base: Content, findings: Findings) -> int:
     """Return the workers on each node, at most as many as fit."""
-    size = role.size
-    fits = room // size.gpus
+    size, room = role.size, base.free
+    if size.pins:
+        return len(size.pins)
+    fits = base.most(size.gpus)
     per = fits if size.fill else size.workers_per_node or 1
     if per <= fits:
         return max(1, per)
     message = (
         f"role `{role.name}` wants {per} workers of {counted(size.gpus, 'GPU')} on a node,"
-        f" which is {counted(per * size.gpus, 'GPU')}, but a node has {room}"
+        f" which is {counted(per * size.gpus, 'GPU')}, but a node has {room}{' in pieces' * bool(base.pins)}"
     )
     path = at_key(role, "workers-per-node")
     tries = ladder(path, fewer(fits)), smaller_workers(role, room // per)
@@ -269,14 +319,16 @@ def _check_numbers(demand: Demand, findings: Findings) -> None:
         refuse(findings, "D212", message, sized_by(role), otherwise="ask for fewer workers")
 
 
-def _refuse_no_room(role: Role, every: Sequence[Demand], capacity: int, findings: Findings) -> None:
-    gpus = role.size.gpus
-    room = max(0, capacity - sum(demand.gpus_on_node for demand in every))
+def _refuse_no_room(role: Role, base: Content, every: Sequence[Demand], findings: Findings) -> None:
+    gpus, capacity, room = role.size.gpus, base.gpus, base.free
+    if base.pins or role.size.pins:
+        refuse_around(role, base, [demand.role for demand in every], findings)
+        return
     message = (
         f"role `{role.name}` needs {counted(gpus, 'GPU')} per worker,"
         f" but of a node's {capacity} the roles on every node leave {room}"
     )
-    least = least_slice(role.size, capacity)
+    least = least_slice(role.size, capacity, 1)
     tries = [smaller_workers(role, room)]
     for demand in every:
         tries += _less_on_every_node(demand, room + demand.gpus_on_node - least)

@@ -4,14 +4,82 @@ from collections.abc import Sequence
 
 from dynplan.diagnostics import Findings, Path
 from dynplan.model import Role, Size
+from dynplan.planner.content import Content
 from dynplan.planner.refusals import Ladder, counted, ladder, refuse, smaller
 
+_MOST_MOVED = 16  # places that are tried for GPUs by index
 
-def least_slice(size: Size, capacity: int) -> int:
-    """Return the GPUs that a role needs on a node at least, whatever other roles leave of it."""
+
+def least_slice(size: Size, capacity: int, room: int) -> int:
+    """Return the GPUs that a worker needs on a node at least, of which roles on every node leave `room`."""
     if size.split == "fill" and size.gpus > capacity:
-        return 1
+        return max(1, room)
     return -(-size.gpus // -(-size.gpus // capacity))
+
+
+def check_pins(role: Role, capacity: int, findings: Findings) -> bool:
+    """Tell whether the GPUs that a role has by index are a node's and as many as its workers need; else report it."""
+    size, path = role.size, at_key(role, "gpus")
+    each, highest = len(size.pins[0]), max(pins[-1] for pins in size.pins)
+    span = -(-size.gpus // capacity)
+    if highest >= capacity:
+        has = "1 GPU, 0" if capacity == 1 else f"{capacity} GPUs, 0 to {capacity - 1}"
+        message = f"role `{role.name}` names GPU {highest}, and a node has {has}"
+        refuse(findings, "D214", message, path, otherwise="name others, or leave `gpus` out")
+    elif each * span != size.gpus or (span > 1 and len(size.pins) > 1):
+        of = f"on each of {span} nodes " if span > 1 else ""
+        message = f"role `{role.name}` needs {counted(size.gpus, 'GPU')} per worker {of}and `gpus` names {each}"
+        fits = ladder(at_key(role, "gpus-per-worker"), [each * span, each])
+        refuse(findings, "D214", message, path, fits, besides="name as many as a worker has on a node")
+    else:
+        return True
+    return False
+
+
+def refuse_pinned_twice(role: Role, other: Role, where: str, findings: Findings) -> None:
+    """GPUs by index on nodes where another role has them (D214)."""
+    mine, theirs = ({gpu for pins in one.size.pins for gpu in pins} for one in (role, other))
+    both = sorted(mine & theirs)
+    held = f"GPU {both[0]}, which `{other.name}` has" if both else f"GPUs for which `{other.name}` leaves no room"
+    message = f"role `{role.name}` is to have {held} on {where}"
+    path = at_key(role, "gpus" if role.size.pins else "per-node")
+    refuse(findings, "D214", message, path, *other_pins(role), otherwise="name others, or leave `gpus` out")
+
+
+def refuse_around(role: Role, base: Content, every: Sequence[Role], findings: Findings) -> None:
+    """GPUs that roles on every node hold, by index or in the way (D214, D210)."""
+    overlapping = next((one for one in every if _overlap(role, one)), None)
+    if overlapping:
+        refuse_pinned_twice(role, overlapping, "every node", findings)
+        return
+    names = ", ".join(f"`{one.name}`" for one in every)
+    if role.size.pins:
+        message = f"role `{role.name}` leaves {names}, on every node, no room beside its `gpus`"
+        refuse(findings, "D214", message, at_key(role, "gpus"), *other_pins(role), otherwise="name others")
+        return
+    message = (
+        f"role `{role.name}` needs {counted(role.size.gpus, 'GPU')} per worker, side by side on each node,"
+        f" and of a node's {base.gpus} {names}, on every node, leave {base.free} in pieces"
+    )
+    fits = [gpus for gpus in smaller(role.size.gpus, base.free) if base.most(gpus)]
+    path = at_key(role, "gpus-per-worker")
+    refuse(findings, "D210", message, path, ladder(path, fits), otherwise="pin the roles on every node elsewhere")
+
+
+def _overlap(role: Role, other: Role) -> bool:
+    mine, theirs = ({gpu for pins in one.size.pins for gpu in pins} for one in (role, other))
+    return bool(mine & theirs)
+
+
+def other_pins(role: Role) -> tuple[Ladder, ...]:
+    """Suggest other GPUs for a role that has its own by index, the lowest that plan."""
+    pins = role.size.pins
+    if not pins:
+        return ()
+    first = min(of_worker[0] for of_worker in pins)
+    steps = [to - first for to in range(_MOST_MOVED) if to != first]
+    moved = [[[gpu + step for gpu in of_worker] for of_worker in pins] for step in steps]
+    return (ladder(at_key(role, "gpus"), [lists if len(pins) > 1 else lists[0] for lists in moved]),)
 
 
 def filling(role: Role, capacity: int) -> Ladder:

@@ -7,12 +7,13 @@ from dynplan.diagnostics import Finding
 from dynplan.language.task_numbers import check_expressions, counting_on_equal
 from dynplan.model import Job, Node, Placement, Plan, Ports, Role, Task, Worker
 from dynplan.planner.allocation import allocate
+from dynplan.planner.cutting import Slice
 from dynplan.planner.demand import Demand, demands
 from dynplan.planner.nodes import Allocation
 from dynplan.planner.ports import assign
 from dynplan.planner.remaining import Homes
 from dynplan.planner.services import place_services
-from dynplan.planner.slices import Slice, slice_nodes
+from dynplan.planner.slices import slice_nodes
 
 
 def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:

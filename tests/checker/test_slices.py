@@ -214,3 +214,205 @@ def test_without_the_tables_of_the_job_slices_are_even_or_fill_nodes() -> None:
         FILLED, [("node = 0, gpus = [0, 1, 2, 3]", "node = 0, gpus = [0, 1, 2]"), ("gpus = [0, 1], p", "gpus = [0], p")]
     )
     assert {finding.code for finding in check(bare(neither))} == {"D406"}
+
+
+# GPUs by index: one list, a list for each worker of a node, and others around them.
+NAMED_GPUS = """\
+schema = 1
+nodes = [ { node = 0, gpus = 8 }, { node = 1, gpus = 8 } ]
+workers = [
+    { role = "b", worker = 0, tasks = [ { rank = 0, node = 0, gpus = [0, 1], ports = {} } ] },
+    { role = "b", worker = 1, tasks = [ { rank = 0, node = 1, gpus = [0, 1], ports = {} } ] },
+    { role = "a", worker = 0, tasks = [ { rank = 0, node = 0, gpus = [2, 3], ports = {} } ] },
+    { role = "a", worker = 1, tasks = [ { rank = 0, node = 1, gpus = [2, 3], ports = {} } ] },
+    { role = "c", worker = 0, tasks = [ { rank = 0, node = 0, gpus = [7], ports = {} } ] },
+    { role = "c", worker = 1, tasks = [ { rank = 0, node = 0, gpus = [6], ports = {} } ] },
+    { role = "d", worker = 0, tasks = [ { rank = 0, node = 0, gpus = [4], ports = {} } ] },
+    { role = "d", worker = 1, tasks = [ { rank = 0, node = 1, gpus = [4], ports = {} } ] },
+    { role = "e", worker = 0, tasks = [ { rank = 0, node = 1, gpus = [5, 6, 7], ports = {} } ] },
+]
+placement = { mode = "shared", lower-bound = 2, head = 0 }
+job = { name = "demo", num-nodes = 2 }
+cluster = { gpus-per-node = 8 }
+
+[roles.b]
+num-nodes = 2
+gpus-per-worker = 2
+
+[roles.a]
+num-nodes = 2
+gpus = [2, 3]
+
+[roles.c]
+num-nodes = 1
+gpus = [[7], [6]]
+
+[roles.d]
+per-node = true
+gpus-per-worker = 1
+
+[roles.e]
+num-nodes = 1
+gpus-per-worker = 3
+"""
+
+# On several nodes the same on each, with a part of each node in pieces.
+NAMED_WIDE = """\
+schema = 1
+nodes = [ { node = 0, gpus = 4 }, { node = 1, gpus = 4 }, { node = 2, gpus = 4 } ]
+workers = [
+    { role = "w", worker = 0, tasks = [
+     { rank = 0, node = 0, gpus = [0, 1, 2], ports = {} }, { rank = 1, node = 1, gpus = [0, 1, 2], ports = {} } ] },
+    { role = "eye", worker = 0, tasks = [ { rank = 0, node = 0, gpus = [3], ports = {} } ] },
+    { role = "eye", worker = 1, tasks = [ { rank = 0, node = 1, gpus = [3], ports = {} } ] },
+    { role = "eye", worker = 2, tasks = [ { rank = 0, node = 2, gpus = [3], ports = {} } ] },
+    { role = "s", worker = 0, tasks = [ { rank = 0, node = 2, gpus = [0, 1], ports = {} } ] },
+]
+placement = { mode = "separate", lower-bound = 3, head = 0 }
+job = { name = "demo" }
+cluster = { gpus-per-node = 4, gpu-groups = [[0, 1], [2, 3]] }
+
+[roles.w]
+workers = 1
+gpus-per-worker = 6
+gpus = [0, 1, 2]
+
+[roles.eye]
+per-node = true
+gpus = [3]
+
+[roles.s]
+num-nodes = 1
+gpus-per-worker = 2
+"""
+
+NAMED = {"named": NAMED_GPUS, "wide": NAMED_WIDE}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_plan_with_named_gpus_is_accepted(name: str) -> None:
+    assert check(tree_of(NAMED[name])) == ()
+
+
+def of(role: str, worker: int) -> str:
+    return f'role = "{role}", worker = {worker}, tasks = [ {{ rank = 0, node = '
+
+
+BROKEN_NAMES: list[tuple[str, list[tuple[str, str]], str]] = [
+    (  # other ones, and free
+        "named",
+        [(of("c", 0) + "0, gpus = [7]", of("c", 0) + "0, gpus = [5]")],
+        "error[D415]: the GPUs of worker 0 of `c` on node 0 are 5, and its role names 7",
+    ),
+    (  # those of the role's other worker
+        "named",
+        [
+            (of("c", 0) + "0, gpus = [7]", of("c", 0) + "0, gpus = [6]"),
+            (of("c", 1) + "0, gpus = [6]", of("c", 1) + "0, gpus = [7]"),
+        ],
+        "error[D415]: the GPUs of worker 0 of `c` on node 0 are 6, and its role names 7\n"
+        "error[D415]: the GPUs of worker 1 of `c` on node 0 are 7, and its role names 6",
+    ),
+    (  # more than it names
+        "named",
+        [(of("a", 1) + "1, gpus = [2, 3]", of("a", 1) + "1, gpus = [2, 3, 4]")],
+        "error[D406]: worker 1 of `a` has 3 GPUs, and its role asks for 2\n"
+        "error[D415]: the GPUs of worker 1 of `a` on node 1 are 2, 3 and 4, and its role names 2 and 3\n"
+        "error[D401]: GPU 4 of node 1 is held twice: by worker 1 of `a` and by worker 1 of `d`",
+    ),
+    (  # fewer
+        "named",
+        [(of("a", 0) + "0, gpus = [2, 3]", of("a", 0) + "0, gpus = [2]")],
+        "error[D406]: worker 0 of `a` has 1 GPU, and its role asks for 2\n"
+        "error[D415]: the GPUs of worker 0 of `a` on node 0 are 2, and its role names 2 and 3",
+    ),
+    (  # none
+        "named",
+        [(of("c", 0) + "0, gpus = [7]", of("c", 0) + "0, gpus = []")],
+        "error[D406]: worker 0 of `c` has 0 GPUs, and its role asks for 1\n"
+        "error[D415]: the GPUs of worker 0 of `c` on node 0 are none, and its role names 7",
+    ),
+    (  # one that another worker holds on a role's named GPU
+        "named",
+        [(of("b", 0) + "0, gpus = [0, 1]", of("b", 0) + "0, gpus = [1, 2]")],
+        "error[D401]: GPU 2 of node 0 is held twice: by worker 0 of `b` and by worker 0 of `a`",
+    ),
+    (  # around them, not in turn: GPU 4 is free
+        "named",
+        [(of("d", 0) + "0, gpus = [4]", of("d", 0) + "0, gpus = [5]")],
+        "error[D403]: worker 0 of `d` starts at GPU 5 of node 0, and its turn is at 4",
+    ),
+    (  # around them, one before another's turn
+        "named",
+        [
+            (of("d", 1) + "1, gpus = [4]", of("d", 1) + "1, gpus = [7]"),
+            (of("e", 0) + "1, gpus = [5, 6, 7]", of("e", 0) + "1, gpus = [4, 5, 6]"),
+        ],
+        "error[D403]: worker 1 of `d` starts at GPU 7 of node 1, and its turn is at 4",
+    ),
+    (  # a slice with a named GPU in its midst
+        "named",
+        [
+            (of("b", 1) + "1, gpus = [0, 1]", of("b", 1) + "1, gpus = [1, 4]"),
+            ("node = 1, gpus = [4], p", "node = 1, gpus = [0], p"),
+        ],
+        "error[D402]: the GPUs of worker 1 of `b` on node 1 are 1 and 4",
+    ),
+    (  # both workers of a node on two nodes
+        "named",
+        [(of("c", 1) + "0, gpus = [6]", of("c", 1) + "1, gpus = [6]")],
+        "error[D409]: worker 1 of `c` stands on node 1, and 2 of its role go together on node 0\n"
+        "error[D401]: GPU 6 of node 1 is held twice: by worker 1 of `c` and by worker 0 of `e`",
+    ),
+    (  # a worker that the list has no more
+        "named",
+        [("gpus = [[7], [6]]", "gpus = [7]")],
+        "error[D405]: role `c` comes to 1 worker, and the plan has 2\n"
+        "error[D415]: the GPUs of worker 1 of `c` on node 0 are 6, and its role names 7",
+    ),
+    (  # another one on the second node of a worker
+        "wide",
+        [("rank = 1, node = 1, gpus = [0, 1, 2]", "rank = 1, node = 1, gpus = [0, 1]")],
+        "error[D406]: worker 0 of `w` has 5 GPUs, and its role asks for 6\n"
+        "error[D415]: the GPUs of worker 0 of `w` on node 1 are 0 and 1, and its role names 0, 1 and 2",
+    ),
+    (  # on every node
+        "wide",
+        [(of("eye", 2) + "2, gpus = [3]", of("eye", 2) + "2, gpus = [2]")],
+        "error[D415]: the GPUs of worker 2 of `eye` on node 2 are 2, and its role names 3",
+    ),
+    (  # across a border of groups, beside a named GPU
+        "wide",
+        [(of("s", 0) + "2, gpus = [0, 1]", of("s", 0) + "2, gpus = [1, 2]")],
+        "error[D403]: worker 0 of `s` starts at GPU 1 of node 2, and its turn is at 0",
+    ),
+    (  # no list of indices
+        "wide",
+        [("gpus = [3]\n", "gpus = [[3], 4]\n")],
+        "error[D502]: `roles.eye.gpus` of a plan must be a list of GPU indices, or a list of such lists",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "expected"), BROKEN_NAMES)
+def test_a_broken_promise_about_named_gpus_is_told(name: str, changes: list[tuple[str, str]], expected: str) -> None:
+    assert messages(changed(NAMED[name], changes)) == expected
+
+
+def test_where_turns_find_no_place_around_named_gpus_any_arrangement_will_do() -> None:
+    """Pieces of two and three GPUs: two in turn take the lower piece, and leave no place for another two."""
+    head = "schema = 1\nnodes = [ { node = 0, gpus = 6 } ]\nplacement = { head = 0 }\ncluster = { gpus-per-node = 6 }\n"
+    row = '{{ role = "{}", worker = 0, tasks = [ {{ rank = 0, node = 0, gpus = {}, ports = {{}} }} ] }}'
+    roles = "[roles.a]\nnum-nodes = 1\ngpus = [3]\n" + "".join(
+        f"[roles.{name}]\nnum-nodes = 1\ngpus-per-worker = {gpus}\n" for name, gpus in (("x", 1), ("y", 2), ("z", 2))
+    )
+
+    def said(x: str, y: str, z: str) -> str:
+        rows = ", ".join(row.format(*pair) for pair in (("a", "[3]"), ("x", x), ("y", y), ("z", z)))
+        return messages(f"{head}workers = [ {rows} ]\njob.num-nodes = 1\n{roles}")
+
+    assert said("[0]", "[1, 2]", "[4, 5]") == ""
+    assert (
+        said("[2]", "[0, 1]", "[4, 5]")
+        == "error[D403]: worker 0 of `x` starts at GPU 2 of node 0, and its turn is at 0"
+    )
