@@ -104,8 +104,8 @@ def _pins(table: Table) -> Pins:
 
 def _gpus(table: Table, pins: Pins) -> int | None:
     value = table.get("gpus-per-worker")
-    if value is None and pins:
-        return len(pins[0])
+    if value is None and "gpus" in table:
+        return len(pins[0]) if pins else 1  # what is wrong with them is reported
     if not isinstance(value, str):
         return table.number(value, table.at("gpus-per-worker"), 0, LARGEST)
     try:

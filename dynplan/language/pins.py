@@ -81,6 +81,9 @@ def _check_workers(pins: Pins, table: Table) -> None:
             fix = f"write a list for each: `gpus = {lists}`" if per <= len(lists) else "write a list for each"
         message = f"`gpus` are those of {count} on a node, and `workers-per-node` says {per}"
         table.findings.error("D113", message, path, help=fix, also=table.at("workers-per-node"))
+    if table.get("gpus-per-worker") == 0:
+        message, also = f"role `{table.path[-1]}` has no GPUs by `gpus-per-worker`, and names some", "gpus-per-worker"
+        table.findings.error("D113", message, path, help="leave out one of the two", also=table.at(also))
     if table.get("split") == "fill":
         message, also = "`gpus` are the same on each node of a worker, and `fill` is whole nodes and a rest", "split"
         table.findings.error("D113", message, path, help="leave out one of the two", also=table.at(also))

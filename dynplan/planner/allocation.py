@@ -166,7 +166,7 @@ def _fewest(job: Job, wanted: Sequence[Demand], hosts: tuple[str, ...], separate
     lower = max(lower, least)
     problem = NoRoomError("")
     most = max(separate, lower)  # nodes of its own for every role always do, but for named hosts
-    for count in range(lower if hosts else max(total, least), most + 1):
+    for count in range(lower if hosts else min(max(total, least), most), most + 1):
         findings = Findings()
         _check_counts(job, wanted, count, findings)
         findings.raise_if_errors()

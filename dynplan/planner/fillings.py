@@ -12,9 +12,12 @@ from attrs import define, field, frozen
 from dynplan.planner.content import Content
 from dynplan.planner.cutting import Slice
 
-_BUDGET = 100_000  # steps of one search: fillings listed and choices made
+_BUDGET = 10_000  # choices of one search, for all numbers of nodes that it tries; half a second at the most
+_MOST_LISTED = 50_000  # steps to list the fillings of a node
+_FEWEST_STEPS = 20  # with which a search is worth its while
 _DEEPEST = 200  # runs of nodes in one arrangement
 Pattern = tuple[int, ...]  # how many of each kind of block
+Run = tuple[int, int, Pattern]  # so many nodes of a class, and what each of them gets
 
 
 @frozen
@@ -43,7 +46,14 @@ class SpentError(Exception):
 
 @define
 class _Steps:
+    """What is left of a budget."""
+
     left: int = _BUDGET
+
+    def half(self) -> "_Steps":
+        """Take half of the steps for a search of its own."""
+        self.left //= 2
+        return _Steps(self.left)
 
     def spend(self) -> None:
         self.left -= 1
@@ -54,22 +64,67 @@ class _Steps:
 def fewest_nodes(base: Content, blocks: Sequence[Block]) -> tuple[int, int]:
     """Return the fewest equal nodes that hold the blocks, and a proven lower bound."""
     need = tuple(block.count for block in blocks)
+    greedy = _best_fit([(base, sum(need))], blocks)
+    most = sum(times for _, times, _ in greedy) if greedy else sum(need)
     try:
-        patterns = _patterns(base, blocks, _Steps())
+        patterns = _patterns(base, blocks, _Steps(_MOST_LISTED))
     except SpentError:
-        patterns = [tuple(int(at == kind) for at in range(len(blocks))) for kind in range(len(blocks))]
-        bound = -(-sum(block.gpus * block.count for block in blocks) // max(1, base.free))
-        return sum(need), max(bound, *(block.count for block in blocks if block.once), 1)
-    lower = count = max(1, _bound(patterns, blocks, need))
-    while True:
+        gpus = sum(block.gpus * block.count for block in blocks)
+        return most, max(-(-gpus // max(1, base.free)), *(block.count for block in blocks if block.once), 1)
+    lower = max(1, _bound(patterns, blocks, need))
+    steps, search = _Steps(), _Search([patterns], blocks)
+    for count in range(lower, most):
+        search.steps = steps.half()
+        if search.steps.left < _FEWEST_STEPS:
+            break
         try:
-            found, known = _Search([patterns], _Steps()).run(need, (count,)), True
+            if search.run(need, (count,)) is not None:
+                return count, lower
         except SpentError:
-            found, known = None, False
-        if found is not None:
-            return count, lower
-        lower += known and lower == count
-        count += 1
+            continue
+        lower += lower == count
+    return most, lower
+
+
+def _best_fit(classes: Sequence[tuple[Content, int]], blocks: Sequence[Block]) -> list[Run] | None:
+    """Return the better of two best fits, large blocks or those of named GPUs first; None where both fail."""
+    kinds = range(len(blocks))
+    orders = (
+        sorted(kinds, key=lambda kind: (-blocks[kind].gpus, not blocks[kind].pins)),
+        sorted(kinds, key=lambda kind: (not blocks[kind].pins, -blocks[kind].gpus)),
+    )
+    found = [runs for order in orders if (runs := _fitted(classes, blocks, order)) is not None]
+    return min(found, key=lambda runs: sum(times for _, times, _ in runs), default=None)
+
+
+def _fitted(classes: Sequence[tuple[Content, int]], blocks: Sequence[Block], order: Sequence[int]) -> list[Run] | None:
+    """Put kinds in an order, each on the nodes with the least room for it; None where one finds none."""
+    groups = [(content, cls, nodes, (0,) * len(blocks)) for cls, (content, nodes) in enumerate(classes)]
+    for kind in order:
+        block, items, placed = blocks[kind], blocks[kind].count, []
+        for content, cls, nodes, pattern in sorted(groups, key=lambda group: group[0].free):
+            each = _room_for(content, block, items)
+            for part in (each, items % each if each else 0):
+                times = min(nodes, items // part) if part else 0
+                if times:
+                    after = content.with_slices(block.sizes * part, block.pins * part) or content
+                    taken = tuple(held + part * (at == kind) for at, held in enumerate(pattern))
+                    placed.append((after, cls, times, taken))
+                items, nodes = items - times * part, nodes - times
+            if nodes:
+                placed.append((content, cls, nodes, pattern))
+        if items:
+            return None
+        groups = placed
+    return [(cls, nodes, pattern) for _, cls, nodes, pattern in groups if any(pattern)]
+
+
+def _room_for(content: Content, block: Block, items: int) -> int:
+    """Return how many blocks of a kind a node takes, at most as many as there are."""
+    most = 1 if block.once else min(items, content.free // max(1, block.gpus))
+    while most and content.with_slices(block.sizes * most, block.pins * most) is None:
+        most -= 1
+    return most
 
 
 def filled(nodes: Sequence[tuple[Content, bool]], blocks: Sequence[Block]) -> list[Pattern] | str | None:
@@ -85,10 +140,12 @@ def filled(nodes: Sequence[tuple[Content, bool]], blocks: Sequence[Block]) -> li
     classes: dict[tuple[Content, bool], list[int]] = {}
     for at, on_node in enumerate(nodes):
         classes.setdefault(on_node, []).append(at)
-    need, steps = tuple(block.count for block in blocks), _Steps()
+    need = tuple(block.count for block in blocks)
     try:
-        listed = [_patterns(content, blocks, steps) for content, _ in classes]
-        found = _Search(listed, steps).run(need, tuple(map(len, classes.values())))
+        found = _best_fit([(content, len(members)) for (content, _), members in classes.items()], blocks)
+        if found is None:
+            listed = [_patterns(content, blocks, _Steps(_MOST_LISTED)) for content, _ in classes]
+            found = _Search(listed, blocks).run(need, tuple(map(len, classes.values())))
     except SpentError:
         return "the budget ran out"
     if found is None:
@@ -125,7 +182,7 @@ def _spread(patterns: list[Pattern], used: Sequence[bool]) -> list[Pattern]:
 
 
 def _patterns(content: Content, blocks: Sequence[Block], steps: _Steps) -> list[Pattern]:
-    """List the fillings of a node to which nothing can be added, those with most GPUs first."""
+    """List the fillings of a node to which nothing can be added, those with the largest blocks first."""
 
     def extend(kind: int, head: Pattern, content: Content) -> Iterator[tuple[Pattern, Content]]:
         steps.spend()
@@ -148,7 +205,13 @@ def _patterns(content: Content, blocks: Sequence[Block], steps: _Steps) -> list[
 
     found = [pattern for pattern, held in extend(0, (), content) if full(pattern, held)]
     gpus = [block.gpus for block in blocks]
-    return sorted(found, key=lambda pattern: (-_dot(gpus, pattern), [-items for items in pattern]))
+    hard = sorted(range(len(blocks)), key=lambda kind: (-gpus[kind], not blocks[kind].pins))
+
+    def turn(pattern: Pattern) -> tuple[int, int, list[int]]:
+        first = next((at for at, kind in enumerate(hard) if pattern[kind]), len(hard))
+        return first, -_dot(gpus, pattern), [-pattern[kind] for kind in hard]
+
+    return sorted(found, key=turn)
 
 
 def _bound(patterns: Sequence[Pattern], blocks: Sequence[Block], need: Pattern) -> int:
@@ -175,19 +238,21 @@ class _Search:
     """Fillings by class of nodes, and the states from which what is needed cannot be covered."""
 
     listed: Sequence[Sequence[Pattern]]
-    steps: _Steps
+    blocks: Sequence[Block]
+    steps: _Steps = field(factory=_Steps)
     dead: set[tuple[int, int, Pattern, int]] = field(factory=set)
+    worths: list[Pattern] = field(factory=list)
     tops: list[list[Pattern]] = field(factory=list)
 
-    def run(self, need: Pattern, left: Pattern) -> list[tuple[int, int, Pattern]] | None:
+    def run(self, need: Pattern, left: Pattern) -> list[Run] | None:
         """Return runs of a class, a number of its nodes and a filling that cover the need; None where none do."""
-        self.tops = [_tops(patterns, len(need)) for patterns in self.listed]
-        trail: list[tuple[int, int, Pattern]] = []
+        if not self.tops:
+            self.worths = _worths(self.blocks)
+            self.tops = [_tops(patterns, self.worths) for patterns in self.listed]
+        trail: list[Run] = []
         return trail if self._cover(0, 0, need, left[0] if left else 0, left, trail) else None
 
-    def _cover(
-        self, cls: int, at: int, need: Pattern, here: int, left: Pattern, trail: list[tuple[int, int, Pattern]]
-    ) -> bool:
+    def _cover(self, cls: int, at: int, need: Pattern, here: int, left: Pattern, trail: list[Run]) -> bool:
         """Cover the need with the fillings of a class from one on, on `here` of its nodes, and with later classes."""
         if not any(need):
             return True
@@ -219,21 +284,20 @@ class _Search:
         return False
 
     def _possible(self, cls: int, at: int, need: Pattern, here: int, left: Pattern) -> bool:
-        """Tell whether the nodes left may hold each kind for itself."""
-        for kind, wanted in enumerate(need):
-            if wanted:
-                most = here * self.tops[cls][at][kind]
-                most += sum(left[later] * self.tops[later][0][kind] for later in range(cls + 1, len(left)))
-                if most < wanted:
-                    return False
+        """Tell whether the nodes left may hold what is needed, by what it is worth in any way."""
+        for at_worth, worth in enumerate(self.worths):
+            most = here * self.tops[cls][at][at_worth]
+            most += sum(left[later] * self.tops[later][0][at_worth] for later in range(cls + 1, len(left)))
+            if most < _dot(worth, need):
+                return False
         return True
 
 
-def _tops(patterns: Sequence[Pattern], kinds: int) -> list[Pattern]:
-    """Return for each filling the most of each kind in it and those after it."""
-    found = [(0,) * kinds]
+def _tops(patterns: Sequence[Pattern], worths: Sequence[Pattern]) -> list[Pattern]:
+    """Return for each filling the most that it or one after it is worth, by each of the worths."""
+    found = [(0,) * len(worths)]
     for pattern in reversed(patterns):
-        found.append(tuple(map(max, found[-1], pattern)))
+        found.append(tuple(max(top, _dot(worth, pattern)) for top, worth in zip(found[-1], worths, strict=True)))
     return found[::-1]
 
 

@@ -44,7 +44,7 @@ def refusals(job: Job, wanted: Sequence[Demand], gpus: Sequence[int], problem: N
         *(_filling(demand, job) for demand in (failing, *others)),
         *(rungs for demand in (failing, *others) for rungs in _shrunk(demand, job)),
     ]
-    if pinned(wanted):
+    if pinned(wanted) and problem.proven:
         from dynplan.planner.no_pin import refuse_pins  # few jobs say which GPUs a role has
 
         found = refuse_pins(job, wanted, gpus, failing.role.name, tries)

@@ -170,3 +170,13 @@ def test_the_fewest_nodes_around_named_gpus_are_found_for_many() -> None:
     roles = "a; num-nodes = 3000; gpus = [3, 4]", "b; workers = 5000; gpus-per-worker = 3"
     plan = plan_of(job(*roles, nodes='"min"', gpus=8))
     assert (len(plan.nodes), plan.placement.lower) == (3000, 3000)
+
+
+def test_an_answer_that_is_not_proven_says_so_and_comes_soon() -> None:
+    """Six sizes around two named places: more ways than are tried."""
+    loose = [f"r{at}; workers = {300 + at}; gpus-per-worker = {gpus}" for at, gpus in enumerate((1, 1, 2, 2, 3, 5))]
+    named = "p; num-nodes = 300; gpus = [3, 4]", "q; num-nodes = 150; gpus = [6]"
+    plan = plan_of(job(*named, *loose, nodes='"min"', gpus=8))
+    lower, nodes = plan.placement.lower, len(plan.nodes)
+    assert 625 <= lower <= nodes < 660
+    assert [finding.code for finding in plan.warnings] == ["W202"] * (lower < nodes)
