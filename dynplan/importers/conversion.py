@@ -7,7 +7,7 @@ from attrs import frozen
 
 from dynplan.importers.draft import Draft
 from dynplan.importers.job_text import cluster_text, job_text
-from dynplan.importers.kinds import Kind, is_toml, kind_of
+from dynplan.importers.kinds import Kind, is_cluster, is_toml, kind_of
 from dynplan.importers.nodes import Tree
 from dynplan.importers.points import inlined, joined
 from dynplan.importers.source import Entry, Ledger, Part
@@ -83,10 +83,14 @@ def _srt(trees: Sequence[Tree], ledger: Ledger) -> tuple[list[Draft], list[dict[
     from dynplan.importers.srt import draft_of  # the same
 
     drafts, values = [], []
-    recipe = trees[0].root
+    recipes = [tree for tree in trees if not is_cluster(tree)] or list(trees)
+    cluster = next((Part(tree.root, ledger) for tree in trees if is_cluster(tree) and tree not in recipes), None)
+    if len(recipes) > 1:
+        ledger.wrong("D702", "one recipe makes one job, and this is a second one", recipes[1].root, at_key=True)
+    recipe = recipes[0].root
     found = variants(recipe, ledger)
     for variant in found:
-        draft = draft_of(Part(variant.root, ledger), ledger, variant.name)
+        draft = draft_of(Part(variant.root, ledger), ledger, variant.name, cluster)
         if draft is not None:
             drafts.append(draft)
             values.append({name: node.value for name, node in variant.values.items()})

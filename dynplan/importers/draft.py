@@ -43,6 +43,8 @@ class Draft:
         gpus: GPUs of a worker, by role, as the source's own planner gives them.
         needs: GPUs that the sizes of the role's engine come to, by role; missing where it has none.
         point: the name of the variant that this is.
+        models: folders by the names that the source's site has for them.
+        images: images likewise.
     """
 
     ledger: Ledger
@@ -52,6 +54,8 @@ class Draft:
     gpus: dict[str, int] = field(factory=dict)
     needs: dict[str, int] = field(factory=dict)
     point: str = ""
+    models: dict[str, str] = field(factory=dict)
+    images: dict[str, str] = field(factory=dict)
 
     def put(self, path: Path, value: Any, source: Part | None = None, *, rule: str = "", changed: str = "") -> None:
         """Set a key of the job and say what became of the key that it comes from; its comment goes with it."""

@@ -32,7 +32,7 @@ def kind_of(trees: Sequence[Tree]) -> Kind:
         InputError: D702 where no launcher has such keys.
     """
     found = {kind: tree for tree in trees if (kind := _kind(tree))}
-    if len(found) == 1 and all(_kind(tree) or _is_cluster(tree) for tree in trees):
+    if len(found) == 1 and all(_kind(tree) or is_cluster(tree) for tree in trees):
         return next(iter(found))
     tree = next((tree for tree in trees if not _kind(tree)), trees[-1])
     message = "the files are for different launchers" if len(found) > 1 else "no launcher that is known has these keys"
@@ -54,6 +54,6 @@ def _kind(tree: Tree) -> Kind | None:
     return None
 
 
-def _is_cluster(tree: Tree) -> bool:
+def is_cluster(tree: Tree) -> bool:
     """Tell whether a file is srt-slurm's description of a cluster, which may stand beside a recipe."""
     return any(key in tree.root.table for key in ("model_paths", "containers", "srtctl_root", "default_account"))

@@ -3,11 +3,11 @@
 from dynplan.importers.draft import Draft
 from dynplan.importers.source import Ledger, Part
 from dynplan.importers.srt_benchmark import add_benchmark
+from dynplan.importers.srt_cluster import add_cluster
 from dynplan.importers.srt_environment import add_environment
 from dynplan.importers.srt_frontend import (
     add_control_plane,
     add_front,
-    add_services,
     front_of,
     is_dedicated,
     public_role,
@@ -15,6 +15,7 @@ from dynplan.importers.srt_frontend import (
 from dynplan.importers.srt_placement import DEFAULT_GPUS_PER_NODE, Placement, placement_of
 from dynplan.importers.srt_recipe import ENGINES, Recipe, recipe_of
 from dynplan.importers.srt_roles import add_workers
+from dynplan.importers.srt_services import add_services
 from dynplan.language.limits import seconds_of
 
 # Sections that nothing of ours holds, and why.
@@ -26,6 +27,8 @@ _DROPPED = {
     "enable_config_dump": "the script holds every word that it runs",
     "host_setup": 'write a role with `kind = "task"`, `place = "every-node"` and `container = false`, named in `after`',
     "post_eval": "write a phase with its command",
+    "sbatch_pre_sweep": 'write a role with `kind = "task"` and `place = "every-node"`, named in `after`',
+    "sbatch_post_sweep": "nothing runs after a job: undo on the nodes what a role does in its own `command`",
 }
 _DYNAMO = {
     "sidecar": "the engine runs inside of Dynamo's worker",
@@ -35,20 +38,24 @@ _DYNAMO = {
 }
 
 
-def draft_of(root: Part, ledger: Ledger, point: str = "") -> Draft | None:
+def draft_of(root: Part, ledger: Ledger, point: str = "", cluster: Part | None = None) -> Draft | None:
     """Return the job of one recipe, None where it is too wrong for one; what is wrong is in the ledger.
 
     Args:
         root: the recipe, a variant of which is merged already.
         ledger: hears what became of its keys.
         point: the name of the variant.
+        cluster: the file of its cluster, where there is one.
     """
     draft = Draft(ledger, point=point)
     recipe = recipe_of(root)
     if recipe.engine not in ENGINES:
         return None
+    if cluster is not None:
+        add_cluster(cluster, draft)
     gpus = root.at("resources", "gpus_per_node")
-    per_node = gpus.whole(1) if gpus is not None else DEFAULT_GPUS_PER_NODE
+    known = draft.cluster.get("gpus-per-node", DEFAULT_GPUS_PER_NODE)
+    per_node = gpus.whole(1) if gpus is not None else int(known)
     draft.site("gpus-per-node", per_node, gpus)
     front = front_of(recipe)
     placement = placement_of(recipe, per_node, dedicated=is_dedicated(recipe) and front.dynamo)
@@ -62,9 +69,17 @@ def draft_of(root: Part, ledger: Ledger, point: str = "") -> Draft | None:
     add_front(recipe, front, placement, draft)
     _ready(recipe, draft)
     add_benchmark(recipe, placement, public_role(front, placement), draft)
-    add_services(recipe)
+    add_services(root, draft)
+    _no_image(draft)
     _rest(root)
     return draft
+
+
+def _no_image(draft: Draft) -> None:
+    """Leave out mounts where there is no container to mount to."""
+    container = draft.job["job"].get("container", {})
+    if "image" not in container:
+        draft.job["job"].pop("container", None)
 
 
 def _nodes(recipe: Recipe, placement: Placement, draft: Draft) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from dynplan.importers.draft import Draft, escaped
 from dynplan.importers.source import Part
 from dynplan.importers.srt_clients import CLIENTS, DROPPED, TRACES, Client
-from dynplan.importers.srt_environment import SCRIPTS, add_env, image_of, model_of, mount
+from dynplan.importers.srt_environment import add_env, image_of, model_of, needs_folders, needs_scripts
 from dynplan.importers.srt_placement import Placement
 from dynplan.importers.srt_recipe import Recipe
 
@@ -25,6 +25,9 @@ def add_benchmark(recipe: Recipe, placement: Placement, public: str, draft: Draf
     elif name == "custom":
         _custom(bench, placement, public, draft)
         _told(kind, "the command is the phase")
+    elif name == "lm-eval":
+        _told(kind, "srt-slurm's own script for it")
+        _script(recipe, public, draft)
     elif name in CLIENTS:
         _told(kind, f"the program behind it: `{' '.join(CLIENTS[name].command)}`")
         _client(recipe, bench, CLIENTS[name], public, draft)
@@ -68,12 +71,7 @@ def _client(recipe: Recipe, bench: Part, client: Client, public: str, draft: Dra
     for key, (option, default) in client.keys.items():
         _key(bench.get(key), option, default, draft)
     if client.scripts:
-        draft.var("benchmarks", SCRIPTS)
-        if ("vars", "benchmarks") not in draft.notes:
-            draft.say(
-                ("vars", "benchmarks"), "the client is srt-slurm's own, and runs from a checkout: say where it is"
-            )
-        mount(draft, "{vars.benchmarks}:/srtctl-benchmarks")
+        needs_scripts(draft)
     setup = [client.setup] if client.setup else []
     _goals(bench, draft)
     _packages(bench, setup, draft)
@@ -97,6 +95,14 @@ def _key(part: Part | None, option: str, default: Any, draft: Draft) -> None:
         draft.put(path, draft.words(part))
     else:
         draft.put(path, part.node.value, part)
+
+
+def _script(recipe: Recipe, public: str, draft: Draft) -> None:
+    """Add the accuracy run that srt-slurm has a script for, which gets the rest from its environment."""
+    command = ["bash", "/srtctl-benchmarks/lm-eval/bench.sh", f"{{role.{public}.url.http}}"]
+    draft.put(("phases", "benchmark", "command"), command)
+    draft.put(("phase-defaults", "env"), {"MODEL_NAME": "{vars.served-model}", "MODEL_PATH": model_of(recipe)})
+    needs_scripts(draft)
 
 
 def _goals(bench: Part, draft: Draft) -> None:
@@ -177,13 +183,18 @@ def _phases(bench: Part, client: Client, draft: Draft) -> None:
         phases["benchmark"] = {}
         return
     times, warm_up = _factor(bench, "num_prompts_mult", client.times), _factor(bench, "num_warmup_mult", client.warm_up)
+    fixed, before = bench.get("num_prompts"), bench.get("warmup_prompts")
+    for part in (fixed, before):
+        if part is not None:
+            part.kept("phases.*.args")
     for level in levels_of(bench):
         if warm_up and client.warm_up:
-            args = {client.level: level, client.prompts: level * warm_up, "request-rate": 250, "save-result": False}
+            first = before.whole() if before is not None else level * warm_up
+            args = {client.level: level, client.prompts: first, "request-rate": 250, "save-result": False}
             phases[f"warm-up-{level}"] = {"args": args}
         phases[f"c{level}"] = {"args": {client.level: level}}
         if client.prompts:
-            phases[f"c{level}"]["args"][client.prompts] = level * times
+            phases[f"c{level}"]["args"][client.prompts] = fixed.whole(1) if fixed is not None else level * times
 
 
 def _factor(bench: Part, key: str, default: int) -> int:
@@ -201,7 +212,9 @@ def _custom(bench: Part, placement: Placement, public: str, draft: Draft) -> Non
         bench.ledger.wrong("D103", "the benchmark has no `command`", bench.node, at_key=True)
         return
     draft.put(("phases", "benchmark", "command"), escaped(command.text()), command)
+    needs_folders(command.text(), draft)
     env = {
+        "SRT_FRONTEND_URL": f"{{role.{public}.url.http}}",
         "SRT_FRONTEND_HOST": f"{{role.{public}.ip}}",
         "SRT_FRONTEND_PORT": f"{{role.{public}.port.http}}",
         "AIPERF_SERVER_METRICS_URLS": "{metrics-urls}",

@@ -57,6 +57,7 @@ def add_env(table: Part, where: tuple[str, ...], draft: Draft) -> None:
         else:
             draft.put((*where, part.name), "", part)
             draft.put((*where, part.name), draft.words(part, ENV_FACTS))
+            needs_folders(part.node.text, draft)
 
 
 def _slurm(root: Part, draft: Draft) -> None:
@@ -110,8 +111,9 @@ def is_alias(image: str) -> bool:
 
 def image_of(part: Part, draft: Draft) -> str:
     """Return an image as we name it, and say where only srt-slurm's cluster file knows it."""
-    image = draft.words(part)
-    if is_alias(image):
+    name = part.text()
+    image = draft.plain(draft.images[name])[0] if name in draft.images else draft.words(part)
+    if name not in draft.images and is_alias(image):
         part.changed(f"`{image}` is a name of `containers` in srtslurm.yaml: write the image itself")
     return image
 
@@ -128,7 +130,9 @@ def _model(root: Part, draft: Draft) -> None:
     else:
         _model_path(path, draft)
     image = model.get("container")
-    if image is not None:
+    if image is not None and not image.text():
+        image.rule("no image: the roles run on the nodes themselves")
+    elif image is not None:
         draft.put(("job", "container", "image"), "", image)
         draft.put(("job", "container", "image"), image_of(image, draft))
     stage = model.get("stage_dir")
@@ -142,8 +146,8 @@ def _model_path(path: Part, draft: Draft) -> None:
         draft.put(("vars", "model"), text.removeprefix("hf:"), path)
         return
     draft.put(("vars", "model"), "", path)
-    value = draft.words(path)
-    if "/" not in text:
+    value = draft.plain(draft.models[text])[0] if text in draft.models else draft.words(path)
+    if text not in draft.models and "/" not in text:
         path.changed(f"`{text}` is a name of `model_paths` in srtslurm.yaml: set `vars.model` to the folder")
         value = f"/path/to/{text}"
     draft.put(("vars", "model"), value)
@@ -151,7 +155,7 @@ def _model_path(path: Part, draft: Draft) -> None:
 
 
 def mount(draft: Draft, text: str) -> None:
-    """Add a mount to all containers of the job, once."""
+    """Add a mount to all containers of the job, once; where it has none there is nothing to mount to."""
     mounts = draft.job.setdefault("job", {}).setdefault("container", {}).setdefault("mounts", [])
     if text not in mounts:
         mounts.append(text)
@@ -184,6 +188,24 @@ def _mounts(root: Part, draft: Draft) -> None:
         if changed:
             part.changed(changed)
         part.kept("job.container.mounts")
+
+
+def needs_folders(text: str, draft: Draft) -> None:
+    """Mount what srt-slurm mounts into every container itself, where a text of the recipe names it."""
+    if "/configs/" in text:
+        needs_configs(draft)
+    if "/logs" in text:
+        mount(draft, "{job.dir}:/logs")
+    if "/srtctl-benchmarks" in text:
+        needs_scripts(draft)
+
+
+def needs_scripts(draft: Draft) -> None:
+    """Mount srt-slurm's folder of benchmarks."""
+    draft.var("benchmarks", SCRIPTS)
+    if ("vars", "benchmarks") not in draft.notes:
+        draft.say(("vars", "benchmarks"), "the client is srt-slurm's own, and runs from a checkout: say where it is")
+    mount(draft, "{vars.benchmarks}:/srtctl-benchmarks")
 
 
 def needs_configs(draft: Draft) -> None:

@@ -9,6 +9,7 @@ from dynplan.importers.source import Part
 from dynplan.importers.srt_environment import add_env, image_of, needs_configs, setup_of
 from dynplan.importers.srt_placement import Placement
 from dynplan.importers.srt_recipe import Recipe
+from dynplan.importers.srt_services import kind_of, services_of
 
 # Frontends by the name that `frontend.type` has, in schema 2: what they are to us. `direct` is no process of its own.
 _KINDS = {
@@ -57,10 +58,19 @@ def front_of(recipe: Recipe) -> Front:
         if name not in _KINDS:
             kind.wrong("D702", f"`{name}` is a frontend that no importer knows", f"frontends: {', '.join(_KINDS)}")
         kind.rule("the frontend says which presets the job has")
+    if name == "sglang" and not _is_direct(recipe, part):
+        name = "sglang-router"
     found = _KINDS.get(name, "dynamo-frontend")
     if found == "trtllm-orchestrator" and not recipe.disaggregated:
         found = "direct"
     return Front(found, _many(part) if found not in ("direct", "trtllm-orchestrator") else 1, part)
+
+
+def _is_direct(recipe: Recipe, part: Part | None) -> bool:
+    """Tell whether one worker serves itself: `sglang` meant the router in early recipes of schema 2 too."""
+    workers = recipe.roles["agg"].workers if list(recipe.roles) == ["agg"] else None
+    policy = part.at("args", "policy") if part is not None else None
+    return policy is None and list(recipe.roles) == ["agg"] and (workers is None or workers.node.value in (1, "1"))
 
 
 def _many(part: Part | None) -> int:
@@ -107,7 +117,7 @@ def _wants_nats(recipe: Recipe) -> bool:
     planes = (recipe.root.at("dynamo", key) for key in ("request_plane", "event_plane"))
     if any(plane is not None and plane.text() == "nats" for plane in planes):
         return True
-    return _payload_of(recipe) is not None or any(_service(recipe, "nats"))
+    return _payload_of(recipe) is not None or any(_of_kind(recipe, "nats"))
 
 
 def _planes(recipe: Recipe, env: dict[str, Any]) -> None:
@@ -118,22 +128,14 @@ def _planes(recipe: Recipe, env: dict[str, Any]) -> None:
             plane.kept(f"job.env.DYN_{key.upper()}")
 
 
-def _service(recipe: Recipe, kind: str) -> list[Part]:
-    """Return the entries of `services` that are of a kind."""
-    services = recipe.root.get("services")
-    found = services.elements() if services is not None and isinstance(services.node.value, list) else []
-    return [one for one in found if isinstance(one.node.value, dict) and _kind(one) == kind]
-
-
-def _kind(service: Part) -> str:
-    part = service.get("type")
-    return part.text() if part is not None else "generic"
+def _of_kind(recipe: Recipe, kind: str) -> list[Part]:
+    return [one for one in services_of(recipe.root) if kind_of(one) == kind]
 
 
 def _payload_of(recipe: Recipe) -> Part | None:
     first = recipe.root.at("infra", "nats_max_payload_mb")
     return first or next(
-        (found for one in _service(recipe, "nats") if (found := one.at("options", "max_payload_mb"))), None
+        (found for one in _of_kind(recipe, "nats") if (found := one.at("options", "max_payload_mb"))), None
     )
 
 
@@ -147,7 +149,7 @@ def _payload(recipe: Recipe, roles: dict[str, dict[str, Any]], draft: Draft) -> 
 def is_dedicated(recipe: Recipe) -> bool:
     """Tell whether etcd and NATS have a node of their own, and say so of the keys that ask for it."""
     asked = recipe.root.at("infra", "etcd_nats_dedicated_node")
-    places = [one.at("placement", "node") for kind in ("etcd", "nats") for one in _service(recipe, kind)]
+    places = [one.at("placement", "node") for kind in ("etcd", "nats") for one in _of_kind(recipe, kind)]
     found = asked is not None and asked.flag()
     for part in (asked, *places):
         if part is not None:
@@ -156,20 +158,6 @@ def is_dedicated(recipe: Recipe) -> bool:
             )
             found = found or part.node.text == "dedicated"
     return found
-
-
-def add_services(recipe: Recipe) -> None:
-    """Say what became of the entries of `services`."""
-    services = recipe.root.get("services")
-    for one in services.elements() if services is not None and isinstance(services.node.value, list) else ():
-        kind = _kind(one)
-        for part in one.items():
-            if kind in ("etcd", "nats") and part.name in ("name", "type"):
-                part.rule(f"the role `{kind}`")
-            elif not recipe.root.ledger.is_told(part.node):
-                part.dropped(
-                    "write a role for this service: `command`, `place`, `ready`, and `after` in those that need it"
-                )
 
 
 def add_front(recipe: Recipe, front: Front, placement: Placement, draft: Draft) -> None:
@@ -194,8 +182,16 @@ def add_front(recipe: Recipe, front: Front, placement: Placement, draft: Draft) 
     if front.many > 1:
         role |= {"workers": front.many, "place": f"with:{workers[-1]}", "ports": {"http": 8180}}
         _nginx(front, placement, draft)
+    elif _beside_decode(front) and "decode" in workers:
+        role |= {"workers": 1, "place": "with:decode"}
     elif placement.dedicated:
         role |= {"workers": 1, "place": f"with:{workers[0]}"}
+
+
+def _beside_decode(front: Front) -> bool:
+    """Tell whether the one frontend stands beside the first decode worker."""
+    places = (front.part.get("orchestrator_placement"), front.part.at("placement", "node")) if front.part else ()
+    return any(part is not None and part.node.text == "first_decode" for part in places)
 
 
 def _words(front: Front, workers: list[str], role: dict[str, Any], draft: Draft) -> None:
@@ -295,6 +291,8 @@ def _told(front: Front, draft: Draft) -> None:
         where = found.get("node") if isinstance(found.node.value, dict) else found
         if where is None or where.node.text.lower() in ("head", "false"):
             found.rule("as here without a word")
+        elif where.node.text == "first_decode" and front.many == 1:
+            found.rule("beside the first decode worker")
         else:
             found.changed("the frontend stands on the head node: set `place` of its role")
 

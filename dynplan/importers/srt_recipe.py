@@ -92,7 +92,7 @@ def _first(root: Part) -> Recipe:
 
 
 def _second(root: Part) -> Recipe:
-    engine = root.get("engine")
+    engine = root.get("engine") or root.get("backend")  # the latter in early recipes of schema 2
     options: dict[str, Part] = {}
     name = ""
     if engine is not None:

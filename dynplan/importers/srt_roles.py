@@ -14,7 +14,7 @@ from dynplan.importers.srt_engines import (
     OPTIONS_RULED,
     gpus_of,
 )
-from dynplan.importers.srt_environment import add_env, image_of, model_of, needs_configs, setup_of, srun_options
+from dynplan.importers.srt_environment import add_env, image_of, model_of, needs_folders, setup_of, srun_options
 from dynplan.importers.srt_placement import Group, Placement
 from dynplan.importers.srt_recipe import Recipe, RoleParts
 
@@ -154,8 +154,7 @@ def _value(path: tuple[str, ...], part: Part, draft: Draft) -> None:
     elif isinstance(value, str):
         draft.put(path, "", part)
         draft.put(path, draft.words(part))
-        if value.startswith("/configs"):
-            needs_configs(draft)
+        needs_folders(value, draft)
     elif isinstance(value, dict):
         draft.put(path, part.data(), part, rule="a table is one word of JSON")
     elif isinstance(value, float) and not isfinite(value):

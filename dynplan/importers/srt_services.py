@@ -1,0 +1,188 @@
+"""The entries of `services` in a recipe of srt-slurm: each that is a command of its own is a role."""
+
+import re
+from typing import Any
+
+from dynplan.importers.draft import Draft
+from dynplan.importers.source import Part
+from dynplan.importers.srt_environment import add_env, image_of, needs_folders
+
+_PLACES = {
+    "head": "head",
+    "infra": "head",
+    "workers": "every-node",
+    "compute": "every-node",
+    "all": "every-node",
+    "prefill": "with:prefill",
+    "decode": "with:decode",
+    "agg": "with:agg",
+}
+_EXPORTERS = {"dcgm-exporter": "dcgm-exporter"}
+_FACTS = {
+    "node": "{host}",
+    "node_ip": "{ip}",
+    "node_id": "{node}",
+    "index": "{worker}",
+    "head_node": "{role.etcd.host}",
+    "head_ip": "{role.etcd.ip}",
+    "infra_ip": "{role.etcd.ip}",
+}
+_CHANGED = {
+    "source": "clone and build it in `setup`, or better in an image",
+    "build_command": "clone and build it in `setup`, or better in an image",
+    "build_timeout_seconds": "clone and build it in `setup`, or better in an image",
+    "nodes": "no nodes are kept for it: give the role `num-nodes`",
+    "metrics": "set `metrics` of the role, a URL",
+    "terminal": 'a role that ends is `kind = "task"`',
+    "external": "set ETCD_ENDPOINTS and NATS_SERVER in `[job.env]`, and drop the role",
+}
+
+
+def services_of(root: Part) -> list[Part]:
+    """Return the entries of `services` that are tables."""
+    services = root.get("services")
+    found = services.elements() if services is not None and isinstance(services.node.value, list) else []
+    return [one for one in found if isinstance(one.node.value, dict)]
+
+
+def kind_of(service: Part) -> str:
+    """Return the kind of a service."""
+    part = service.get("type")
+    return part.text() if part is not None else "generic"
+
+
+def add_services(root: Part, draft: Draft) -> None:
+    """Add a role for every service with a command, and say what became of the others."""
+    for one in services_of(root):
+        kind, command = kind_of(one), one.get("command")
+        enabled = one.get("enabled")
+        if enabled is not None and not enabled.flag():
+            for part in one.items():
+                part.rule("it is not enabled")
+        elif kind in ("etcd", "nats"):
+            _known(one, kind)
+        elif kind in _EXPORTERS:
+            draft.role(kind)["engine"] = _EXPORTERS[kind]
+            _known(one, kind)
+        elif command is not None:
+            _service(one, command, draft)
+        _rest(one, kind)
+
+
+def _known(one: Part, kind: str) -> None:
+    for part in one.items():
+        if part.name in ("name", "type", "enabled"):
+            part.rule(f"the role `{kind}`")
+
+
+def _service(one: Part, command: Part, draft: Draft) -> None:
+    named = one.get("name")
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", named.text() if named is not None else "service").strip("-") or "service"
+    path = ("roles", name)
+    if name in draft.job.get("roles", {}):
+        one.wrong("D703", f"`{name}` is a role of the recipe already")
+        return
+    if named is not None:
+        named.kept(path)
+    words = command.texts() if isinstance(command.node.value, list) else [command.text()]
+    more = one.get("args")
+    words += more.texts() if more is not None else []
+    draft.put((*path, "command"), [draft.plain(word, _FACTS)[0] for word in words], command)
+    if more is not None:
+        more.kept((*path, "command"))
+    for word in words:
+        needs_folders(f"{word}/", draft)
+    _placed(one, path, draft)
+    _surroundings(one, path, draft)
+    _ready(one, path, draft)
+
+
+def _placed(one: Part, path: tuple[str, ...], draft: Draft) -> None:
+    place, start = one.at("placement", "node"), one.get("start")
+    where = _PLACES.get(place.text(), "") if place is not None else "head"
+    role = where.removeprefix("with:")
+    if where.startswith("with:") and role in draft.job["roles"]:
+        draft.put((*path, "workers"), draft.job["roles"][role].get("workers", 1))
+    draft.put((*path, "place"), where or "head", place if where else None)
+    if place is not None and not where:
+        place.changed("it stands on the head node: set `place` of its role")
+    workers = [name for name in ("prefill", "decode", "agg") if name in draft.job["roles"]]
+    early = start is not None and start.text() in ("before_workers", "infra")
+    if early:
+        for worker in workers:
+            draft.role(worker).setdefault("after", []).append(path[-1])
+    elif start is None or start.text() == "after_frontend":
+        draft.put((*path, "after"), ["frontend"] if "frontend" in draft.job["roles"] else workers)
+    if start is not None:
+        start.rule("`after` says what comes first")
+
+
+def _surroundings(one: Part, path: tuple[str, ...], draft: Draft) -> None:
+    critical, env, image, setup = one.get("critical"), one.get("env"), one.get("container"), one.get("preamble")
+    draft.put((*path, "critical"), critical.flag() if critical is not None else False, critical)
+    if env is not None and env.is_table():
+        add_env(env, (*path, "env"), draft)
+    if image is not None:
+        draft.put((*path, "container", "image"), "", image)
+        draft.put((*path, "container", "image"), image_of(image, draft))
+    if setup is not None:
+        draft.put((*path, "setup"), setup.text(), setup)
+    cpus = one.get("cpus_per_task")
+    if cpus is not None:
+        draft.put((*path, "cpus-per-task"), cpus.whole(1), cpus)
+    bind = one.get("cpu_bind")
+    if bind is not None:
+        draft.put((*path, "srun", "cpu-bind"), bind.text(), bind)
+    kind, discovery = one.get("type"), one.get("inherit_discovery_env")
+    if kind is not None:
+        kind.rule("a role without a preset")
+    if discovery is not None:
+        discovery.rule("`[job.env]` is for all roles")
+
+
+def _ready(one: Part, path: tuple[str, ...], draft: Draft) -> None:
+    gate = one.get("readiness")
+    if gate is None or not gate.is_table():
+        return
+    http, log = gate.get("http"), gate.at("log", "pattern")
+    probe: dict[str, Any] = {}
+    port = gate.get("port") or gate.at("tcp", "port") or gate.at("http", "port")
+    if port is not None:
+        draft.put((*path, "ports", "main"), {"fixed": port.whole(1), "on": "every-task"}, port)
+        probe["port"] = "main"
+    if http is not None and http.is_table():
+        probe |= _page(http, path)
+    elif log is not None:
+        probe = {"log": log.text()}
+        log.kept((*path, "ready", "log"))
+    limit, every = gate.get("timeout_seconds"), gate.get("interval_seconds")
+    if limit is not None:
+        limit.kept((*path, "ready", "timeout"))
+    if every is not None:
+        every.rule("probes are asked every second")
+    if probe:
+        probe["timeout"] = f"{limit.whole(1) if limit is not None else 120}s"
+        draft.put((*path, "ready"), probe)
+
+
+def _page(http: Part, path: tuple[str, ...]) -> dict[str, Any]:
+    where, status = http.get("path"), http.get("status")
+    probe: dict[str, Any] = {"path": where.text() if where is not None else "/health"}
+    if status is not None:
+        probe["status"] = status.whole(100)
+    for part in (where, status):
+        if part is not None:
+            part.kept((*path, "ready"))
+    return probe
+
+
+def _rest(one: Part, kind: str) -> None:
+    for part in one.items():
+        if one.ledger.is_told(part.node):
+            continue
+        if part.name in _CHANGED:
+            part.changed(_CHANGED[part.name])
+        elif kind in ("etcd", "nats", *_EXPORTERS):
+            part.changed(f"set it in the role `{kind}`")
+        else:
+            part.dropped(f"`{kind}` is a service that srt-slurm starts by itself: write a role with its command")
