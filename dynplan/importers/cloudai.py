@@ -184,14 +184,17 @@ def _job(root: Part, draft: Draft) -> None:
         part = root.get(key)
         if part is not None and part is not name:
             draft.put(("meta", where), part.text(), part)
-    for key, target in (("num_nodes", "num-nodes"), ("time_limit", "time"), ("nodes", "nodes")):
+    limit = root.get("time_limit")
+    if limit is not None:
+        draft.limit(limit)
+    for key, target in (("num_nodes", "num-nodes"), ("nodes", "nodes")):
         part = root.get(key)
         if part is None:
             continue
         if key == "nodes":
             draft.put(("job", target), part.texts() if isinstance(part.node.value, list) else part.text(), part)
         else:
-            draft.put(("job", target), part.whole(1) if key == "num_nodes" else part.text(), part)
+            draft.put(("job", target), part.whole(1), part)
     _env(root, draft)
 
 
@@ -199,7 +202,8 @@ def _env(root: Part, draft: Draft) -> None:
     env = root.get("extra_env_vars")
     for part in env.items() if env is not None and env.is_table() else ():
         if "scontrol show hostname" in part.node.text:
-            hosts = "{role.decode.hosts},{role.prefill.hosts}"
+            both = root.at("cmd_args", "dynamo", "prefill_worker") is not None
+            hosts = "{role.decode.hosts},{role.prefill.hosts}" if both else "{role.decode.hosts}"
             draft.put(("job", "env", part.name), hosts, part, rule="the hosts of the job")
         elif "$(" in part.node.text or "`" in part.node.text:
             part.changed("no shell reads a value: write the text itself, or a placeholder, into `[job.env]`")

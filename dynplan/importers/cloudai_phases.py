@@ -80,7 +80,8 @@ def _aiperf(command: Part, draft: Draft) -> None:
 
 
 def _safe(name: str) -> str:
-    return "".join(char if char.isascii() and (char.isalnum() or char in "_-") else "-" for char in name) or "phase"
+    safe = "".join(char if char.isascii() and (char.isalnum() or char in "_-") else "-" for char in name)
+    return safe if safe[:1].isalpha() else f"phase-{safe.strip('-_')}".rstrip("-")
 
 
 def _table(part: Part, where: tuple[str, ...], draft: Draft) -> None:

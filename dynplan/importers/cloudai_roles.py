@@ -5,7 +5,7 @@ from typing import Any
 
 from dynplan.importers.draft import Draft, escaped
 from dynplan.importers.source import Part
-from dynplan.importers.srt_engines import CONNECTORS, ENGINES, gpus_of
+from dynplan.importers.srt_engines import CONNECTORS, ENGINES, check_size, gpus_of
 
 _WORKERS = {"decode": "decode_worker", "prefill": "prefill_worker"}
 _GPUS_PER_NODE = 8
@@ -43,16 +43,7 @@ def add_roles(command: Part, dynamo: Part, gpus: Part | None, draft: Draft) -> N
     env = draft.job.setdefault("job", {}).setdefault("env", {})
     env["ETCD_ENDPOINTS"] = "{role.etcd.url.client}"
     env["NATS_SERVER"] = "nats://{role.nats.host}:{role.nats.port.client}"
-    per_node: list[int] = []
-    for role, key in _WORKERS.items():
-        part = dynamo.get(key)
-        if part is None or not part.is_table():
-            dynamo.wrong("D103", f"the test has no `{key}`")
-            continue
-        _worker(role, part, name, per_node, draft)
-    draft.site("gpus-per-node", gpus.whole(1) if gpus is not None else min(per_node, default=_GPUS_PER_NODE), gpus)
-    if gpus is None:
-        draft.say(("cluster", "gpus-per-node"), "CloudAI says it in the file of the system")
+    _workers(dynamo, name, gpus, draft)
     _frontend(dynamo, draft)
     _setup(dynamo, draft)
     _exporter(dynamo, draft)
@@ -63,7 +54,35 @@ def add_roles(command: Part, dynamo: Part, gpus: Part | None, draft: Draft) -> N
             part.rule(why)
 
 
-def _worker(role: str, part: Part, backend: str, per_node: list[int], draft: Draft) -> None:
+def _workers(dynamo: Part, backend: str, gpus: Part | None, draft: Draft) -> None:
+    """Add the workers, decode before prefill, and what they say of the cluster."""
+    per_node: list[int] = []
+    needs: dict[Part, int] = {}
+    if dynamo.get("decode_worker") is None:
+        dynamo.wrong("D103", "the test has no `decode_worker`")
+    for role, key in _WORKERS.items():
+        part = dynamo.get(key)
+        if part is not None and part.is_table():
+            needs[part] = _worker(role, part, backend, per_node, draft)
+    draft.site("gpus-per-node", gpus.whole(1) if gpus is not None else min(per_node, default=_GPUS_PER_NODE), gpus)
+    for part, count in needs.items():
+        _check_room(part, count, int(draft.cluster["gpus-per-node"]))
+    if gpus is None:
+        draft.say(("cluster", "gpus-per-node"), "CloudAI says it in the file of the system")
+    if len(needs) == 1:  # one that prefills and decodes
+        draft.role("decode").get("args", {}).pop("disaggregation-mode", None)
+
+
+def _check_room(part: Part, needs: int, per_node: int) -> None:
+    """Report a worker that is larger than its nodes (D703)."""
+    nodes = part.get("num-nodes")
+    if nodes is not None and needs > nodes.whole(1) * per_node:
+        message = f"a worker of {needs} GPUs does not fit on {nodes.whole(1)} nodes of {per_node} GPUs"
+        nodes.wrong("D703", message, "ask for more nodes, or name the file of a system with `gpus_per_node`")
+
+
+def _worker(role: str, part: Part, backend: str, per_node: list[int], draft: Draft) -> int:
+    """Add a worker, and return the GPUs that its sizes come to."""
     path = ("roles", role)
     engine = ENGINES[backend]
     draft.put((*path, "engine"), engine.dynamo)
@@ -93,6 +112,7 @@ def _worker(role: str, part: Part, backend: str, per_node: list[int], draft: Dra
     regex = part.get("worker-initialized-regex")
     if regex is not None:
         regex.rule("the preset asks the worker for its health, and does not wait for a line of its log")
+    return needs
 
 
 def _words(role: str, part: Part, backend: str, draft: Draft) -> None:
@@ -132,6 +152,7 @@ def _option(role: str, option: Part, backend: str, draft: Draft) -> None:
     engine, name = ENGINES[backend], option.name.lstrip("-")
     path = ("roles", role, "args", name)
     plain = name.replace("_", "-")
+    check_size(name, option)
     if plain in engine.derived:
         option.rule("follows from the plan: the preset writes it")
     elif plain == "disaggregation-bootstrap-port" and role == "prefill":
@@ -194,8 +215,12 @@ def _setup(dynamo: Part, draft: Draft) -> None:
         return
     draft.put(("roles", "node-setup", "command"), escaped(command.text()), command)
     draft.role("node-setup").update({"kind": "task", "place": "every-node"})
-    for role in _WORKERS:
+    for role in _there(draft):
         draft.role(role).setdefault("after", []).append("node-setup")
+
+
+def _there(draft: Draft) -> list[str]:
+    return [role for role in _WORKERS if role in draft.job["roles"]]
 
 
 def _exporter(dynamo: Part, draft: Draft) -> None:
@@ -235,7 +260,7 @@ def _lmcache(command: Part, draft: Draft) -> None:
         for part in table.items():
             if part.name != "enable_controller":
                 part.kept(f'files."lmcache.yaml".data.{part.name}')
-        for role in _WORKERS:
+        for role in _there(draft):
             draft.put(("roles", role, "env", "LMCACHE_CONFIG_FILE"), "{file.lmcache.yaml}")
     line = controller.get("cmd") if controller is not None and controller.is_table() else None
     if line is not None and starts:

@@ -8,18 +8,23 @@ from typing import Any
 from attrs import define, field, frozen
 
 from dynplan.diagnostics import Path
+from dynplan.diagnostics.visible import brief
 from dynplan.importers.source import Ledger, Part
+from dynplan.language.limits import is_time
 from dynplan.language.templates import literal
 
 _OPEN = re.compile(
-    r"(?<![\\$])\$(?:\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<plain>[A-Za-z_][A-Za-z0-9_]*))|(?<!\$)\{(?P<own>[a-z_]+)\}"
+    r"(?<![\\$])\$\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}"
+    r"|(?<![A-Za-z0-9_$\\])\$(?P<plain>[A-Za-z_][A-Za-z0-9_]*)"
+    r"|(?<!\\)\$\((?P<command>[^()]+)\)"
+    r"|(?<!\$)\{(?P<own>[a-z_]+)\}"
 )
 _CAPITALS = re.compile(r"(?<![${])\{(?=[A-Z][A-Z0-9_]+\}(?!\}))")
 # What a variable of a batch script is here; others are the submitter's, and become constants of the job.
 _FACTS = {
     **dict.fromkeys(("SLURM_JOB_ID", "SLURM_JOBID", "JOB_ID"), "{job.id}"),
     "SLURM_JOB_NAME": "{job.name}",
-    **dict.fromkeys(("HOSTNAME", "SLURMD_NODENAME"), "{host}"),
+    **dict.fromkeys(("HOSTNAME", "SLURMD_NODENAME", "hostname", "hostname -s"), "{host}"),
 }
 
 
@@ -107,6 +112,17 @@ class Draft:
         found: dict[str, Any] = self.job.setdefault("roles", {}).setdefault(name, {})
         return found
 
+    def limit(self, source: Part) -> None:
+        """Set the time of the job (D104 for what is no time)."""
+        text = source.text()
+        if text and not is_time(text):
+            source.wrong(
+                "D104",
+                f"`{source.key}` is no time: `{brief(text, 40)}`",
+                "write hours, minutes and seconds: `04:00:00`",
+            )
+        self.put(("job", "time"), text, source)
+
     def words(self, source: Part, facts: Mapping[str, str] = MappingProxyType({})) -> str:
         """Return a text as one of ours, and say where it is not the same: what a shell would have filled in."""
         text, changed = self.plain(source.text(), facts)
@@ -123,7 +139,7 @@ class Draft:
         unset: list[str] = []
         out, at = "", 0
         for match in _OPEN.finditer(text):
-            name = match["plain"] or match["braced"] or ""
+            name = match["plain"] or match["braced"] or match["command"] or ""
             own = facts.get(match["own"] or "")
             if own is None and not name:
                 continue
@@ -136,7 +152,8 @@ class Draft:
         return out, f"no shell fills it in here: set {names}" if unset else ""
 
     def _unset(self, name: str, unset: list[str]) -> str:
-        var = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "value"
+        var = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].strip("-") or "value"
+        var = var if var[:1].isalpha() else f"v-{var}"
         unset.append(var)
         return self.var(var, f"/set/{var}")
 

@@ -1,5 +1,6 @@
 """Several drafts of one file as one job: what they have in common, and a `[sweep]` of what differs."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ from attrs import evolve, frozen
 
 from dynplan.diagnostics import Path
 from dynplan.importers.draft import Comment, Draft
+from dynplan.language.limits import seconds_of
 
 _MISSING = object()
 
@@ -54,10 +56,19 @@ def inlined(drafts: Sequence[Draft], presets: Mapping[str, Mapping[str, Any]]) -
                 **_over(below, {key: value for key, value in rest.items() if key != "gpus-per-worker"}),
             }
             if own:
+                _shorter(draft.job["roles"][name], seconds_of(str(draft.job.get("job", {}).get("time", ""))))
                 why = f"{draft.gpus[name]} GPUs for each worker, of which its engine uses {draft.needs[name]}:"
                 draft.say(("roles", name, "workers"), why, f"so this role is `{role['engine']}` spelt out")
 
 
+def _shorter(role: dict[str, Any], limit: int) -> None:
+    """Leave out the limit of a preset that is longer than the whole job."""
+    ready = role.get("ready")
+    if limit and isinstance(ready, dict) and ready.get("timeout") == "1h" and limit < _HOUR:
+        role["ready"] = {**ready, "timeout": f"{limit}s"}
+
+
+_HOUR = 3600
 _OF_PRESETS = ("about", "extends", "required", "sizes", "switches", "gpus-per-worker")
 
 
@@ -78,11 +89,6 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _port(port: Any, *, known: bool) -> Any:
-    """Return a port as a table where it moves one of the preset's."""
-    return {"base": port} if known and not isinstance(port, dict) else port
-
-
 def joined(drafts: Sequence[Draft], values: Sequence[Mapping[str, Any]]) -> tuple[Draft, Sweep | None]:
     """Return one draft with all that drafts have in common, and what differs.
 
@@ -94,6 +100,8 @@ def joined(drafts: Sequence[Draft], values: Sequence[Mapping[str, Any]]) -> tupl
     if len(drafts) == 1:
         return first, None
     common = _common([draft.job for draft in drafts], ())
+    if "phases" in common:
+        common["phases"] = _in_order(common["phases"], drafts)
     notes: dict[Path, Comment] = {}
     for draft in drafts:
         notes = {**draft.notes, **notes}
@@ -125,6 +133,16 @@ def _common(tables: Sequence[Mapping[str, Any]], path: Path) -> dict[str, Any]:
         elif len(there) == len(values) or here[0] == "vars" or _can_be_off(here):
             found[key] = _first(values, here)
     return found
+
+
+def _in_order(phases: Mapping[str, Any], drafts: Sequence[Draft]) -> dict[str, Any]:
+    """Return the phases of all jobs by their numbers, where every job has its own in that order."""
+    numbers = {name: [int(number) for number in re.findall(r"\d+", name)] for name in phases}
+    for draft in drafts:
+        own = [numbers[name] for name in draft.job.get("phases", {})]
+        if any(len(one) != 1 for one in own) or own != sorted(own):
+            return dict(phases)
+    return {name: phases[name] for name in sorted(phases, key=numbers.__getitem__)}
 
 
 def _can_be_off(path: Path) -> bool:

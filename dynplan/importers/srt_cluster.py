@@ -85,7 +85,7 @@ def _defaults(root: Part, draft: Draft) -> None:
     """Add what a job says for itself where the cluster file said it for all."""
     limit, preamble = root.get("default_time_limit"), root.get("default_bash_preamble")
     if limit is not None:
-        draft.put(("job", "time"), limit.text(), limit)
+        draft.limit(limit)
     if preamble is not None:
         draft.put(("job", "setup"), preamble.text(), preamble)
     for mount in _entries(root, "default_mounts"):

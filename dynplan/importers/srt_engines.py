@@ -3,10 +3,13 @@
 Read in `srtctl/backends` of NVIDIA/srt-slurm; the presets of dynplan write the same flags from the plan.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
+
+from dynplan.importers.source import Part
 
 
 @frozen
@@ -93,17 +96,30 @@ OPTIONS_RULED = {
 }
 
 
+_SIZE = re.compile(r"(tp|pp|dp|ep|(tensor|pipeline|data|expert|(prefill|decode)-context)-parallel)(-size)?")
+_SWITCHES = ("enable-dp-attention",)
+
+
+def check_size(name: str, value: Part) -> None:
+    """Report a size of a worker that is no whole number, and a switch that is no flag (D102, D104)."""
+    plain = name.replace("_", "-")
+    if value.is_null():
+        return
+    if _SIZE.fullmatch(plain):
+        value.whole(1)
+    elif plain in _SWITCHES:
+        value.flag()
+
+
 def gpus_of(engine: str, args: Mapping[str, Any]) -> int | None:
     """Return the GPUs that a worker's sizes come to, by the formulas of the presets; None where it has no sizes."""
     if engine == "mocker":
         return None
     if engine == "sglang":
-        data = 1 if args.get("enable-dp-attention") is True else _size(args, "dp-size", "data-parallel-size")
-        tensor, pipeline = (
-            _size(args, "tp-size", "tensor-parallel-size"),
-            _size(args, "pp-size", "pipeline-parallel-size"),
-        )
-        return tensor * pipeline * data
+        inside = str(args.get("enable-dp-attention")).lower() == "true"
+        data = 1 if inside else _size(args, "dp-size", "data-parallel-size", "dp")
+        tensor = _size(args, "tp-size", "tensor-parallel-size", "tp")
+        return tensor * data * _size(args, "pp-size", "pipeline-parallel-size", "pp")
     if engine == "vllm":
         sizes = (
             "tensor-parallel-size",

@@ -65,7 +65,7 @@ def _slurm(root: Part, draft: Draft) -> None:
     if slurm is not None and slurm.is_table():
         limit = slurm.get("time_limit")
         if limit is not None:
-            draft.put(("job", "time"), limit.text(), limit)
+            draft.limit(limit)
         for key in ("account", "partition"):
             part = slurm.get(key)
             if part is not None:
@@ -81,7 +81,7 @@ def _directive(part: Part, draft: Draft) -> None:
     value = "" if part.is_null() else part.text()
     why, instead = refused(option, value)
     if option == "time" and not part.is_null():
-        draft.put(("job", "time"), value, part)
+        draft.limit(part)
     elif why:
         part.changed(f"{why}: {instead}")
     elif option not in known_options():

@@ -12,6 +12,7 @@ from dynplan.importers.srt_engines import (
     MOCKER_SWITCHES,
     OPTIONS_CHANGED,
     OPTIONS_RULED,
+    check_size,
     gpus_of,
 )
 from dynplan.importers.srt_environment import add_env, image_of, model_of, needs_folders, setup_of, srun_options
@@ -50,6 +51,7 @@ def _sizes(parts: RoleParts, group: Group, placement: Placement, draft: Draft) -
     draft.gpus[group.role] = group.gpus
     if parts.gpus is not None:
         draft.put((*path, "gpus-per-worker"), group.gpus, parts.gpus)
+        parts.gpus.kept(f"roles.{group.role}: the sizes in `args`, or `gpus-per-worker`")
     if parts.nodes is None:
         return
     idle = placement.asked - placement.used
@@ -109,7 +111,7 @@ def _args(recipe: Recipe, parts: RoleParts, served: str, draft: Draft, *, dynamo
     if recipe.engine == "vllm":
         _connector(recipe, parts, draft, dynamo=dynamo)
     if parts.extra is not None:
-        draft.role(parts.name).setdefault("extra-args", []).extend(parts.extra.texts())
+        draft.role(parts.name).setdefault("extra-args", []).extend(draft.plain(word)[0] for word in parts.extra.texts())
         parts.extra.kept((*path, "extra-args"))
     _bootstrap(recipe, parts, draft, dynamo=dynamo)
     _kv_events(recipe, parts, draft)
@@ -123,6 +125,7 @@ def _option(recipe: Recipe, parts: RoleParts, part: Part, draft: Draft) -> None:
     engine = ENGINES[recipe.engine]
     name = part.name.lstrip("-").replace("_", "-")
     path = ("roles", parts.name, "args", name)
+    check_size(name, part)
     if name in engine.derived:
         part.rule("follows from the plan: the preset writes it")
     elif name in engine.ports:
@@ -181,7 +184,10 @@ def _port(role: str, name: str, part: Part, draft: Draft) -> None:
 def _connector(recipe: Recipe, parts: RoleParts, draft: Draft, *, dynamo: bool) -> None:
     """Set how vLLM's workers hand over KV: what a role says, or the engine's connector, nixl by default."""
     path = ("roles", parts.name, "args", "kv-transfer-config")
-    own = {part.name.replace("_", "-"): part for part in (parts.args.items() if parts.args is not None else ())}
+    own = {
+        part.name.replace("_", "-"): part
+        for part in (parts.args.items() if parts.args is not None and parts.args.is_table() else ())
+    }
     config, connector = own.get("kv-transfer-config"), own.get("connector") or recipe.options.get("connector")
     if config is not None and not config.is_null():
         _value(path, config, draft)
@@ -253,7 +259,8 @@ def _trtllm(recipe: Recipe, parts: RoleParts, served: str, draft: Draft, *, dyna
     config = parts.args.data() if parts.args is not None and parts.args.is_table() else {}
     sizes = {key: config[key] for key in _TRTLLM_SIZES if isinstance(config.get(key), int)}
     draft.put(("files", name, "data"), config)
-    for part in parts.args.items() if parts.args is not None else ():
+    for part in parts.args.items() if parts.args is not None and parts.args.is_table() else ():
+        check_size(part.name, part)
         part.kept(f'files."{name}".data.{part.name}')
         draft.note(("files", name, "data", part.name), part)
     file = f"{{file.{name}}}"
@@ -271,7 +278,7 @@ def _trtllm(recipe: Recipe, parts: RoleParts, served: str, draft: Draft, *, dyna
         args |= {key: value for key, value in sizes.items() if key != "context_parallel_size"}
         role["extra-args"] = [model_of(recipe), "--config", file]
     if parts.extra is not None:
-        role.setdefault("extra-args", []).extend(parts.extra.texts())
+        role.setdefault("extra-args", []).extend(draft.plain(word)[0] for word in parts.extra.texts())
         parts.extra.kept(("roles", parts.name, "extra-args"))
     draft.needs[parts.name] = gpus_of("trtllm", config) or 1
     draft.put(("roles", parts.name, "env", "TRTLLM_EPLB_SHM_NAME"), f"{parts.name}-{{job.id}}-{{worker}}")

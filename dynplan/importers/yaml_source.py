@@ -22,6 +22,7 @@ _NULLS = ("", "~", "null", "Null", "NULL")
 _INT = re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]+|0|[1-9][0-9_]*)")
 _FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?)")
 _SPECIAL = re.compile(r"([-+]?)\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_BREAKS = re.compile("\r\n|[\r\x85\u2028\u2029]")  # what ends a line in YAML 1.1, and so counts for places
 _INT64 = range(-(2**63), 2**63)
 _CORE = "tag:yaml.org,2002:"
 
@@ -44,7 +45,7 @@ def read_yaml(name: str, raw: bytes) -> Tree:
 
 def _decoded(name: str, raw: bytes) -> str:
     try:
-        return raw.decode("utf-8-sig").replace("\r\n", "\n")
+        return _BREAKS.sub("\n", raw.decode("utf-8-sig"))
     except UnicodeDecodeError as problem:
         before = raw[: problem.start].decode("utf-8-sig", errors="replace")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
