@@ -15,7 +15,7 @@ from dynplan.importers.cloudai_roles import add_roles
 from dynplan.importers.draft import Draft
 from dynplan.importers.nodes import Node, Tree
 from dynplan.importers.source import Fate, Ledger, Part
-from dynplan.importers.srt_environment import add_env
+from dynplan.importers.srt_environment import add_env, job_name
 from dynplan.importers.variants import merged, tell_unreached
 
 _MOST = 500
@@ -179,7 +179,7 @@ def _job(root: Part, draft: Draft) -> None:
     name = root.get("name") or root.get("id")
     draft.put(("job", "name"), "job")
     if name is not None:
-        draft.put(("job", "name"), name.text(), name)
+        job_name(name, draft)
     for key, where in (("description", "description"), ("id", "id")):
         part = root.get(key)
         if part is not None and part is not name:

@@ -15,7 +15,7 @@ from dynplan.importers.srt_frontend import (
 from dynplan.importers.srt_placement import DEFAULT_GPUS_PER_NODE, Placement, placement_of
 from dynplan.importers.srt_recipe import ENGINES, Recipe, recipe_of
 from dynplan.importers.srt_roles import add_workers
-from dynplan.importers.srt_services import add_services
+from dynplan.importers.srt_services import add_host_setup, add_services
 from dynplan.language.limits import seconds_of
 
 # Sections that nothing of ours holds, and why.
@@ -25,7 +25,6 @@ _DROPPED = {
     "telemetry": 'write a role `engine = "dcgm-exporter"`, or `"nvidia-smi"`',
     "reporting": "nothing reports to anybody: a job ends with its results",
     "enable_config_dump": "the script holds every word that it runs",
-    "host_setup": 'write a role with `kind = "task"`, `place = "every-node"` and `container = false`, named in `after`',
     "post_eval": "write a phase with its command",
     "sbatch_pre_sweep": 'write a role with `kind = "task"` and `place = "every-node"`, named in `after`',
     "sbatch_post_sweep": "nothing runs after a job: undo on the nodes what a role does in its own `command`",
@@ -69,7 +68,8 @@ def draft_of(root: Part, ledger: Ledger, point: str = "", cluster: Part | None =
     add_front(recipe, front, placement, draft)
     _ready(recipe, draft)
     add_benchmark(recipe, placement, public_role(front, placement), draft)
-    add_services(root, draft)
+    add_services(root, per_node, draft)
+    add_host_setup(root, draft)
     _no_image(draft)
     _rest(root)
     return draft

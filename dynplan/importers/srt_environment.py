@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dynplan.importers.draft import Draft
+from dynplan.importers.draft import Draft, escaped
 from dynplan.importers.source import Part
 from dynplan.importers.srt_recipe import Recipe
 from dynplan.language.directives import known_options, refused
@@ -32,7 +32,7 @@ def add_environment(recipe: Recipe, draft: Draft) -> None:
     if name is None:
         root.ledger.wrong("D103", "the recipe has no `name`", root.node, at_key=True)
     else:
-        draft.put(("job", "name"), _job_name(name.text()), name)
+        job_name(name, draft)
     _slurm(root, draft)
     _model(root, draft)
     _mounts(root, draft)
@@ -43,8 +43,11 @@ def add_environment(recipe: Recipe, draft: Draft) -> None:
     _output(root, draft)
 
 
-def _job_name(name: str) -> str:
-    return "".join(char if char.isprintable() and char not in "{}/\\" else "-" for char in name) or "job"
+def job_name(name: Part, draft: Draft) -> None:
+    """Name the job; what no name may have becomes `-`."""
+    text = name.text()
+    safe = "".join(char if char.isprintable() and char not in "{}/\\$~" else "-" for char in text) or "job"
+    draft.put(("job", "name"), safe, name, rule="" if safe == text else "without what a name of ours may not have")
 
 
 def add_env(table: Part, where: tuple[str, ...], draft: Draft) -> None:
@@ -147,7 +150,7 @@ def _model_path(path: Part, draft: Draft) -> None:
         return
     draft.put(("vars", "model"), "", path)
     value = draft.plain(draft.models[text])[0] if text in draft.models else draft.words(path)
-    if text not in draft.models and "/" not in text:
+    if text not in draft.models and not any(mark in text for mark in "/$"):
         path.changed(f"`{text}` is a name of `model_paths` in srtslurm.yaml: set `vars.model` to the folder")
         value = f"/path/to/{text}"
     draft.put(("vars", "model"), value)
@@ -264,7 +267,7 @@ def setup_of(recipe: Recipe, draft: Draft, *, dynamo: bool) -> str:
 def _word(text: str) -> str:
     import shlex  # only for names that bash is to read
 
-    return shlex.quote(text)
+    return escaped(shlex.quote(text))
 
 
 def _install(dynamo: Part | None) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from attrs import frozen
 
-from dynplan.importers.draft import Draft
+from dynplan.importers.draft import Draft, escaped
 from dynplan.importers.source import Part
 from dynplan.importers.srt_environment import add_env, image_of, needs_configs, setup_of
 from dynplan.importers.srt_placement import Placement
@@ -15,6 +15,7 @@ from dynplan.importers.srt_services import kind_of, services_of
 _KINDS = {
     "dynamo": "dynamo-frontend",
     "sglang-router": "sglang-router",
+    "sgl-router": "sglang-router",
     "vllm-router": "vllm-router",
     "trtllm_serve": "trtllm-orchestrator",
     "sglang": "direct",
@@ -57,6 +58,8 @@ def front_of(recipe: Recipe) -> Front:
     if kind is not None:
         if name not in _KINDS:
             kind.wrong("D702", f"`{name}` is a frontend that no importer knows", f"frontends: {', '.join(_KINDS)}")
+        if name == "sgl-router":
+            kind.changed("SGLang's released router stands here for its experimental one: look at its options")
         kind.rule("the frontend says which presets the job has")
     if name == "sglang" and not _is_direct(recipe, part):
         name = "sglang-router"
@@ -124,7 +127,7 @@ def _planes(recipe: Recipe, env: dict[str, Any]) -> None:
     for key in ("request_plane", "event_plane"):
         plane = recipe.root.at("dynamo", key)
         if plane is not None:
-            env.setdefault(f"DYN_{key.upper()}", plane.text())
+            env.setdefault(f"DYN_{key.upper()}", escaped(plane.text()))
             plane.kept(f"job.env.DYN_{key.upper()}")
 
 

@@ -28,6 +28,7 @@ class RoleParts:
     container: Part | None = None
     srun: Part | None = None
     critical: Part | None = None
+    restart: Part | None = None
 
 
 @frozen(eq=False)
@@ -112,7 +113,7 @@ def _second(root: Part) -> Recipe:
             kind = own.get("type") if isinstance(own.node.value, dict) else own
             name = _engine(kind)
             options |= {one.name: one for one in own.items() if one.name != "type"}
-        keys = ("nodes", "workers", "gpus", "env", "args", "container", "critical")
+        keys = ("nodes", "workers", "gpus", "env", "args", "container", "critical", "restart")
         roles[role] = RoleParts(
             role,
             **{key: part.get(key) for key in keys},

@@ -82,8 +82,8 @@ def _served(recipe: Recipe, draft: Draft) -> str:
                     part.rule("all workers have the name of the first role, as there")
                 first = first or name
     if not first:
-        path = recipe.root.at("model", "path")
-        first = path.text().removeprefix("hf:").rstrip("/").rpartition("/")[2] if path is not None else "model"
+        model = str(draft.job.get("vars", {}).get("model", "")).rstrip("/")
+        first = model.rpartition("/")[2] or "model"
     draft.var("served-model", first)
     return "{vars.served-model}"
 
@@ -324,6 +324,27 @@ def _launch(recipe: Recipe, parts: RoleParts, draft: Draft, *, dynamo: bool) -> 
         draft.put((*path, "container", "image"), image_of(parts.container, draft))
     if parts.critical is not None:
         draft.put((*path, "critical"), parts.critical.flag(), parts.critical)
+    if parts.restart is not None and parts.restart.is_table():
+        _restart(parts.restart, path, draft, alone=recipe.engine != "trtllm")
+
+
+def _restart(restart: Part, path: tuple[str, ...], draft: Draft, *, alone: bool) -> None:
+    """Let a dead worker start again, as often as the recipe lets it."""
+    policy, most, delay = restart.get("policy"), restart.get("max_restarts"), restart.get("backoff_seconds")
+    name = policy.text() if policy is not None else "never"
+    longest = restart.get("max_backoff_seconds")
+    if name == "never":
+        restart.rule("a worker that dies ends the job")
+    elif not alone:
+        restart.changed("an MPI world of ranks does not start again: a worker that dies ends the job")
+    else:
+        count, pause = most.whole(1) if most is not None else 3, delay.whole() if delay is not None else 10
+        draft.put((*path, "restart"), {"max": count, "delay": f"{max(pause, 1)}s"})
+        for part in (policy, most, delay):
+            if part is not None:
+                part.kept((*path, "restart"))
+        if longest is not None:
+            longest.changed("the delay stays as it is, and does not grow")
 
 
 def _options(recipe: Recipe) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from dynplan.importers.draft import Draft
 from dynplan.importers.source import Part
 from dynplan.importers.srt_environment import add_env, image_of, needs_folders
+from dynplan.language.templates import literal
 
 _PLACES = {
     "head": "head",
@@ -23,15 +24,11 @@ _FACTS = {
     "node_ip": "{ip}",
     "node_id": "{node}",
     "index": "{worker}",
-    "head_node": "{role.etcd.host}",
-    "head_ip": "{role.etcd.ip}",
-    "infra_ip": "{role.etcd.ip}",
 }
 _CHANGED = {
     "source": "clone and build it in `setup`, or better in an image",
     "build_command": "clone and build it in `setup`, or better in an image",
     "build_timeout_seconds": "clone and build it in `setup`, or better in an image",
-    "nodes": "no nodes are kept for it: give the role `num-nodes`",
     "metrics": "set `metrics` of the role, a URL",
     "terminal": 'a role that ends is `kind = "task"`',
     "external": "set ETCD_ENDPOINTS and NATS_SERVER in `[job.env]`, and drop the role",
@@ -51,7 +48,7 @@ def kind_of(service: Part) -> str:
     return part.text() if part is not None else "generic"
 
 
-def add_services(root: Part, draft: Draft) -> None:
+def add_services(root: Part, per_node: int, draft: Draft) -> None:
     """Add a role for every service with a command, and say what became of the others."""
     for one in services_of(root):
         kind, command = kind_of(one), one.get("command")
@@ -65,8 +62,34 @@ def add_services(root: Part, draft: Draft) -> None:
             draft.role(kind)["engine"] = _EXPORTERS[kind]
             _known(one, kind)
         elif command is not None:
-            _service(one, command, draft)
+            _service(one, command, per_node, draft)
         _rest(one, kind)
+
+
+def add_host_setup(root: Part, draft: Draft) -> None:
+    """Add a task for what a recipe runs on the nodes themselves before workers start."""
+    table = root.get("host_setup")
+    if table is None or not table.is_table():
+        return
+    commands, lenient = table.get("commands"), table.get("ignore_failure")
+    lines = [literal(line) for line in commands.texts()] if commands is not None else []
+    if commands is not None and lines:
+        path = ("roles", "host-setup")
+        ends = " || true" if lenient is not None and lenient.flag() else ""
+        draft.put((*path, "command"), " && ".join(f"{{ {line}; }}{ends}" for line in lines), commands)
+        draft.role("host-setup").update({"kind": "task", "place": "every-node", "container": False})
+        for name in ("prefill", "decode", "agg"):
+            if name in draft.job["roles"]:
+                draft.role(name).setdefault("after", []).append("host-setup")
+        if any("$SRTCTL" in line or "${SRTCTL" in line for line in lines):
+            commands.changed("set srt-slurm's own variables, `SRTCTL_...`, in `env` of the role `host-setup`")
+    if lenient is not None:
+        lenient.rule("`|| true` behind each command")
+    for part in table.items():
+        if part.name in ("nodes", "timeout_seconds"):
+            part.changed("the role `host-setup` stands on every node, and has the time of the job")
+        elif not table.ledger.is_told(part.node):
+            part.dropped("nothing runs after a job: undo on the nodes what a role does in its own `command`")
 
 
 def _known(one: Part, kind: str) -> None:
@@ -75,7 +98,7 @@ def _known(one: Part, kind: str) -> None:
             part.rule(f"the role `{kind}`")
 
 
-def _service(one: Part, command: Part, draft: Draft) -> None:
+def _service(one: Part, command: Part, per_node: int, draft: Draft) -> None:
     named = one.get("name")
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", named.text() if named is not None else "service").strip("-") or "service"
     path = ("roles", name)
@@ -87,25 +110,65 @@ def _service(one: Part, command: Part, draft: Draft) -> None:
     words = command.texts() if isinstance(command.node.value, list) else [command.text()]
     more = one.get("args")
     words += more.texts() if more is not None else []
-    draft.put((*path, "command"), [draft.plain(word, _FACTS)[0] for word in words], command)
+    facts = _facts(name, one, per_node, draft)
+    draft.put((*path, "command"), [draft.plain(word, facts)[0] for word in words], command)
     if more is not None:
         more.kept((*path, "command"))
     for word in words:
         needs_folders(f"{word}/", draft)
-    _placed(one, path, draft)
+    _placed(one, path, per_node, draft)
     _surroundings(one, path, draft)
     _ready(one, path, draft)
 
 
-def _placed(one: Part, path: tuple[str, ...], draft: Draft) -> None:
-    place, start = one.at("placement", "node"), one.get("start")
-    where = _PLACES.get(place.text(), "") if place is not None else "head"
+def _facts(name: str, one: Part, per_node: int, draft: Draft) -> dict[str, str]:
+    """Return our placeholders by the names that srt-slurm has for the words of a service."""
+    head = next((role for role in ("etcd", "frontend") if role in draft.job["roles"]), name)
+    pool, nodes = one.at("placement", "pool"), one.get("nodes")
+    own = pool.text() if pool is not None and pool.text() in draft.job["roles"] else name
+    count = nodes.whole(1) if nodes is not None else draft.role(own).get("workers", 1) if own != name else 1
+    return {
+        **_FACTS,
+        **dict.fromkeys(("head_node", "infra_node"), f"{{role.{head}.host}}"),
+        **dict.fromkeys(("head_ip", "infra_ip"), f"{{role.{head}.ip}}"),
+        "pool_ip": f"{{role.{own}.ip}}",
+        "pool_node": f"{{role.{own}.host}}",
+        "pool_nodes": f"{{role.{own}.hosts}}",
+        "pool_node_count": str(count),
+        "gpus_per_node": str(per_node),
+    }
+
+
+def _placed(one: Part, path: tuple[str, ...], per_node: int, draft: Draft) -> None:
+    nodes = one.get("nodes")
+    if nodes is not None:
+        count = nodes.whole(1)
+        draft.put((*path, "workers"), count, nodes, rule="nodes of its own: a worker on each, with all its GPUs")
+        draft.put((*path, "gpus-per-worker"), per_node)
+    else:
+        _beside(one, path, draft)
+    _in_turn(one, path, draft)
+
+
+def _beside(one: Part, path: tuple[str, ...], draft: Draft) -> None:
+    """Set where a service without nodes of its own stands."""
+    node, pool = one.at("placement", "node"), one.at("placement", "pool")
+    place = pool or node
+    where = f"with:{pool.text()}" if pool is not None else _PLACES.get(node.text(), "") if node is not None else "head"
     role = where.removeprefix("with:")
-    if where.startswith("with:") and role in draft.job["roles"]:
-        draft.put((*path, "workers"), draft.job["roles"][role].get("workers", 1))
+    if where.startswith("with:"):
+        if role not in draft.job["roles"]:
+            where = ""
+        else:
+            draft.put((*path, "workers"), draft.job["roles"][role].get("workers", 1))
     draft.put((*path, "place"), where or "head", place if where else None)
     if place is not None and not where:
         place.changed("it stands on the head node: set `place` of its role")
+
+
+def _in_turn(one: Part, path: tuple[str, ...], draft: Draft) -> None:
+    """Set which roles a service waits for, and which wait for it."""
+    start = one.get("start")
     workers = [name for name in ("prefill", "decode", "agg") if name in draft.job["roles"]]
     early = start is not None and start.text() in ("before_workers", "infra")
     if early:
