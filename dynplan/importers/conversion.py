@@ -61,6 +61,8 @@ def imported(
     found = kind or kind_of(trees)
     ledger = Ledger(trees)
     drafts, values = _drafts(found, trees, ledger)
+    if not drafts:
+        ledger.wrong("D103", "the file describes no job", trees[0].root, at_key=True)
     ledger.findings.raise_if_errors()
     inlined(drafts, presets)
     draft, sweep = joined(drafts, values)

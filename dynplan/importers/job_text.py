@@ -109,8 +109,12 @@ def _value(value: Any) -> str:
         return f'"""\n{text}"""'
     inline = _inline(value)
     if isinstance(value, list) and len(inline) > _WIDTH and any(isinstance(item, str | dict) for item in value):
-        return "[\n" + "".join(f"  {_inline(item)},\n" for item in value) + "]"
+        return "[\n" + "".join(f"  {_element(item)},\n" for item in value) + "]"
     return inline
+
+
+def _element(value: Any) -> str:
+    return _value(value) if isinstance(value, str) and value.count("\n") > 1 else _inline(value)
 
 
 def _inline(value: Any) -> str:

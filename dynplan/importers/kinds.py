@@ -49,7 +49,7 @@ def _kind(tree: Tree) -> Kind | None:
     if "Tests" in table or "test_template_name" in table or "cmd_args" in table:
         return Kind.cloudai
     srt = ("resources", "roles", "backend", "engine", "benchmark", "model")
-    if "base" in table or ("name" in table and any(key in table for key in srt)):
+    if "base" in table or sum(key in table for key in ("name", *srt)) > 1:
         return Kind.srt
     return None
 

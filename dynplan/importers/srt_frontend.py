@@ -333,9 +333,9 @@ def _conf(front: Front) -> list[Any]:
         start += "worker_rlimit_nofile 1048576;\n" if limit.flag() else ""
     upstream = "upstream frontends {\n"
     if affinity is not None and affinity.flag():
-        name = (header.text() if header is not None else "X-Dynamo-Session-ID").lower().replace("-", "_")
+        name = (escaped(header.text()) if header is not None else "X-Dynamo-Session-ID").lower().replace("-", "_")
         upstream += f"    hash $http_{name} consistent;\n"
-    timeout = keep.text() if keep is not None else "600s"
+    timeout = escaped(keep.text()) if keep is not None else "600s"
     for found in (affinity, header, keep):
         if found is not None:
             found.kept('files."nginx.conf".content')

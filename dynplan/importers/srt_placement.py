@@ -47,6 +47,8 @@ def placement_of(recipe: Recipe, gpus_per_node: int, *, dedicated: bool) -> Plac
     """Return what a recipe comes to, or None where it contradicts itself, which is reported (D103, D104, D703)."""
     groups: list[Group] = []
     asked = 0
+    if recipe.root.ledger.findings.found:
+        return None
     for role in recipe.roles.values():
         nodes = _nodes(role)
         workers = role.workers.whole() if role.workers is not None else 1 if recipe.schema > 1 else 0
@@ -57,6 +59,8 @@ def placement_of(recipe: Recipe, gpus_per_node: int, *, dedicated: bool) -> Plac
             return None
         groups.append(Group(role.name, workers, gpus))
         asked += nodes or 0
+    if recipe.root.ledger.findings.found:  # numbers that are none stand for others here
+        return None
     if not groups:
         recipe.root.ledger.wrong("D103", "the recipe asks for no workers", recipe.root.node, at_key=True)
         return None

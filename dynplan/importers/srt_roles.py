@@ -41,7 +41,17 @@ def add_workers(recipe: Recipe, placement: Placement, draft: Draft, *, dynamo: b
         if parts.env is not None and parts.env.is_table():
             add_env(parts.env, ("roles", group.role, "env"), draft)
         _launch(recipe, parts, draft, dynamo=dynamo)
+        _check_room(parts, group, draft)
     _options(recipe)
+
+
+def _check_room(parts: RoleParts, group: Group, draft: Draft) -> None:
+    """Report a worker with fewer GPUs than the sizes of its engine come to (D703)."""
+    needs = draft.needs.get(group.role, 0)
+    said = parts.gpus or parts.workers or parts.nodes
+    if needs > group.gpus and said is not None:
+        message = f"a worker of `{group.role}` has {group.gpus} GPUs, and the sizes of its engine come to {needs}"
+        said.wrong("D703", message, "fewer workers, more nodes, or smaller sizes")
 
 
 def _sizes(parts: RoleParts, group: Group, placement: Placement, draft: Draft) -> None:
@@ -60,7 +70,7 @@ def _sizes(parts: RoleParts, group: Group, placement: Placement, draft: Draft) -
     elif parts.nodes.node.value in (0, "colocate"):
         parts.nodes.rule("no nodes of its own: `job.num-nodes` makes the roles share")
     else:
-        parts.nodes.rule(f"{group.workers} workers of {group.gpus} GPUs come to these nodes")
+        parts.nodes.rule(f"{group.workers} x {group.gpus} GPUs come to these nodes")
     draft.note((*path, "workers"), parts.nodes)
 
 

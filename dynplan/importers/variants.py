@@ -167,8 +167,12 @@ def _swept(variant: Variant, ledger: Ledger) -> list[Variant]:
     wrong = [node for name, node in parameters.table.items() if name not in lists and node is not mode]
     for node in wrong:
         ledger.wrong("D102", "a parameter of a sweep must be a list of values", node)
-    if wrong or not lists:
+    if not isinstance(sweep.value, dict):
+        ledger.wrong("D102", "`sweep` must be a table of lists", sweep)
+    if wrong or not isinstance(sweep.value, dict):
         return []
+    if not lists:
+        return [variant]
     for node in (*lists.values(), *([mode] if mode is not None else [])):
         ledger.say(node, Fate.rule, "the points of `[sweep]`")
     zipped = parameters is not sweep and (mode is None or mode.text == "zip")
