@@ -61,7 +61,7 @@ def imported(
     found = kind or kind_of(trees)
     ledger = Ledger(trees)
     drafts, values = _drafts(found, trees, ledger)
-    if not drafts:
+    if not drafts and not ledger.findings.found:
         ledger.wrong("D103", "the file describes no job", trees[0].root, at_key=True)
     ledger.findings.raise_if_errors()
     inlined(drafts, presets)

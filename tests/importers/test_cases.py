@@ -1,14 +1,16 @@
 """What is made of the files in `cases/`."""
 
 import io
+import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
 from dynplan.importers import Fate, imported
-from tests.importers import CASES, FOLDER, complaints, jobs, made, plan_of, presets, sources
+from tests.importers import CASES, FOLDER, complaints, jobs, made, of_text, plan_of, presets, sources
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -46,6 +48,15 @@ def _keys(value: Any, path: str) -> list[str]:
 
 def _name(key: str) -> str:
     return key if key.replace("-", "_").isidentifier() else f'"{key}"'
+
+
+def test_the_page_shows_a_recipe_and_its_job() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "importing.md").read_text()
+    recipe, job = (re.search(rf"^```{kind}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE) for kind in ("yaml", "toml"))
+    assert recipe
+    assert job
+    assert of_text(recipe[1]).job == job[1]
+    assert complaints(job[1]) == []
 
 
 def test_cases_have_each_of_the_fates() -> None:
