@@ -16,7 +16,7 @@ from dynplan.importers.draft import Draft
 from dynplan.importers.nodes import Node, Tree
 from dynplan.importers.source import Fate, Ledger, Part
 from dynplan.importers.srt_environment import add_env, job_name
-from dynplan.importers.variants import merged, tell_unreached
+from dynplan.importers.variants import merged, point_names, tell_unreached
 
 _MOST = 500
 _HEAD = ("name", "description", "test_template_name", "test_name", "id", "dse_excluded_args", "job_status_check")
@@ -59,15 +59,8 @@ def drafts_of(trees: Sequence[Tree], ledger: Ledger) -> list[Draft]:
             drafts.append(_draft(Part(root, ledger), point, gpus, ledger))
     for test in tests.values():
         tell_unreached(test, [whole for _, whole in wholes], ledger)
-    return _distinct(drafts)
-
-
-def _distinct(drafts: list[Draft]) -> list[Draft]:
-    names: set[str] = set()
-    for number, draft in enumerate(drafts):
-        if draft.point in names or not draft.point:
-            draft.point = f"{draft.point or 'test'}-{number}"
-        names.add(draft.point)
+    for draft, point in zip(drafts, point_names([draft.point for draft in drafts]), strict=True):
+        draft.point = point
     return drafts
 
 

@@ -6,7 +6,7 @@ every combination of its lists, and `{name}` in any text is its value.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 from attrs import evolve, field, frozen
@@ -14,6 +14,7 @@ from attrs import evolve, field, frozen
 from dynplan.importers.nodes import Node, leaves
 from dynplan.importers.source import Fate, Ledger
 
+_LONGEST = 60  # characters of a name, of 63 that it may have
 _MOST = 500  # jobs of one file
 
 
@@ -215,14 +216,21 @@ def _fill(node: Node, values: Mapping[str, Node]) -> Node:
 
 
 def _named(found: list[Variant]) -> list[Variant]:
-    """Give every variant a name of its own, of characters that a file may have in its name."""
-    names: set[str] = set()
-    out = []
-    for variant in found:
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", variant.name).strip("-.") or ("point" if len(found) > 1 else "")
-        unique, number = name, 2
-        while unique in names:
-            unique, number = f"{name}-{number}", number + 1
-        names.add(unique)
-        out.append(evolve(variant, name=unique))
-    return out
+    """Give every variant a name of its own that a point may have."""
+    if len(found) == 1:
+        return found
+    names = point_names([variant.name for variant in found])
+    return [evolve(variant, name=name) for variant, name in zip(found, names, strict=True)]
+
+
+def point_names(names: Sequence[str]) -> list[str]:
+    """Return a name for each: letters, digits, `-` and `_`, a letter first, none twice."""
+    found: list[str] = []
+    for name in names:
+        safe = re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-")
+        safe = (safe if safe[:1].isalpha() else f"point-{safe}".strip("-"))[:_LONGEST]
+        unique, number = safe, 2
+        while unique in found:
+            unique, number = f"{safe[: _LONGEST - 5]}-{number}", number + 1
+        found.append(unique)
+    return found

@@ -1,5 +1,6 @@
 """Files that are wrong, or written in rare ways: a finding with its place, or what the launcher reads there."""
 
+import re
 import tomllib
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from dynplan.diagnostics import Finding, InputError
 from dynplan.importers import Kind, Source, imported
+from dynplan.importers.variants import point_names
 from dynplan.importers.yaml_source import read_yaml
 from tests.importers import complaints, of_text, presets
 
@@ -198,6 +200,14 @@ def test_text_for_a_shell_becomes_a_constant_of_the_job() -> None:
 def test_a_command_of_the_recipes_own_stays_as_it_is() -> None:
     job = job_of(benchmark="{type: custom, command: \"echo '{done}' $X | tee /logs/x\"}")
     assert job["phases"]["benchmark"]["command"] == "echo '{{done}' $X | tee /logs/x"
+
+
+def test_points_have_names_that_a_point_may_have() -> None:
+    names = ["8k/1k.low", "8k 1k low", "", "ü", "x" * 200, "x" * 201, "fine_1"]
+    found = point_names(names)
+    assert len(set(found)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,62}", name) for name in found)
+    assert found[-1] == "fine_1"
 
 
 def test_a_hub_model_has_no_mount() -> None:
