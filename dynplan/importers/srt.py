@@ -61,7 +61,6 @@ def draft_of(root: Part, ledger: Ledger, point: str = "", cluster: Part | None =
     if placement is None:
         return None
     add_environment(recipe, draft)
-    _nodes(recipe, placement, draft)
     if front.dynamo:
         add_control_plane(recipe, placement, draft)
     add_workers(recipe, placement, draft, dynamo=front.dynamo)
@@ -70,6 +69,7 @@ def draft_of(root: Part, ledger: Ledger, point: str = "", cluster: Part | None =
     add_benchmark(recipe, placement, public_role(front, placement), draft)
     add_services(root, per_node, draft)
     add_host_setup(root, draft)
+    _nodes(recipe, placement, draft)
     _no_image(draft)
     _rest(root)
     return draft
@@ -83,9 +83,17 @@ def _no_image(draft: Draft) -> None:
 
 
 def _nodes(recipe: Recipe, placement: Placement, draft: Draft) -> None:
-    """Say how many nodes the job has where its roles share some."""
+    """Say how many nodes the job has where its roles share some; nodes of one role alone come on top."""
+    own = {group.role for group in placement.groups}
+    alone = {name: role for name, role in draft.job["roles"].items() if name not in own and "gpus-per-worker" in role}
+    total = placement.used + sum(int(role.get("workers", 1)) for role in alone.values())
     if placement.shared:
-        draft.put(("job", "num-nodes"), placement.used)
+        draft.put(("job", "num-nodes"), total)
+    asked = recipe.root.at("sbatch_directives", "nodes")
+    if asked is not None and asked.node.text.strip() == str(total):
+        asked.rule("as many nodes as the workers take")
+    elif asked is not None:
+        asked.changed(f"the workers take {total} nodes, and the job asks for so many")
     spread = recipe.root.at("resources", "spread_workers")
     if spread is not None:
         for group in placement.groups:

@@ -245,6 +245,16 @@ def _surroundings(bench: Part, placement: Placement, draft: Draft) -> None:
             continue
         if part.node.text.lower() in ("head", "false"):
             part.rule("phases run on the head node")
+        elif part.node.text.lower() in ("true", "dedicated"):
+            path = ("roles", "client")
+            draft.put(
+                path, {"command": ["sleep", "infinity"], "workers": 1, "gpus-per-worker": placement.gpus_per_node}
+            )
+            draft.say(
+                (*path, "gpus-per-worker"), "keeps a node for the phases: with all its GPUs, nothing else stands there"
+            )
+            draft.put((where, "on"), "client")
+            part.rule("the role `client` keeps a node, and the phases run `on` it")
         elif part.node.text == "last_decode":
             draft.put((where, "on"), "decode")
             part.changed("it runs on the first decode worker's node: `on`")

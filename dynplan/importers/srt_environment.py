@@ -21,6 +21,7 @@ _SRUN_WRITTEN = (
     *("nodefile", "exclude", "relative", "distribution", "multi-prog", "overlap", "overcommit", "exclusive"),
     *("export", "job-name", "container-image", "container-mounts", "container-name"),
 )
+_GPUS = ("gres", "gpus-per-node")
 CONFIGS = "/path/to/srt-slurm/configs"
 SCRIPTS = "/path/to/srt-slurm/src/srtctl/benchmarks/scripts"
 
@@ -78,6 +79,12 @@ def _slurm(root: Part, draft: Draft) -> None:
         _directive(part, draft)
 
 
+def _number(text: str) -> int:
+    """Return how many GPUs an option of sbatch asks for: `8`, `gpu:8`, `gpu:h100:8`."""
+    last = text.rpartition(":")[2]
+    return int(last) if last.isascii() and last.isdigit() else 0
+
+
 def _directive(part: Part, draft: Draft) -> None:
     """Add an option of sbatch to the cluster's, unless dynplan writes it itself."""
     option = part.name.lstrip("-").replace("_", "-")
@@ -85,6 +92,12 @@ def _directive(part: Part, draft: Draft) -> None:
     why, instead = refused(option, value)
     if option == "time" and not part.is_null():
         draft.limit(part)
+    elif option in _GPUS and _number(value) == draft.cluster.get("gpus-per-node"):
+        kind = value.split(":")[1:-1]  # of `gpu:h100:8` the type
+        asked = ":".join((option, *kind)) if option == "gres" else option
+        draft.site("gpu-request", asked, part, rule="all GPUs of a node, asked for like this")
+    elif option == "nodes":
+        return  # known when the roles are
     elif why:
         part.changed(f"{why}: {instead}")
     elif option not in known_options():

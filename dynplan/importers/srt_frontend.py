@@ -185,10 +185,21 @@ def add_front(recipe: Recipe, front: Front, placement: Placement, draft: Draft) 
     if front.many > 1:
         role |= {"workers": front.many, "place": f"with:{workers[-1]}", "ports": {"http": 8180}}
         _nginx(front, placement, draft)
+    elif _has_own_node(front):
+        role |= {"workers": 1, "gpus-per-worker": placement.gpus_per_node}
+        draft.say(
+            ("roles", "frontend", "gpus-per-worker"), "a node of its own: with all its GPUs, nothing else stands there"
+        )
     elif _beside_decode(front) and "decode" in workers:
         role |= {"workers": 1, "place": "with:decode"}
     elif placement.dedicated:
         role |= {"workers": 1, "place": f"with:{workers[0]}"}
+
+
+def _has_own_node(front: Front) -> bool:
+    """Tell whether the one frontend has a node of its own."""
+    own, place = (front.part.get("dedicated_node"), front.part.at("placement", "node")) if front.part else (None, None)
+    return (own is not None and own.flag()) or (place is not None and place.node.text == "dedicated")
 
 
 def _beside_decode(front: Front) -> bool:
@@ -296,6 +307,8 @@ def _told(front: Front, draft: Draft) -> None:
             found.rule("as here without a word")
         elif where.node.text == "first_decode" and front.many == 1:
             found.rule("beside the first decode worker")
+        elif where.node.text.lower() in ("true", "dedicated") and front.many == 1:
+            found.rule("the frontend takes a node with all its GPUs")
         else:
             found.changed("the frontend stands on the head node: set `place` of its role")
 

@@ -111,7 +111,9 @@ def _second(root: Part) -> Recipe:
         own = part.get("engine")
         if own is not None:
             kind = own.get("type") if isinstance(own.node.value, dict) else own
-            name = _engine(kind)
+            before, name = name, _engine(kind)
+            if before not in ("", name):
+                own.wrong("D702", f"one engine runs all roles here, and `{name}` is a second one beside `{before}`")
             options |= {one.name: one for one in own.items() if one.name != "type"}
         keys = ("nodes", "workers", "gpus", "env", "args", "container", "critical", "restart")
         roles[role] = RoleParts(

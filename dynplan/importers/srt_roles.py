@@ -334,13 +334,15 @@ def _launch(recipe: Recipe, parts: RoleParts, draft: Draft, *, dynamo: bool) -> 
         draft.put((*path, "container", "image"), image_of(parts.container, draft))
     if parts.critical is not None:
         draft.put((*path, "critical"), parts.critical.flag(), parts.critical)
-    if parts.restart is not None and parts.restart.is_table():
+    if parts.restart is not None:
         _restart(parts.restart, path, draft, alone=recipe.engine != "trtllm")
 
 
 def _restart(restart: Part, path: tuple[str, ...], draft: Draft, *, alone: bool) -> None:
     """Let a dead worker start again, as often as the recipe lets it."""
     policy, most, delay = restart.get("policy"), restart.get("max_restarts"), restart.get("backoff_seconds")
+    if not isinstance(restart.node.value, dict):  # the policy alone
+        policy = restart
     name = policy.text() if policy is not None else "never"
     longest = restart.get("max_backoff_seconds")
     if name == "never":
