@@ -56,9 +56,18 @@ def inlined(drafts: Sequence[Draft], presets: Mapping[str, Mapping[str, Any]]) -
                 **_over(below, {key: value for key, value in rest.items() if key != "gpus-per-worker"}),
             }
             if own:
+                _switched_off(draft.job["roles"][name], preset)
                 _shorter(draft.job["roles"][name], seconds_of(str(draft.job.get("job", {}).get("time", ""))))
                 why = f"{draft.gpus[name]} GPUs for each worker, of which its engine uses {draft.needs[name]}:"
                 draft.say(("roles", name, "workers"), why, f"so this role is `{role['engine']}` spelt out")
+
+
+def _switched_off(role: dict[str, Any], preset: Mapping[str, Any]) -> None:
+    """Set the switches that conditions of a preset ask for where the role has none of them."""
+    for spellings in preset.get("switches", ()):
+        names = [spelling.lstrip("-") for spelling in spellings.split()]
+        if not any(name in role.get("args", {}) for name in names):
+            role.setdefault("args", {})[names[0]] = False
 
 
 def _shorter(role: dict[str, Any], limit: int) -> None:

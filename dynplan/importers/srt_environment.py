@@ -22,6 +22,7 @@ _SRUN_WRITTEN = (
     *("export", "job-name", "container-image", "container-mounts", "container-name"),
 )
 _GPUS = ("gres", "gpus-per-node")
+_LONGEST_NAME = 120  # bytes of a job's name
 CONFIGS = "/path/to/srt-slurm/configs"
 SCRIPTS = "/path/to/srt-slurm/src/srtctl/benchmarks/scripts"
 
@@ -47,7 +48,8 @@ def add_environment(recipe: Recipe, draft: Draft) -> None:
 def job_name(name: Part, draft: Draft) -> None:
     """Name the job; what no name may have becomes `-`."""
     text = name.text()
-    safe = "".join(char if char.isprintable() and char not in "{}/\\$~" else "-" for char in text) or "job"
+    safe = "".join(char if char.isprintable() and char not in "{}/\\$~" else "-" for char in text)
+    safe = safe.strip("-. ").encode()[:_LONGEST_NAME].decode(errors="ignore") or "job"
     draft.put(("job", "name"), safe, name, rule="" if safe == text else "without what a name of ours may not have")
 
 
@@ -128,6 +130,8 @@ def is_alias(image: str) -> bool:
 def image_of(part: Part, draft: Draft) -> str:
     """Return an image as we name it, and say where only srt-slurm's cluster file knows it."""
     name = part.text()
+    if not name.isprintable() or not name.strip():
+        part.wrong("D104", f"`{part.key}` must be an image, in one line of printable text")
     image = draft.plain(draft.images[name])[0] if name in draft.images else draft.words(part)
     if name not in draft.images and is_alias(image):
         part.changed(f"`{image}` is a name of `containers` in srtslurm.yaml: write the image itself")

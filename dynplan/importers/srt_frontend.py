@@ -21,6 +21,11 @@ _KINDS = {
     "sglang": "direct",
     "vllm": "direct",
 }
+_ENGINES = {  # the only engine behind a frontend; Dynamo's takes all
+    **dict.fromkeys(("sglang-router", "sgl-router", "sglang"), "sglang"),
+    **dict.fromkeys(("vllm-router", "vllm"), "vllm"),
+    "trtllm_serve": "trtllm",
+}
 _MORE = 9  # frontends beside the first one, where a recipe does not say (FrontendConfig)
 _NGINX = "nginx:1.27.4"
 _PORT = 8000
@@ -60,6 +65,9 @@ def front_of(recipe: Recipe) -> Front:
             kind.wrong("D702", f"`{name}` is a frontend that no importer knows", f"frontends: {', '.join(_KINDS)}")
         if name == "sgl-router":
             kind.changed("SGLang's released router stands here for its experimental one: look at its options")
+        needed = _ENGINES.get(name, recipe.engine)
+        if needed != recipe.engine:
+            kind.wrong("D703", f"`{name}` stands before workers of `{needed}`, and these are of `{recipe.engine}`")
         kind.rule("the frontend says which presets the job has")
     if name == "sglang" and not _is_direct(recipe, part):
         name = "sglang-router"

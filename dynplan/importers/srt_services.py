@@ -223,7 +223,9 @@ def _ready(one: Part, path: tuple[str, ...], draft: Draft) -> None:
         limit.kept((*path, "ready", "timeout"))
     if every is not None:
         every.rule("probes are asked every second")
-    if probe:
+    if http is not None and "port" not in probe:
+        http.changed("the recipe says no port: give the role a port and a `ready` that asks it")
+    elif probe:
         probe["timeout"] = f"{limit.whole(1) if limit is not None else 120}s"
         draft.put((*path, "ready"), probe)
 

@@ -113,6 +113,9 @@ def test_anchors_and_merge_keys_are_what_they_stand_for() -> None:
         ("name: small\n", "", [("D103", 1)]),
         ("type: sglang,", "type: llama,", [("D702", 4)]),
         ("type: dynamo", "type: envoy", [("D702", 5)]),
+        ("type: dynamo", "type: vllm-router", [("D703", 5)]),
+        ("tensor-parallel-size: 4", "tensor-parallel-size: 8", [("D703", 3)]),
+        ('container: "x/y:1"', 'container: "x\\ny"', [("D104", 2)]),
         ("name: small", "name: small\nslurm: {time_limit: soon}", [("D104", 2)]),
         ("{type: manual}", "{type: sa-bench, isl: 1, osl: 1, concurrencies: 4by8}", [("D104", 6)]),
         ("{type: manual}", "{type: sa-bench, isl: 1, osl: 1}", [("D103", 6)]),
@@ -171,6 +174,18 @@ def test_no_size_is_nodes_times_gpus_by_workers() -> None:
     job = job_of(resources="{gpus_per_node: 8, gpu_type: h100, agg_nodes: 2, agg_workers: 4}")
     assert job["roles"]["agg"]["workers"] == 4  # 2 x 8 / 4 are the 4 GPUs of the engine's own sizes
     assert "gpus-per-worker" not in job["roles"]["agg"]
+
+
+@pytest.mark.parametrize("engine", ["sglang", "vllm", "trtllm"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_engine_that_uses_less_than_its_worker_has_is_spelt_out(engine: str, workers: int) -> None:
+    size = "tensor_parallel_size" if engine == "trtllm" else "tensor-parallel-size"
+    role = job_of(
+        resources=f"{{gpus_per_node: 8, gpu_type: h100, agg_nodes: 2, agg_workers: {workers}}}",
+        backend=f"{{type: {engine}, {engine}_config: {{aggregated: {{{size}: 4}}}}}}",
+    )["roles"]["agg"]
+    assert "engine" not in role
+    assert (role["workers"], role["gpus-per-worker"]) == (workers, 16 // workers)
 
 
 def test_data_parallel_attention_adds_no_gpus() -> None:
