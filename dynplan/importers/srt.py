@@ -77,9 +77,9 @@ def draft_of(root: Part, ledger: Ledger, point: str = "", cluster: Part | None =
 
 def _no_image(draft: Draft) -> None:
     """Leave out mounts where there is no container to mount to."""
-    container = draft.job["job"].get("container", {})
+    container = draft.job.get("job", {}).get("container", {})
     if "image" not in container:
-        draft.job["job"].pop("container", None)
+        draft.job.get("job", {}).pop("container", None)
 
 
 def _nodes(recipe: Recipe, placement: Placement, draft: Draft) -> None:

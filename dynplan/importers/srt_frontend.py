@@ -225,14 +225,11 @@ def _words(front: Front, workers: list[str], role: dict[str, Any], draft: Draft)
     elif not front.dynamo and not disaggregated:
         role["extra-args"] = ["--worker-urls", {"each": workers[0], "args": ["{it.url.http}"]}]
     elif front.kind == "sglang-router":
-        prefill = ["--prefill", "{it.url.http}", "{it.port.bootstrap}"]
-        role["extra-args"] = [
-            "--pd-disaggregation",
-            {"each": "prefill", "args": prefill},
-            {"each": "decode", "args": ["--decode", "{it.url.http}"]},
-        ]
+        more = {"prefill": ["{it.port.bootstrap}"]}
+        pairs = [{"each": name, "args": [f"--{name}", "{it.url.http}", *more.get(name, ())]} for name in workers]
+        role["extra-args"] = ["--pd-disaggregation", *pairs]
     elif front.kind == "vllm-router":
-        pairs = [{"each": name, "args": [f"--{name}", "{it.url.http}"]} for name in ("prefill", "decode")]
+        pairs = [{"each": name, "args": [f"--{name}", "{it.url.http}"]} for name in workers]
         role["extra-args"] = ["--vllm-pd-disaggregation", *pairs]
 
 
