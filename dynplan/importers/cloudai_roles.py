@@ -105,7 +105,7 @@ def _worker(role: str, part: Part, backend: str, per_node: list[int], draft: Dra
     for option in args.items() if args is not None and args.is_table() else ():
         _option(role, option, backend, draft)
     span = part.get("nodes-per-worker")
-    needs = gpus_of(backend, draft.role(role)["args"]) or 1
+    needs = gpus_of(backend, draft.role(role)["args"], draft.role(role).get("extra-args", ())) or 1
     if span is not None:
         span.rule("a worker larger than a node spans several")
         per_node.append(max(1, needs // span.whole(1)))

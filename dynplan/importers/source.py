@@ -29,6 +29,8 @@ class Fate(StrEnum):
 
 
 _ORDER = list(Fate)
+_UNREAD = (Fate.dropped, "no importer knows this key: read it yourself")
+_EMPTY = (Fate.rule, "empty, as if it were not there")
 
 
 @frozen
@@ -82,7 +84,7 @@ class Ledger:
         """Return a row for every key of every file, in the order of the files."""
         found = []
         for (name, path), node in self._leaves.items():
-            fate, text = self._said.get((name, path), (Fate.dropped, "no importer knows this key: read it yourself"))
+            fate, text = self._said.get((name, path), _UNREAD if node.value not in (None, {}, []) else _EMPTY)
             found.append(Entry(name, node.key.line, dotted(path), brief(_shown(node), _LONGEST), fate, text))
         return sorted(
             found, key=lambda entry: ([tree.document.name for tree in self.trees].index(entry.file), entry.line)

@@ -4,7 +4,7 @@ Read in `srtctl/backends` of NVIDIA/srt-slurm; the presets of dynplan write the 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -111,8 +111,25 @@ def check_size(name: str, value: Part) -> None:
         value.flag()
 
 
-def gpus_of(engine: str, args: Mapping[str, Any]) -> int | None:
-    """Return the GPUs that a worker's sizes come to, by the formulas of the presets; None where it has no sizes."""
+def _options(words: Sequence[Any]) -> dict[str, Any]:
+    """Return the options that stand among words: `--name value`, `--name=value`, or a switch."""
+    found: dict[str, Any] = {}
+    for word, after in zip(words, (*words[1:], ""), strict=False):
+        if isinstance(word, str) and word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            found[name] = value if equals else True if str(after).startswith("-") or not after else after
+    return found
+
+
+def gpus_of(engine: str, args: Mapping[str, Any], words: Sequence[Any] = ()) -> int | None:
+    """Return the GPUs that a worker's sizes come to, by the formulas of the presets; None where it has no sizes.
+
+    Args:
+        engine: a key of `ENGINES`.
+        args: the options of the worker.
+        words: further words of its command, which come last.
+    """
+    args = {**args, **_options(words)}
     if engine == "mocker":
         return None
     if engine == "sglang":

@@ -125,7 +125,7 @@ def _args(recipe: Recipe, parts: RoleParts, served: str, draft: Draft, *, dynamo
         parts.extra.kept((*path, "extra-args"))
     _bootstrap(recipe, parts, draft, dynamo=dynamo)
     _kv_events(recipe, parts, draft)
-    needs = gpus_of(recipe.engine, draft.role(parts.name)["args"])
+    needs = gpus_of(recipe.engine, draft.role(parts.name)["args"], draft.role(parts.name).get("extra-args", ()))
     if needs is not None:
         draft.needs[parts.name] = needs
 

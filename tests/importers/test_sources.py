@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from dynplan.diagnostics import Finding, InputError
-from dynplan.importers import Kind, Source, imported
+from dynplan.importers import Fate, Kind, Source, imported
+from dynplan.importers.srt_engines import gpus_of
 from dynplan.importers.variants import point_names
 from dynplan.importers.yaml_source import read_yaml
 from tests.importers import complaints, of_text, presets
@@ -192,6 +193,20 @@ def test_data_parallel_attention_adds_no_gpus() -> None:
     args = "{tensor-parallel-size: 4, dp-size: 4, enable-dp-attention: true}"
     job = job_of(backend=f"{{type: sglang, sglang_config: {{aggregated: {args}}}}}")
     assert job["roles"]["agg"]["engine"] == "dynamo-sglang"
+
+
+def test_sizes_count_among_further_words_too() -> None:
+    words = ["--enable-dp-attention", "--trust-remote-code", "--dp-size=8"]
+    assert gpus_of("sglang", {"tensor-parallel-size": 8, "data-parallel-size": 8}, words) == 8
+    assert gpus_of("sglang", {"tensor-parallel-size": 8, "data-parallel-size": 8}) == 64
+    assert gpus_of("vllm", {"tensor-parallel-size": 8}, ["--tensor-parallel-size", "4"]) == 4
+
+
+def test_what_is_empty_is_not_lost() -> None:
+    found = of_text(RECIPE + "nothing: {}\nsweeper: null\n")
+    assert {entry.key: entry.fate for entry in found.entries if entry.line > 6} == dict.fromkeys(
+        ("nothing", "sweeper"), Fate.rule
+    )
 
 
 def test_one_frontend_has_no_proxy_and_several_have_one() -> None:
