@@ -22,6 +22,8 @@ def add_benchmark(recipe: Recipe, placement: Placement, public: str, draft: Draf
     if name == "manual":
         if kind is not None:
             kind.rule("no phase: the job serves until its time limit")
+    elif not public and name != "custom":
+        bench.wrong("D703", "there is no endpoint that a benchmark could ask")
     elif name == "custom":
         _custom(bench, placement, public, draft)
         _told(kind, "the command is the phase")
@@ -213,12 +215,12 @@ def _custom(bench: Part, placement: Placement, public: str, draft: Draft) -> Non
         return
     draft.put(("phases", "benchmark", "command"), escaped(command.text()), command)
     needs_folders(command.text(), draft)
-    env = {
+    front = {
         "SRT_FRONTEND_URL": f"{{role.{public}.url.http}}",
         "SRT_FRONTEND_HOST": f"{{role.{public}.ip}}",
         "SRT_FRONTEND_PORT": f"{{role.{public}.port.http}}",
-        "AIPERF_SERVER_METRICS_URLS": "{metrics-urls}",
     }
+    env = {**(front if public else {}), "AIPERF_SERVER_METRICS_URLS": "{metrics-urls}"}
     for group in placement.groups:
         port = "http" if draft.role(group.role)["engine"] in ("sglang", "vllm", "trtllm") else "system"
         env[f"SRT_{group.role.upper()}_IPS"] = f"{{role.{group.role}.ips}}"

@@ -20,6 +20,7 @@ _KINDS = {
     "trtllm_serve": "trtllm-orchestrator",
     "sglang": "direct",
     "vllm": "direct",
+    "none": "none",  # nothing asks workers but a command of the recipe's own
 }
 _ENGINES = {  # the only engine behind a frontend; Dynamo's takes all
     **dict.fromkeys(("sglang-router", "sgl-router", "sglang"), "sglang"),
@@ -74,7 +75,7 @@ def front_of(recipe: Recipe) -> Front:
     found = _KINDS.get(name, "dynamo-frontend")
     if found == "trtllm-orchestrator" and not recipe.disaggregated:
         found = "direct"
-    return Front(found, _many(part) if found not in ("direct", "trtllm-orchestrator") else 1, part)
+    return Front(found, _many(part) if found not in ("direct", "none", "trtllm-orchestrator") else 1, part)
 
 
 def _is_direct(recipe: Recipe, part: Part | None) -> bool:
@@ -94,8 +95,8 @@ def _many(part: Part | None) -> int:
 
 def public_role(front: Front, placement: Placement) -> str:
     """Return the role that clients talk to."""
-    if front.kind == "direct":
-        return placement.groups[0].role
+    if front.kind in ("direct", "none"):
+        return placement.groups[0].role if placement.groups else ""
     return "nginx" if front.many > 1 else "frontend"
 
 
@@ -175,7 +176,7 @@ def add_front(recipe: Recipe, front: Front, placement: Placement, draft: Draft) 
     """Add the frontends or routers, and nginx before several."""
     if front.part is not None:
         _told(front, draft)
-    if front.kind == "direct":
+    if front.kind in ("direct", "none"):
         return
     role = draft.role("frontend")
     role["engine"] = front.kind

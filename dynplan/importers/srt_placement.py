@@ -9,6 +9,7 @@ from attrs import frozen
 
 from dynplan.importers.source import Part
 from dynplan.importers.srt_recipe import Recipe, RoleParts
+from dynplan.importers.srt_services import services_of
 
 DEFAULT_GPUS_PER_NODE = 4  # of srt-slurm, where neither the recipe nor its cluster file says it
 
@@ -61,6 +62,9 @@ def placement_of(recipe: Recipe, gpus_per_node: int, *, dedicated: bool) -> Plac
         asked += nodes or 0
     if recipe.root.ledger.findings.found:  # numbers that are none stand for others here
         return None
+    kind = recipe.root.at("frontend", "type")
+    if not groups and kind is not None and kind.node.text == "none" and services_of(recipe.root):
+        return Placement((), gpus_per_node, 0, 0, shared=False, dedicated=False)
     if not groups:
         recipe.root.ledger.wrong("D103", "the recipe asks for no workers", recipe.root.node, at_key=True)
         return None

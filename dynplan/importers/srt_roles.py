@@ -32,7 +32,8 @@ def add_workers(recipe: Recipe, placement: Placement, draft: Draft, *, dynamo: b
         draft: where they go.
         dynamo: whether they register with Dynamo's frontend, and are no servers of their own.
     """
-    served = _served(recipe, draft)
+    draft.job.setdefault("roles", {})
+    served = _served(recipe, draft) if placement.groups else ""
     for group in placement.groups:
         parts = recipe.roles[group.role]
         _sizes(parts, group, placement, draft)

@@ -61,6 +61,8 @@ def add_services(root: Part, per_node: int, draft: Draft) -> None:
         elif kind in _EXPORTERS:
             draft.role(kind)["engine"] = _EXPORTERS[kind]
             _known(one, kind)
+        elif kind == "ray":
+            _ray(one, per_node, draft)
         elif command is not None:
             _service(one, command, per_node, draft)
         _rest(one, kind)
@@ -92,6 +94,34 @@ def add_host_setup(root: Part, draft: Draft) -> None:
             part.dropped("nothing runs after a job: undo on the nodes what a role does in its own `command`")
 
 
+def _ray(one: Part, per_node: int, draft: Draft) -> None:
+    """Add the head and the other nodes of a Ray cluster that owns its nodes."""
+    named, nodes = one.get("name"), one.get("nodes")
+    name, count = _safe(named.text() if named is not None else "ray"), nodes.whole(1) if nodes is not None else 1
+    head = f"{name}-head"
+    for role, engine, workers in ((head, "ray-head", 1), (f"{name}-workers", "ray-worker", count - 1)):
+        if workers:
+            draft.role(role).update({"engine": engine, "workers": workers, "gpus-per-worker": per_node})
+            for key in ("env", "container", "preamble"):
+                part = one.get(key)
+                if part is not None:
+                    part.kept(("roles", role))
+            _surroundings(one, ("roles", role), draft)
+    if count > 1:
+        draft.role(f"{name}-workers").update(
+            {"after": [head], "args": {"address": f"{{role.{head}.ip}}:{{role.{head}.port.gcs}}"}}
+        )
+    draft.put(("job", "env", "RAY_ADDRESS"), f"{{role.{head}.ip}}:{{role.{head}.port.gcs}}")
+    for part in (named, nodes):
+        if part is not None:
+            part.rule("one `ray-head`, and a `ray-worker` for each further node")
+
+
+def _safe(name: str) -> str:
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")
+    return safe if safe[:1].isalpha() else f"service-{safe}".rstrip("-")
+
+
 def _known(one: Part, kind: str) -> None:
     for part in one.items():
         if part.name in ("name", "type", "enabled"):
@@ -100,7 +130,7 @@ def _known(one: Part, kind: str) -> None:
 
 def _service(one: Part, command: Part, per_node: int, draft: Draft) -> None:
     named = one.get("name")
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", named.text() if named is not None else "service").strip("-") or "service"
+    name = _safe(named.text() if named is not None else "service")
     path = ("roles", name)
     if name in draft.job.get("roles", {}):
         one.wrong("D703", f"`{name}` is a role of the recipe already")
@@ -175,7 +205,9 @@ def _in_turn(one: Part, path: tuple[str, ...], draft: Draft) -> None:
         for worker in workers:
             draft.role(worker).setdefault("after", []).append(path[-1])
     elif start is None or start.text() == "after_frontend":
-        draft.put((*path, "after"), ["frontend"] if "frontend" in draft.job["roles"] else workers)
+        before = ["frontend"] if "frontend" in draft.job["roles"] else workers
+        if before:
+            draft.put((*path, "after"), before)
     if start is not None:
         start.rule("`after` says what comes first")
 

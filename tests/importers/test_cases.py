@@ -73,6 +73,7 @@ PLACED: dict[str, tuple[dict[str, tuple[int, int]], int]] = {
     "srt-mocker": ({"prefill": (2, 2), "decode": (4, 1)}, 3),
     "srt-services": ({"agg": (2, 1), "train": (2, 8)}, 3),
     "srt-dedicated": ({"prefill": (2, 2), "decode": (1, 4), "nap": (2, 8)}, 6),
+    "srt-services-only": ({"train": (2, 8), "rl-head": (1, 8), "rl-workers": (1, 8)}, 4),
     "srt-own-sizes": ({"agg": (2, 8)}, 2),
     "srt-cluster-file": ({"agg": (1, 8)}, 1),
     "srt-direct": ({"agg": (1, 4)}, 1),
