@@ -265,6 +265,8 @@ def _ready(one: Part, path: tuple[str, ...], draft: Draft) -> None:
 def _page(http: Part, path: tuple[str, ...]) -> dict[str, Any]:
     where, status = http.get("path"), http.get("status")
     probe: dict[str, Any] = {"path": where.text() if where is not None else "/health"}
+    if where is not None and not re.fullmatch(r"/[!-~]*", where.text()):
+        where.wrong("D104", f"`{where.key}` must start with `/` and hold no space")
     if status is not None:
         probe["status"] = status.whole(100)
     for part in (where, status):
