@@ -10,7 +10,6 @@ from dynplan.language.counts import LONGEST_NAME, LONGEST_PATH, check_counts, ch
 from dynplan.language.extents import read_hosts, read_size
 from dynplan.language.files import read_files
 from dynplan.language.launch import optional_command, read_launch, runs_apart
-from dynplan.language.limits import is_time
 from dynplan.language.placeholders import check_templates
 from dynplan.language.plan_tables import tables_for_plan
 from dynplan.language.ports import read_ports
@@ -105,10 +104,16 @@ def _num_nodes(job: Table) -> Any:
 def _time(job: Table) -> str:
     value = job.get("time")
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else job.text("time")
-    if text and not is_time(text):
+    if text and not _is_time(text):
         job.bad("time", f"`time` cannot be `{text}`", 'write `"HH:MM:SS"`, `"D-HH:MM:SS"` or minutes')
         return ""
     return text
+
+
+def _is_time(text: str) -> bool:
+    from dynplan.language.limits import is_time  # many jobs leave their time to the site
+
+    return is_time(text)
 
 
 def _output_dir(job: Table) -> str:
