@@ -50,9 +50,10 @@ def import_(
     strict: All = False,
     output: Output = "",
 ) -> None:
-    """Write the job file that files of another launcher describe, and a report of what became of every key.
+    """Write a job file from another launcher's files, and a report.
 
-    It reads recipes of srt-slurm, tests and scenarios of CloudAI, and the file of a disaggregated TensorRT-LLM server.
+    The report says of every key what became of it. Files: recipes of srt-slurm, tests and scenarios of CloudAI, and
+    the file of a disaggregated TensorRT-LLM server.
     """
     from dynplan.importers import Fate, Kind, Source, imported, report_json, report_text  # only this command imports
 

@@ -86,6 +86,7 @@ def _first(root: Part) -> Recipe:
             args=_table(config, mode),
             extra=_present(options.pop(f"{mode}_extra_args", None)),
             events=_events(events, mode),
+            critical=root.at("resources", f"{role}_critical"),
         )
     for engine_name in ENGINES:  # of other engines, or of roles that the recipe does not have
         options.pop(f"{engine_name}_config", None)

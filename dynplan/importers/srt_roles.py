@@ -43,6 +43,9 @@ def add_workers(recipe: Recipe, placement: Placement, draft: Draft, *, dynamo: b
             add_env(parts.env, ("roles", group.role, "env"), draft)
         _launch(recipe, parts, draft, dynamo=dynamo)
         _check_room(parts, group, draft)
+    if dynamo and placement.groups and recipe.root.get("dynamo") is None:
+        why = "srt-slurm installs Dynamo 0.8.0 where a recipe does not say which: here the image has it"
+        draft.say(("roles", placement.groups[0].role, "engine"), why)
     _options(recipe)
 
 

@@ -440,7 +440,7 @@ def test_wrong_usage_is_2_and_names_the_command(arguments: tuple[str, ...], fold
     assert b"Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["", "compile", "plan", "emit", "show", "check"])
+@pytest.mark.parametrize("command", ["", "compile", "plan", "emit", "import", "show", "check"])
 def test_help_fits_80_columns_and_ends_well(command: str) -> None:
     for option in ("--help", "-h"):
         done = dynplan(*filter(None, [command, option]), env={**os.environ, "COLUMNS": "80"})
@@ -453,11 +453,12 @@ def test_help_fits_80_columns_and_ends_well(command: str) -> None:
 
 def test_help_names_every_command_and_option() -> None:
     listed = re.findall(r"^  (\w+)  ", artefact("--help").decode().partition("Commands:")[2], re.MULTILINE)
-    assert listed == ["compile", "plan", "emit", "show", "check", "engines"]
+    assert listed == ["compile", "plan", "emit", "import", "show", "check", "engines"]
     for command, options in {
         "compile": ["--cluster", "--set", "--strict", "--output"],
         "plan": ["--cluster", "--set", "--format", "--strict", "--output"],
         "emit": ["--strict", "--output"],
+        "import": ["--from", "--cluster", "--report", "--format", "--strict", "--output"],
         "show": ["--cluster", "--set", "--format", "--strict", "--output"],
         "check": ["--cluster", "--set", "--strict"],
         "engines": ["--output"],
