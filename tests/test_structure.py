@@ -42,6 +42,9 @@ BESIDE_THE_DOOR = {
     "diagnostics.visible",
     "views.text",
     "views.svg",
+    "views.progress",
+    "views.status",
+    "views.slurm",
 }
 # The world: what a function computes would depend on more than its arguments.
 WORLD = {

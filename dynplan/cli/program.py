@@ -41,6 +41,13 @@ class Drawing(StrEnum):
     svg = "svg"
 
 
+class Told(StrEnum):
+    """How something is told."""
+
+    text = "text"
+    json = "json"
+
+
 JobFile = Annotated[str, typer.Argument(metavar="JOB", help="Job file; - for standard input.")]
 JobOrPlan = Annotated[str, typer.Argument(metavar="JOB|PLAN", help="Job file or plan; - for standard input.")]
 PlanFile = Annotated[str, typer.Argument(metavar="PLAN", help="Plan in TOML or JSON; - for standard input.")]

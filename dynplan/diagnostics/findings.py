@@ -77,6 +77,8 @@ CODES: dict[str, str] = {
     "D504": "a plan where a job file belongs",
     "D601": "a script larger than Slurm takes",
     "D602": "more data than Linux takes",
+    "D801": "a directory in which no job has run",
+    "D802": "a job that is not found",
     "W101": "a key of a role among its program's options",
     "W102": "text for a shell that no shell reads",
     "W103": "braces that are no placeholder",

@@ -1,0 +1,28 @@
+"""The commands for who looks after a job, while it runs and when it has ended: `status`, `logs` and `report`."""
+
+from typing import Annotated
+
+import typer
+
+from dynplan.cli.program import Told, app
+
+_DirectoryOrId = Annotated[
+    str, typer.Argument(metavar="DIR|JOBID", help="Output directory of a job, or the number that Slurm gave it.")
+]
+_AsTold = Annotated[Told, typer.Option("--format", help="How to tell it.", show_default=True)]
+
+
+@app.command()
+def status(
+    job: _DirectoryOrId,
+    form: _AsTold = Told.text,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again until the job has ended.")] = False,
+    interval: Annotated[float, typer.Option(metavar="SECONDS", help="With --watch: how often.", min=0.2)] = 2,
+) -> None:
+    """Say how far a job has come: who is ready, who is not and since when, and what failed."""
+    from dynplan.cli.status import tell_status, watch_status  # `compile` looks at no job
+
+    if watch:
+        watch_status(job, form, interval)
+    else:
+        tell_status(job, form)

@@ -1,0 +1,185 @@
+"""The commands about a job that runs or has run, from the outside: its directory as it was left, Slurm as a stub."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.views.runs import DONE, FAILED, MARKER, NODES, PHASES, PLAN, READY, STARTED, log_of
+
+NOBODY = "/nonexistent"  # a PATH on which there is no Slurm
+
+SCONTROL = """\
+#!/bin/bash
+echo "$@" >>"$0.asked"
+if [[ $3 != 7 ]]; then
+	echo "slurm_load_jobs error: Invalid job id specified" >&2
+	exit 1
+fi
+cat <<END
+JobId=7 JobName=chat
+   JobState=STATE Reason=REASON Dependency=(null)
+   RunTime=00:00:12 TimeLimit=01:00:00 TimeMin=N/A
+   WorkDir=$PWD
+   StdOut=$PWD/elsewhere.txt
+END
+"""
+
+
+def dynplan(*arguments: str | Path, path: str = NOBODY, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Run dynplan where PATH is as given."""
+    command = [sys.executable, "-m", "dynplan", *map(str, arguments)]
+    env = {**os.environ, "PATH": path}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=env, **more)
+
+
+def told(*arguments: str | Path, path: str = NOBODY) -> str:
+    """Return what dynplan writes where all is well."""
+    done = dynplan(*arguments, path=path)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def refused(*arguments: str | Path, path: str = NOBODY) -> str:
+    """Return what dynplan says about wrong input."""
+    done = dynplan(*arguments, path=path)
+    assert (done.returncode, done.stdout) == (1, "")
+    return done.stderr
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder where a job was submitted, and what a failed one has left in results/chat-7."""
+    monkeypatch.chdir(tmp_path)
+    left = tmp_path / "results" / "chat-7"
+    (left / "logs").mkdir(parents=True)
+    (left / "phases").mkdir()
+    (left / "events.log").write_text(log_of(*NODES, *STARTED, *READY, *PHASES, *FAILED))
+    (left / "plan.toml").write_text(PLAN)
+    (left / "failure-marker.txt").write_text(MARKER)
+    return tmp_path
+
+
+@pytest.fixture
+def left(folder: Path) -> Path:
+    """The output directory."""
+    return folder / "results" / "chat-7"
+
+
+def slurm(folder: Path, state: str = "RUNNING", reason: str = "None") -> str:
+    """Put a scontrol that knows job 7 into a folder, and return the PATH that leads to it."""
+    program = folder / "bin" / "scontrol"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(SCONTROL.replace("STATE", state).replace("REASON", reason))
+    program.chmod(0o755)
+    return f"{program.parent}:/usr/bin:/bin"
+
+
+def run_on(left: Path) -> None:
+    """Make of a job that has failed one that still runs its last phase."""
+    (left / "failure-marker.txt").unlink()
+    (left / "events.log").write_text(log_of(*NODES, *STARTED, *READY, *PHASES))
+
+
+# status
+
+
+def test_status_says_what_failed(left: Path) -> None:
+    text = told("status", "results/chat-7")
+    assert text.startswith("chat 7: failed with 70 after 3m20s, at 04:03:20\nin results/chat-7\n\nFAILED: role decode")
+    tree = json.loads(told("status", "results/chat-7", "--format", "json"))
+    assert (tree["state"], tree["code"], tree["log"]) == ("failed", 70, "/r/chat-7/logs/decode-1.log")
+
+
+def test_status_of_a_job_that_has_just_begun(left: Path) -> None:
+    for name in ("events.log", "plan.toml", "failure-marker.txt"):
+        (left / name).unlink()
+    assert told("status", left) == f"a job: nothing has happened yet\nin {left}\n"
+
+
+def test_status_of_a_directory_in_which_no_job_has_run(folder: Path) -> None:
+    (folder / "results" / "chat-8").mkdir()
+    ours = "name what a job's output calls `results in`, or the number of the job"
+    for name, message, fix in [
+        ("results", "`results` is no output directory of a job: it has no events.log", "there is `results/chat-7`"),
+        ("results/chat-8", "`results/chat-8` is no output directory of a job: it has no events.log", ours),
+        ("results/chat-77", "there is no directory `results/chat-77`", "there is `results/chat-7`"),
+        ("job.toml", "there is no directory `job.toml`", ours),
+        ("\x1b[2J", "there is no directory `\\x1b[2J`", ours),
+    ]:
+        assert refused("status", name) == f"error[D801]: {message}\n  = help: {fix}\n"
+
+
+def test_a_plan_that_is_none_hides_nothing_else(left: Path) -> None:
+    (left / "plan.toml").write_text("schema = ")
+    assert "\nFAILED: role decode worker 1 rank 0 on n1: exit status 1\n" in told("status", left)
+
+
+def test_slurm_is_asked_where_no_marker_is_there(folder: Path, left: Path) -> None:
+    path = slurm(folder)
+    told("status", left, path=path)
+    assert not (folder / "bin" / "scontrol.asked").exists()
+    run_on(left)
+    assert told("status", left, path=path).startswith("chat 7: runs its phases, ")
+    assert " of at most 1h since 04:00:00\n" in told("status", left, path=path)
+    assert told("status", left, path=slurm(folder, "NODE_FAIL")).startswith(
+        "chat 7: ended without a word: Slurm has it as NODE_FAIL; its last event was at 04:02:17\n"
+    )
+    (left / "plan.toml").write_text(PLAN.replace('name = "chat"', 'name = "other"'))
+    assert told("status", left, path=path).startswith("other 7: runs its phases, ")
+    assert "of at most 1h" not in told("status", left, path=path)  # a job of that number on another cluster
+
+
+def test_status_by_number(folder: Path, left: Path) -> None:
+    path = slurm(folder, "PENDING", "Resources")
+    assert told("status", "7", path=path) == "chat 7: pending (Resources); nothing has happened yet\n"
+    (folder / "elsewhere.txt").write_text(f"[04:00:00] results in {left}\n")
+    assert f"\nin {left}\n" in told("status", "7", path=path)
+
+
+def test_status_by_a_number_that_slurm_has_forgotten(folder: Path, left: Path) -> None:
+    (folder / "chat-9.out").write_text("")
+    for path in (NOBODY, slurm(folder)):
+        assert told("status", "7", path=NOBODY).startswith("chat 7: failed")
+        (folder / "chat-8.out").write_text(f"[04:00:00] results in {left}\n")
+        assert told("status", "8", path=path).startswith("chat 7: failed")
+    here = "neither `*-9.out` nor `results/*-9` is here"
+    assert refused("status", "9", path=slurm(folder)) == (
+        f"error[D802]: Slurm knows no job 9 (any more)\n  = help: name its output directory; {here}\n"
+    )
+    assert refused("status", "9").startswith("error[D802]: there is no Slurm here to ask for job 9\n")
+
+
+def test_watch_ends_with_the_job(left: Path) -> None:
+    run_on(left)
+    command = [sys.executable, "-m", "dynplan", "status", str(left), "--watch", "--interval", "0.2", "--format", "json"]
+    env = {**os.environ, "PATH": NOBODY}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as watching:
+        assert watching.stdout is not None
+        first = json.loads(watching.stdout.readline())
+        assert (first["state"], first["phases"][1]["state"]) == ("unfinished", "running")
+        (left / "events.log").write_text(log_of(*NODES, *STARTED, *READY, *PHASES, *DONE))
+        (left / "success-marker.txt").write_text("done\n")
+        rest = [json.loads(line) for line in watching.stdout]
+    assert watching.returncode == 0
+    assert rest[-1]["state"] == "done"
+    assert 1 <= len(rest) <= 2
+
+
+def test_watch_ends_with_ctrl_c(left: Path) -> None:
+    run_on(left)
+    command = [sys.executable, "-m", "dynplan", "status", str(left), "--watch", "--interval", "60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        assert watching.stdout.readline().startswith("chat 7: ")
+        time.sleep(0.3)
+        watching.send_signal(signal.SIGINT)
+        assert watching.stderr.read() == ""
+    assert watching.returncode == 130
