@@ -45,6 +45,7 @@ BESIDE_THE_DOOR = {
     "views.progress",
     "views.status",
     "views.slurm",
+    "views.logs",
 }
 # The world: what a function computes would depend on more than its arguments.
 WORLD = {

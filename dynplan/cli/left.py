@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path as File
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dynplan.cli.slurm import ask, is_there
 from dynplan.diagnostics import NOWHERE, Finding, InputError, nearest
 from dynplan.language import parse
 from dynplan.language.plan_file import outline
 from dynplan.model import Outline
-from dynplan.views.progress import Left
+from dynplan.views.progress import Left, Progress, progress_of
 from dynplan.views.slurm import SlurmJob, results_in
 
 _MOST_BYTES = 256 * 1024 * 1024  # of a log of events, or of a plan
@@ -60,6 +60,18 @@ def left_in(found: Found) -> Left:
         failure=text_of(found.directory / "failure-marker.txt"),
         slurm=found.slurm,
     )
+
+
+def look(found: Found) -> tuple[Found, Progress]:
+    """Return how far a job has come; where it has left no word of its end Slurm is asked, once."""
+    left = left_in(found)
+    progress = progress_of(left)
+    if found.slurm is not None or progress.state != "unfinished" or not progress.job_id:
+        return found, progress
+    job = ask(progress.job_id)
+    if job is None or job.name not in ("", progress.name):  # another cluster may have a job of that number too
+        return found, progress
+    return evolve(found, slurm=job), progress_of(evolve(left, slurm=job))
 
 
 def text_of(file: File) -> str | None:

@@ -26,3 +26,26 @@ def status(
         watch_status(job, form, interval)
     else:
         tell_status(job, form)
+
+
+@app.command()
+def logs(
+    job: _DirectoryOrId,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ROLE[-WORKER[.RANK]]|PHASE]...", help="Whose logs; without it all.", show_default=False
+        ),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
+    tail: Annotated[
+        int | None, typer.Option("--tail", "-n", metavar="N", help="The last N lines of each alone.", min=0)
+    ] = None,
+) -> None:
+    """Show what workers and phases have written, each line behind the name of its log where there are several."""
+    from dynplan.cli.logs import follow_logs, show_logs  # `compile` looks at no job
+
+    if follow:
+        follow_logs(job, names or (), tail)
+    else:
+        show_logs(job, names or (), tail)

@@ -6,13 +6,11 @@ import time
 from datetime import UTC, datetime
 
 import typer
-from attrs import evolve
 
-from dynplan.cli.left import Found, find, left_in
+from dynplan.cli.left import find, look
 from dynplan.cli.program import Told
-from dynplan.cli.slurm import ask
 from dynplan.cli.streams import reporting, write
-from dynplan.views.progress import Progress, is_over, progress_of
+from dynplan.views.progress import Progress, is_over
 from dynplan.views.status import as_text, as_tree
 
 _ASK_EVERY_S = 30  # a controller has better things to do
@@ -22,7 +20,7 @@ _CLEAR = "\x1b[H\x1b[2J"
 def tell_status(name: str, form: Told) -> None:
     """Write how far a job has come."""
     with reporting() as inputs:
-        _, progress = _look(find(name))
+        _, progress = look(find(name))
         write(_text(progress) if form is Told.text else f"{_data(progress, 1)}\n", "", inputs)
 
 
@@ -34,7 +32,7 @@ def watch_status(name: str, form: Told, interval_s: float) -> None:
     """
     drawn = form is Told.text and sys.stdout is not None and sys.stdout.isatty()
     with reporting() as inputs:
-        found, progress = _look(find(name))
+        found, progress = look(find(name))
         asked, told = time.monotonic(), None
         while True:
             news = (progress.state, progress.latest, progress.slurm)
@@ -47,19 +45,7 @@ def watch_status(name: str, form: Told, interval_s: float) -> None:
             _sleep(interval_s)
             if found.directory is None or time.monotonic() - asked > _ASK_EVERY_S:
                 found, asked = find(name), time.monotonic()
-            found, progress = _look(found)
-
-
-def _look(found: Found) -> tuple[Found, Progress]:
-    """Return how far a job has come; where it has left no word of its end Slurm is asked, once."""
-    left = left_in(found)
-    progress = progress_of(left)
-    if found.slurm is not None or progress.state != "unfinished" or not progress.job_id:
-        return found, progress
-    job = ask(progress.job_id)
-    if job is None or job.name not in ("", progress.name):  # another cluster may have a job of that number too
-        return found, progress
-    return evolve(found, slurm=job), progress_of(evolve(left, slurm=job))
+            found, progress = look(found)
 
 
 def _sleep(interval_s: float) -> None:

@@ -79,6 +79,7 @@ CODES: dict[str, str] = {
     "D602": "more data than Linux takes",
     "D801": "a directory in which no job has run",
     "D802": "a job that is not found",
+    "D803": "a log that is not there",
     "W101": "a key of a role among its program's options",
     "W102": "text for a shell that no shell reads",
     "W103": "braces that are no placeholder",

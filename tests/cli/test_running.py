@@ -2,15 +2,21 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from dynplan.cli import logs as logs_command
+from tests.laws.profile import law
 from tests.views.runs import DONE, FAILED, MARKER, NODES, PHASES, PLAN, READY, STARTED, log_of
 
 NOBODY = "/nonexistent"  # a PATH on which there is no Slurm
@@ -183,3 +189,101 @@ def test_watch_ends_with_ctrl_c(left: Path) -> None:
         watching.send_signal(signal.SIGINT)
         assert watching.stderr.read() == ""
     assert watching.returncode == 130
+
+
+# logs
+
+
+HEAD = "dynplan: decode worker 0 rank 0 on n0: serve\n"
+
+
+@pytest.fixture
+def logs(left: Path) -> Path:
+    """The output directory with logs in it."""
+    (left / "logs" / "decode-0.log").write_text(HEAD + "one\ntwo\nthree")
+    (left / "logs" / "decode-1.log").write_text("loading\nRuntimeError\n")
+    (left / "logs" / "wide-0.0.log").write_text("leader\n")
+    (left / "logs" / "wide-0.1.log").write_bytes(b"follower \xff\n")
+    (left / "phases" / "smoke.log").write_text("smoke\n")
+    (left / "phases" / "bench.log").write_text("")
+    return left
+
+
+def test_logs_of_all_stand_one_after_another(logs: Path) -> None:
+    assert told("logs", logs, "--tail", "1") == (
+        "decode-0 | three\ndecode-1 | RuntimeError\nwide-0.0 | leader\nwide-0.1 | follower \ufffd\nsmoke    | smoke\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["decode-0"], HEAD + "one\ntwo\nthree"),
+        (["decode-1", "--tail", "1"], "RuntimeError\n"),
+        (["decode-1", "--tail", "0"], ""),
+        (["wide"], "wide-0.0 | leader\nwide-0.1 | follower \ufffd\n"),
+        (["wide-0"], "wide-0.0 | leader\nwide-0.1 | follower \ufffd\n"),
+        (["wide-0.1"], "follower \ufffd\n"),
+        (["smoke", "decode-1"], "decode-1 | loading\ndecode-1 | RuntimeError\nsmoke    | smoke\n"),
+    ],
+)
+def test_logs_by_name(logs: Path, words: list[str], expected: str) -> None:
+    assert told("logs", logs, *words) == expected
+
+
+def test_logs_that_are_not_there(logs: Path, left: Path) -> None:
+    for word, fix in [
+        ("decod-1", "there is `decode-1`"),
+        ("decode-7", "there is `decode`"),
+        ("Wide-0.1", "there is `wide-0.1`"),
+        ("smok", "there is `smoke`"),
+        ("nginx", "known names: bench, decode, frontend, smoke, wide"),
+    ]:
+        message = f"no worker, role or phase of this job is called `{word}`"
+        assert refused("logs", logs, word) == f"error[D803]: {message}\n  = help: {fix}\n"
+    assert refused("logs", logs, "frontend").startswith("error[D803]: `frontend` has written no log yet\n")
+    for path in logs.glob("*/*.log"):
+        path.unlink()
+    assert refused("logs", logs).startswith("error[D803]: this job has written no log yet\n")
+
+
+@given(st.binary(max_size=40).map(lambda raw: raw.replace(b"a", b"\n").replace(b"\x00", b"\n")), st.integers(0, 9))
+@law
+def test_a_tail_is_the_last_lines(raw: bytes, lines: int) -> None:
+    with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logs_command, "_CHUNK", 7)
+        file = Path(name) / "x.log"
+        file.write_bytes(raw)
+        start = logs_command._start(file, lines)
+        parts = re.findall(rb"[^\n]*\n|[^\n]+\Z", raw)
+        assert raw[start:] == b"".join(parts[-lines:] if lines else [])
+
+
+def test_logs_are_followed_until_the_job_has_ended(logs: Path, left: Path) -> None:
+    run_on(left)
+    command = [sys.executable, "-m", "dynplan", "logs", str(left), "decode", "frontend", "-f", "--tail", "1"]
+    env = {**os.environ, "PATH": NOBODY}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as following:
+        assert following.stdout is not None
+        assert following.stdout.readline() == "decode-1 | RuntimeError\n"
+        (left / "logs" / "frontend-0.log").write_text("hello\n")  # it was not there when we began
+        assert following.stdout.readline() == "frontend-0 | hello\n"
+        with (left / "logs" / "decode-0.log").open("a") as log:
+            log.write(" and four\nfive\n")
+        assert following.stdout.readline() == "decode-0   | three and four\n"
+        assert following.stdout.readline() == "decode-0   | five\n"
+        (left / "logs" / "decode-1.log").write_text("cut\n")
+        assert following.stdout.readline() == "decode-1   | cut\n"
+        (left / "events.log").write_text(log_of(*NODES, *STARTED, *READY, *PHASES, *FAILED))
+        (left / "failure-marker.txt").write_text(MARKER)
+        with (left / "logs" / "decode-0.log").open("a") as log:
+            log.write("the last")
+        assert following.stdout.read() == "decode-0   | the last\n"
+    assert following.returncode == 0
+
+
+def test_whoever_stops_reading_is_not_told_of_it(logs: Path) -> None:
+    (logs / "logs" / "decode-0.log").write_text("line\n" * 1_000_000)
+    line = f"{sys.executable} -m dynplan logs {logs} | head -1"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("decode-0 | line\n", "")
