@@ -41,6 +41,13 @@ class Drawing(StrEnum):
     svg = "svg"
 
 
+class Page(StrEnum):
+    """How a report is written."""
+
+    html = "html"
+    json = "json"
+
+
 class Told(StrEnum):
     """How something is told."""
 

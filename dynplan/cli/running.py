@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from dynplan.cli.program import Told, app
+from dynplan.cli.program import Output, Page, Told, app
 
 _DirectoryOrId = Annotated[
     str, typer.Argument(metavar="DIR|JOBID", help="Output directory of a job, or the number that Slurm gave it.")
@@ -49,3 +49,15 @@ def logs(
         follow_logs(job, names or (), tail)
     else:
         show_logs(job, names or (), tail)
+
+
+@app.command()
+def report(
+    job: _DirectoryOrId,
+    form: Annotated[Page, typer.Option("--format", help="A page, or its numbers.", show_default=True)] = Page.html,
+    output: Output = "",
+) -> None:
+    """Write what came of a run as one page that needs nothing from elsewhere."""
+    from dynplan.cli.report import write_report  # `compile` looks at no job
+
+    write_report(job, form, output)

@@ -114,9 +114,9 @@ def progress_of(left: Left) -> Progress:
     events = read_events(left.events)
     expected = _expected(left.tree.get("expected"))
     roles = tuple(_roles(events, left.outline, expected))
-    phases = tuple(_phases(events, expected))
-    first_phase = min((phase.started for phase in phases if phase.started is not None), default=None)
     code, cause, log, tail = _cause(left.failure, events)
+    phases = tuple(_phases(events, expected, cause))
+    first_phase = min((phase.started for phase in phases if phase.started is not None), default=None)
     state = _state(left)
     job = left.tree.get("job")
     return Progress(
@@ -200,6 +200,11 @@ def is_over(found: Progress, now: datetime) -> bool:
     return found.state in ("done", "failed", "lost")
 
 
+def end_of(found: Progress, now: datetime) -> datetime:
+    """Return until when something that is not over lasts: now, or the last word of a job that has ended."""
+    return found.latest if found.latest and found.state in ("done", "failed", "lost") else now
+
+
 # Roles
 
 
@@ -273,13 +278,16 @@ def _after(task: TaskSeen, event: Event) -> TaskSeen:
 # Phases
 
 
-def _phases(events: Sequence[Event], expected: _Expected) -> Iterator[PhaseSeen]:
+def _phases(events: Sequence[Event], expected: _Expected, cause: str) -> Iterator[PhaseSeen]:
     own: dict[str, list[Event]] = {name: [] for name in expected.phases}
     for event in events:
         if event.part.startswith(PHASE):
             own.setdefault(event.part.removeprefix(PHASE), []).append(event)
     for name, some in own.items():
-        yield _phase(name, some, expected.phases.get(name, 0))
+        found = _phase(name, some, expected.phases.get(name, 0))
+        # One that took too long is stopped like any other; only the cause says so.
+        blamed = found.state == "stopped" and cause.startswith(f"phase {name} on ")
+        yield evolve(found, state="failed") if blamed else found
 
 
 def _phase(name: str, events: Sequence[Event], timeout_s: int) -> PhaseSeen:

@@ -44,6 +44,17 @@ class WorkerSeen(Record):
         times = [task.ready for task in self.tasks if task.ready is not None]
         return max(times) if len(times) == len(self.tasks) else None
 
+    @property
+    def started(self) -> datetime | None:
+        """When the first of its tasks was started."""
+        return min((task.started for task in self.tasks if task.started is not None), default=None)
+
+    @property
+    def ended(self) -> datetime | None:
+        """When the last of its tasks had ended, None while one runs or was never heard to end."""
+        times = [task.ended for task in self.tasks if task.ended is not None]
+        return max(times) if times and len(times) == len(self.tasks) else None
+
     def task_name(self, task: TaskSeen) -> str:
         """Return a task as log files name it: `3`, or `3.1` for a worker of several."""
         return f"{self.worker}.{task.rank}" if len(self.tasks) > 1 else f"{self.worker}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from dynplan.diagnostics.visible import visible
 from dynplan.views.durations import clock, duration, seconds_between
-from dynplan.views.progress import Progress
+from dynplan.views.progress import Progress, end_of
 from dynplan.views.seen import PhaseSeen, RoleSeen, TaskSeen, WorkerSeen
 
 _WIDTH = 80
@@ -26,15 +26,10 @@ def as_text(found: Progress, now: datetime) -> str:
         found: the progress.
         now: the time of whoever looks, with its offset from UTC.
     """
-    end = _end(found, now)
+    end = end_of(found, now)
     parts = [_head(found, end), list(_failure(found)), list(_roles(found, end)), list(_unready(found, end))]
     parts += [list(_phases(found, end))]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
-
-
-def _end(found: Progress, now: datetime) -> datetime:
-    """Return until when something that is not over lasts: now, or the last word of a job that has ended."""
-    return found.latest if found.latest and found.state in ("done", "failed", "lost") else now
 
 
 # The head
@@ -209,7 +204,7 @@ def _table(heads: _Row, rows: Sequence[_Row]) -> Iterator[str]:
 
 def as_tree(found: Progress, now: datetime) -> dict[str, Any]:
     """Return the same as tables and lists; times as ISO 8601, durations in seconds."""
-    end = _end(found, now)
+    end = end_of(found, now)
     return {
         "job": {"name": found.name or None, "id": found.job_id or None},
         "directory": found.directory,

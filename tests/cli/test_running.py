@@ -287,3 +287,31 @@ def test_whoever_stops_reading_is_not_told_of_it(logs: Path) -> None:
     line = f"{sys.executable} -m dynplan logs {logs} | head -1"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("decode-0 | line\n", "")
+
+
+# report
+
+
+def test_report_is_a_page_or_its_numbers(logs: Path, folder: Path) -> None:
+    assert told("report", logs, "-o", "report.html") == ""
+    page = (folder / "report.html").read_text()
+    assert page.startswith("<!DOCTYPE html>\n")
+    assert page == told("report", logs)
+    assert "RuntimeError: no memory" in page
+    assert (folder / "report.html").stat().st_mode & 0o777 == 0o600  # it holds lines of logs
+    tree = json.loads(told("report", logs, "--format", "json"))
+    assert (tree["code"], tree["gpu-hours-before-first-phase"]["all"]) == (70, 0.56)
+
+
+def test_a_report_reads_the_log_where_no_marker_repeats_it(logs: Path, folder: Path) -> None:
+    (logs / "failure-marker.txt").unlink()
+    moved = logs.rename(folder / "kept")  # the cause names /r/chat-7/logs/decode-1.log
+    assert "loading\nRuntimeError</pre>" in told("report", moved)
+    (moved / "logs" / "decode-1.log").unlink()
+    (moved / "endpoints.json").write_text("{")
+    assert "<pre" not in told("report", moved)
+
+
+def test_report_of_what_is_none(folder: Path) -> None:
+    assert refused("report", "results").startswith("error[D801]: `results` is no output directory of a job")
+    assert refused("report", "results/chat-7", "-o", "no/x.html").startswith("error[D005]: cannot write `no/x.html`")
