@@ -49,7 +49,7 @@ def find(name: str) -> Found:
 def left_in(found: Found) -> Left:
     """Return what stands in an output directory now; what is not there yet is empty."""
     if found.directory is None:
-        return Left("", "", None, {}, None, None, found.slurm)
+        return Left("", "", None, {}, None, None, slurm=found.slurm)
     tree, plan = _plan(found.directory)
     return Left(
         directory=os.fspath(found.directory),
@@ -58,6 +58,7 @@ def left_in(found: Found) -> Left:
         tree=tree,
         success=text_of(found.directory / "success-marker.txt"),
         failure=text_of(found.directory / "failure-marker.txt"),
+        code=text_of(found.directory / "exit-code.txt"),
         slurm=found.slurm,
     )
 

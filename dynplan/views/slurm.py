@@ -27,6 +27,7 @@ class SlurmJob(Record):
         limit_s: its time limit in seconds, None for none.
         stdout: the file of its output.
         workdir: where it was submitted.
+        code: its exit code, None before its end, or where a signal was it.
     """
 
     job_id: str
@@ -36,6 +37,7 @@ class SlurmJob(Record):
     limit_s: int | None = None
     stdout: str = ""
     workdir: str = ""
+    code: int | None = None
 
     @property
     def is_active(self) -> bool:
@@ -57,6 +59,7 @@ def read_job(text: str, job_id: str) -> SlurmJob:
         limit_s=_limit(_word(text, "TimeLimit")),
         stdout=stdout.replace("%j", first[1]).replace("%x", name),  # some versions leave them as they are
         workdir=_line(text, "WorkDir"),
+        code=_code(_word(text, "ExitCode")),
     )
 
 
@@ -81,3 +84,9 @@ def _limit(text: str) -> int | None:
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def _code(text: str) -> int | None:
+    """Return the exit code of `CODE:SIGNAL`; a job that runs has 0:0 (scontrol(1))."""
+    code, _, signal = text.partition(":")
+    return int(code) if signal == "0" and code.isascii() and code.isdecimal() and code != "0" else None

@@ -128,7 +128,8 @@ def _readiness(role: RoleSeen, found: Progress, end: datetime) -> str:
         return f"ready after {duration(seconds_between(role.started, role.ready))}"
     begun = [task.since for task in role.tasks if task.state == "starting" and task.since is not None]
     if not begun:
-        return ""
+        ended = [task.ended for task in role.tasks if task.ended is not None and task.ready is None]
+        return f"not ready within {duration(seconds_between(role.started, max(ended)))}" if ended else ""
     limit = f" of at most {duration(role.ready_timeout_s)}" if role.ready_timeout_s else ""
     return f"{duration(seconds_between(min(begun), end))}{limit}"
 

@@ -116,7 +116,7 @@ def left(
 ) -> Left:
     """Return what a job has left; without a plan where that is empty."""
     tree: dict[str, Any] = tomllib.loads(plan)
-    return Left("results/chat-7", events, outline(tree) if tree else None, tree, success, failure, slurm)
+    return Left("results/chat-7", events, outline(tree) if tree else None, tree, success, failure, slurm=slurm)
 
 
 def progress(*rows: Row, **more: Any) -> Progress:

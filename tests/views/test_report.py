@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dynplan.model import Block, Node, Outline, Task, Worker
 from dynplan.views.events import read_events
 from dynplan.views.numbers import Numbers, numbers_of, report_tree
-from dynplan.views.progress import Progress, progress_of
+from dynplan.views.progress import Left, Progress, progress_of
 from dynplan.views.report import Account, as_html
 from dynplan.views.timeline import MOST_LANES, Bar, timeline_of
 from tests.laws.profile import law
@@ -133,7 +133,7 @@ def test_nobodys_text_becomes_a_part_of_the_page() -> None:
         log_of(problem, *rows, failed), plan="", failure=f"dynplan: FAILED: {name}; log /{name}\n----\n{name}\n{name}"
     )
     tree = {"job": {"name": name, "id": name}, "expected": [{"role": name, "after": [name]}]}
-    have = type(have)(name, have.events, hostile_outline(), tree, None, have.failure)
+    have = Left(name, have.events, hostile_outline(), tree, None, have.failure)
     endpoints = {
         "roles": {name: [{"worker": name, "rank": name, "host": name, "ip": 1, "ports": {name: name}, "metrics": name}]}
     }

@@ -1,17 +1,20 @@
 """How far a job has come: literal logs of events beside what is said of them, and laws of every beginning of one."""
 
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dynplan.views.events import Event, read_events
-from dynplan.views.progress import Progress, is_over, progress_of
+from dynplan.views.progress import CODES, Progress, is_over, progress_of
 from dynplan.views.slurm import SlurmJob, read_job, results_in
 from dynplan.views.status import as_text, as_tree
+from tests.launch.lab import PROGRAM
 from tests.laws.profile import law
 from tests.views.runs import (
     CAUSE,
@@ -330,6 +333,9 @@ def test_what_scontrol_says() -> None:
     assert read_job(SCONTROL, "7") == SlurmJob(
         "7", name, "PENDING", "Resources", 93900, f"/w/with blanks/{name}-7.out", "/w/with blanks"
     )
+    ended = SCONTROL.replace("   RunTime", "   Requeue=0 ExitCode=124:0\n   RunTime")
+    assert read_job(ended, "7").code == 124
+    assert read_job(ended.replace("124:0", "0:9"), "7").code is None
     assert read_job("slurm_load_jobs error: Invalid job id specified\n", "7") == SlurmJob("7")
     assert read_job(SCONTROL.replace("1-02:05:00", "UNLIMITED"), "7").limit_s is None
 
@@ -338,3 +344,31 @@ def test_a_requeued_job_has_its_last_results() -> None:
     said = "[04:00:00] results in /r/chat-7\n[04:00:09] role a\n[05:00:00] results in /r/chat-7.1\nresults in /x\n"
     assert results_in(said) == "/r/chat-7.1"
     assert results_in("[04:00:00] dynplan: FAILED: 64\n") == ""
+
+
+# Exit codes
+
+
+def test_exit_codes_where_no_event_has_one() -> None:
+    late = "[04:03:17] dynplan: FAILED: phase bench on n0: took too long; log /r/phases/bench.log\n"
+    stopped = progress(*NODES, *STARTED, *READY, *PHASES, FAILED[2], failure=late)
+    assert (stopped.code, stopped.phases[1].state) == (124, "failed")
+    lost = "[04:03:17] dynplan: FAILED: node n1 is lost, and with it decode/1.0\n"
+    assert progress(*NODES, failure=lost).code is None
+    assert progress(*NODES, failure=lost, slurm=SlurmJob("7", "chat", "FAILED", code=76)).code == 76
+    file = evolve(left(log_of(*NODES), failure=lost), code="76\n")
+    assert progress_of(file).code == 76
+
+
+def test_causes_with_one_code_are_those_of_the_script() -> None:
+    program = "\n".join(path.read_text() for path in sorted(PROGRAM.glob("*.sh")))
+    for cause, code in CODES:
+        assert re.search(rf"['\"]{code} (\$who: )?{re.escape(cause)}['\";]", program), cause
+
+
+def test_who_was_stopped_before_being_ready_says_so() -> None:
+    stopped = ("04:00:09", "stopped", "decode", "1", "0", "n1", "143")
+    marker = "[04:00:08] dynplan: FAILED: TERM: cancelled, or the time limit\n"
+    found = text(progress(*NODES, *STARTED, READY[0], stopped, failure=marker), "09:00:00")
+    assert found.startswith("chat 7: failed with 143 after ")
+    assert "decode    1/2    not ready within 7s\n" in found
