@@ -42,7 +42,7 @@ pre { background: var(--ground); border: 1px solid var(--rule); border-radius: 8
 .scroll { overflow-x: auto }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums }
 th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--rule); vertical-align: top }
-th { color: var(--muted); font-weight: 600; font-size: .8rem } td.n, th.n { text-align: right }
+th { color: var(--muted); font-weight: 600; font-size: .8rem } td.n, th.n { text-align: right; padding-right: 1.6rem }
 tr:last-child td { border-bottom: 0 }
 summary { cursor: pointer; color: var(--busy); margin-top: .75rem } details[open] summary { margin-bottom: .5rem }
 :focus-visible { outline: 3px solid var(--busy); outline-offset: 2px; border-radius: 4px }

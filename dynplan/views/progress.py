@@ -325,6 +325,7 @@ CODES = (
     ("TERM: cancelled, or the time limit", 143),
     ("INT", 130),
     ("the time limit is near", 75),
+    ("nothing was started", 65),
 )
 
 

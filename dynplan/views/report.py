@@ -109,7 +109,7 @@ def _figures(run: Account) -> Iterator[str]:
         yield _figure("GPU-hours before the first phase", f"{hours(numbers.before_s)}", note)
     workers = sum(len(role.workers) for role in found.roles)
     if workers:
-        ready = sum(role.ready_workers for role in found.roles)
+        ready = sum(role.ready_once for role in found.roles)
         nodes = _whole(found.nodes, "node") if found.nodes else ""
         yield _figure("workers", str(workers), ", ".join(filter(None, (nodes, f"{ready} were ready"))))
     if found.phases:
@@ -194,7 +194,7 @@ def _role_row(role: RoleSeen, sizes: Mapping[tuple[str, int], int]) -> Iterator[
     gpus = sum(sizes.get((role.name, worker.worker), 0) for worker in role.workers)
     ready = sorted(worker.ready for worker in role.workers if worker.ready is not None)
     half = ready[(len(role.workers) - 1) // 2] if 2 * len(ready) > len(role.workers) else None
-    yield from (role.name, len(role.workers), role.ready_workers, gpus or "")
+    yield from (role.name, len(role.workers), role.ready_once, gpus or "")
     yield clock(role.started) if role.started else "not started"
     for time in (half, role.ready):
         yield duration(seconds_between(role.started, time)) if role.started and time else ""

@@ -35,8 +35,8 @@ class WorkerSeen(Record):
 
     @property
     def is_ready(self) -> bool:
-        """Whether all its tasks are ready now, or have been when they ended."""
-        return all(task.ready is not None and task.state not in ("starting", "restarting") for task in self.tasks)
+        """Whether all its tasks are ready now, or were when the job told them to stop or they had done their work."""
+        return all(task.ready is not None and task.state in ("ready", "ended", "stopped") for task in self.tasks)
 
     @property
     def ready(self) -> datetime | None:
@@ -74,6 +74,11 @@ class RoleSeen(Record):
     def ready_workers(self) -> int:
         """How many workers are ready."""
         return sum(worker.is_ready for worker in self.workers)
+
+    @property
+    def ready_once(self) -> int:
+        """How many workers have been ready, whatever became of them."""
+        return sum(worker.ready is not None for worker in self.workers)
 
     @property
     def started(self) -> datetime | None:

@@ -8,7 +8,7 @@ from typing import Any
 from dynplan.diagnostics.visible import visible
 from dynplan.views.durations import clock, duration, seconds_between
 from dynplan.views.progress import Progress, end_of
-from dynplan.views.seen import PhaseSeen, RoleSeen, TaskSeen, WorkerSeen
+from dynplan.views.seen import ENDS, PhaseSeen, RoleSeen, TaskSeen, WorkerSeen
 
 _WIDTH = 80
 _MOST_TASKS = 5  # of a role that are told one by one
@@ -161,7 +161,9 @@ def _task_line(role: RoleSeen, worker: WorkerSeen, task: TaskSeen, end: datetime
     name = f"{role.name} {worker.task_name(task)}"
     place = f" on {task.node}" if task.node else ""
     since = ""
-    if task.since is not None:
+    if task.since is not None and task.state in ENDS:
+        since = f" at {clock(task.since)}"
+    elif task.since is not None:
         since = f" since {clock(task.since)} ({duration(seconds_between(task.since, end))})"
     log = f"; {log_of(role.name, worker, task)}" if task.started else ""
     return visible(f"{name}{place}: {task.state}{since}{log}")

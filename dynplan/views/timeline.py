@@ -147,7 +147,7 @@ def _many(role: RoleSeen, scale: _Scale) -> Lane:
         for worker in role.workers
         if worker.started is not None and worker.ready is not None
     )
-    note = f"{role.ready_workers} of {len(role.workers)} ready"
+    note = f"{role.ready_once} of {len(role.workers)} ready"
     if times:
         note += f", half within {duration(times[len(times) // 2])}, all within {duration(times[-1])}"
     begun = [worker.started for worker in role.workers if worker.started is not None]
