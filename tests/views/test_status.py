@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,10 +11,13 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dynplan.language.plan_file import outline
 from dynplan.views.events import Event, read_events
+from dynplan.views.numbers import report_tree
 from dynplan.views.progress import CODES, Progress, is_over, progress_of
 from dynplan.views.slurm import SlurmJob, read_job, results_in
 from dynplan.views.status import as_text, as_tree
+from tests.golden import ROOT
 from tests.launch.lab import PROGRAM
 from tests.laws.profile import law
 from tests.views.runs import (
@@ -389,3 +393,42 @@ def test_who_was_stopped_before_being_ready_says_so() -> None:
     found = text(progress(*NODES, *STARTED, READY[0], stopped, failure=marker), "09:00:00")
     assert found.startswith("chat 7: failed with 143 after ")
     assert "decode    1/2    not ready within 7s\n" in found
+
+
+# The page
+
+
+RUN = ROOT / "tests" / "views" / "disagg-10"
+
+
+def seen_at(time: str, *, slurm: SlurmJob | None = None) -> Progress:
+    """Return what was known at a time of the run of docs/status.md, a job on the throwaway Slurm."""
+    last = at(time).strftime("%Y-%m-%dT%H:%M:%S+0000")
+    log = "".join(line for line in (RUN / "events.log").read_text().splitlines(keepends=True) if line[:24] <= last)
+    over = time > "01:06:13"
+    have = left(log, plan=(RUN / "plan.toml").read_text(), slurm=slurm)
+    marker = (RUN / "failure-marker.txt").read_text() if over else None
+    return progress_of(evolve(have, failure=marker, directory=f"{'' if over else '/data/'}results/disagg-10"))
+
+
+def test_the_page_shows_what_status_says() -> None:
+    page = (ROOT / "docs" / "status.md").read_text()
+    running = SlurmJob("10", "disagg", "RUNNING", "", 1800)
+    assert f"$ dynplan status 10\n{text(seen_at('01:04:59', slurm=running), '01:04:59')}```\n" in page
+    phases = text(seen_at("01:05:22"), "01:05:22").splitlines(keepends=True)[-3:]
+    assert f"$ dynplan status results/disagg-10 | tail -3\n{''.join(phases)}```\n" in page
+    assert f"$ dynplan status results/disagg-10\n{text(seen_at('23:00:00'), '23:00:00')}```\n" in page
+
+
+def test_the_page_shows_the_numbers_of_the_report() -> None:
+    plan = outline(tomllib.loads((RUN / "plan.toml").read_text()))
+    hours = report_tree(seen_at("23:00:00"), plan, at("23:00:00"))["gpu-hours-before-first-phase"]
+    assert f"\n{json.dumps(hours, separators=(',', ':'))}\n" in (ROOT / "docs" / "status.md").read_text()
+
+
+def test_the_page_names_every_state() -> None:
+    page = (ROOT / "docs" / "status.md").read_text()
+    gone, busy = SlurmJob("7"), RUNNING
+    found = {progress(success="").state, progress(failure="").state, progress().state}
+    found |= {progress(slurm=gone).state, progress(slurm=busy).state}
+    assert found == set(re.findall(r"^\| `([a-z]+)` \| (?:runs|has|is)", page, re.MULTILINE))
