@@ -1,5 +1,6 @@
 """What a run has cost: GPU-hours before its first phase, by what the GPUs did meanwhile."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -40,22 +41,34 @@ class Numbers(Record):
 def numbers_of(found: Progress, outline: Outline | None, now: datetime) -> Numbers:
     """Return what a run has cost before its first phase; `now` is the end of one that has come no further."""
     gpus = sum(node.gpus for node in outline.nodes) if outline else 0
-    sizes = gpus_of(outline)
-    used = sum(sizes.values())
+    owners = _owners(outline)
+    used = sum(owners.values())
     if found.began is None:
         return Numbers(gpus, used, None, 0, 0, 0, 0, 0)
     began, until = found.began, _until(found, now)
-    whole = seconds_between(began, until)
+    seen = {(role.name, worker.worker): worker for role, worker in _workers(found)}
     before = starting = waiting = 0
-    for role, worker in _workers(found):
-        size = sizes.get((role.name, worker.worker), 0)
-        started = min(worker.started or until, until)
-        ready = max(started, min(worker.ready or until, until))
-        before += size * seconds_between(began, started)
-        starting += size * seconds_between(started, ready)
-        waiting += size * seconds_between(ready, until)
-    missing = whole * used - before - starting - waiting  # workers of the plan that nobody has seen
-    return Numbers(gpus, used, until, whole * gpus, before + missing, starting, waiting, whole * (gpus - used))
+    for names, count in owners.items():
+        own = [seen[name] for name in names if name in seen]
+        # Of several that share a GPU it waits for the first to start, and for the last to be ready.
+        started = min([until, *(worker.started for worker in own if worker.started is not None)])
+        ready = max(started, min(until, max([worker.ready or until for worker in own], default=until)))
+        before += count * seconds_between(began, started)
+        starting += count * seconds_between(started, ready)
+        waiting += count * seconds_between(ready, until)
+    whole = seconds_between(began, until)
+    return Numbers(gpus, used, until, whole * gpus, before, starting, waiting, whole * (gpus - used))
+
+
+def _owners(outline: Outline | None) -> Mapping[tuple[tuple[str, int], ...], int]:
+    """Return how many GPUs have the same owners, by these: roles and numbers of workers."""
+    by_gpu: dict[tuple[int, int], list[tuple[str, int]]] = {}
+    for worker in outline.workers if outline else ():
+        for task in worker.tasks:
+            for gpu in task.gpus:
+                if outline is not None and gpu < outline.nodes[task.node].gpus:
+                    by_gpu.setdefault((task.node, gpu), []).append((worker.role, worker.worker))
+    return Counter(map(tuple, by_gpu.values()))
 
 
 def gpus_of(outline: Outline | None) -> Mapping[tuple[str, int], int]:

@@ -16,7 +16,7 @@ from dynplan.views.progress import Left, Progress, progress_of
 from dynplan.views.report import Account, as_html
 from dynplan.views.timeline import MOST_LANES, Bar, timeline_of
 from tests.laws.profile import law
-from tests.views.runs import DONE, FAILED, MARKER, NODES, PHASES, READY, STARTED, Row, at, left, log_of, progress
+from tests.views.runs import DONE, FAILED, MARKER, NODES, PHASES, PLAN, READY, STARTED, Row, at, left, log_of, progress
 
 LATE = at("23:00:00")
 ENDPOINTS = {"roles": {"frontend": [{"worker": 0, "rank": 0, "host": "n0", "ip": "10.0.0.1", "ports": {"http": 8000}}]}}
@@ -258,6 +258,16 @@ def test_gpu_seconds_before_the_first_phase_by_what_the_gpus_did() -> None:
         "ready": "2026-11-28T04:02:02+00:00",
         "ended": "2026-11-28T04:03:17+00:00",
     }
+
+
+def test_a_gpu_that_two_workers_share_counts_once() -> None:
+    plan = PLAN.replace("node = 1, gpus = [0, 1, 2, 3]", "node = 0, gpus = [0, 1, 2, 3]")  # decode 1 beside decode 0
+    have = left(log_of(*NODES, *STARTED, *READY, *PHASES), plan=plan)
+    found = numbers_of(progress_of(have), have.outline, LATE)
+    assert (found.gpus, found.used) == (16, 10)
+    # From the start of decode 0 until decode 1 is ready.
+    assert (found.before_start_s, found.starting_s) == (4 * 2 + 6 * 3, 4 * 120 + 6 * 37)
+    check_sum(found)
 
 
 def test_numbers_of_a_run_without_a_phase_end_where_everything_was_ready() -> None:
