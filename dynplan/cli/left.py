@@ -36,7 +36,8 @@ def find(name: str) -> Found:
         name: an output directory, or the number of a job.
 
     Raises:
-        InputError: D801 for a directory that is none of ours, D802 for a job that is not found.
+        InputError: D004 for what cannot be read, D801 for a directory that is none of ours, D802 for a job that is
+            not found.
     """
     directory = File(name)
     if _is_directory(directory):
@@ -76,14 +77,26 @@ def look(found: Found) -> tuple[Found, Progress]:
 
 
 def text_of(file: File) -> str | None:
-    """Return what is in a file that a job has left, None where there is none to be read."""
+    """Return what is in a file that a job has left, None where there is none.
+
+    Raises:
+        InputError: D004 for one that is there and cannot be read: to take it for none would be a wrong word.
+    """
     try:
         if not file.is_file():
             return None
         with file.open("rb") as stream:
             return stream.read(_MOST_BYTES).decode("utf-8", errors="replace")
-    except (OSError, ValueError):
+    except FileNotFoundError:  # it was there a moment ago
         return None
+    except (OSError, ValueError) as error:
+        raise unreadable(file, error) from None
+
+
+def unreadable(file: File, error: OSError | ValueError) -> InputError:
+    """Return the finding of a file that cannot be read."""
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return InputError([Finding("D004", f"cannot read `{file}`: {reason.lower()}", document=NOWHERE)])
 
 
 def _plan(directory: File) -> tuple[Mapping[str, Any], Outline | None]:

@@ -4,14 +4,16 @@ import codecs
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path as File
+from typing import BinaryIO
 
 import typer
 from attrs import define, field
 
 from dynplan.cli.inputs import Inputs
-from dynplan.cli.left import Found, find, look
+from dynplan.cli.left import Found, find, look, unreadable
 from dynplan.cli.streams import reporting, write
 from dynplan.diagnostics import NOWHERE, Finding, InputError
 from dynplan.views.logs import (
@@ -132,15 +134,25 @@ def _unknown(word: str, known: set[str]) -> Finding:
 # Reading
 
 
+@contextmanager
+def _opened(file: File) -> Iterator[BinaryIO | None]:
+    """Open a log, None where it was moved away; raises InputError, D004, where it cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            yield stream
+    except FileNotFoundError:
+        yield None
+    except OSError as error:
+        raise unreadable(file, error) from None
+
+
 def _start(file: File, tail: int | None) -> int:
     """Return where the last lines of a file begin, by blocks from its end."""
     if tail is None:
         return 0
-    try:
-        stream = file.open("rb")
-    except OSError:  # it was moved away
-        return 0
-    with stream:
+    with _opened(file) as stream:
+        if stream is None:
+            return 0
         at = end = stream.seek(0, os.SEEK_END)
         missing = tail
         while at > 0:
@@ -162,14 +174,13 @@ def _start(file: File, tail: int | None) -> int:
 
 def _next(directory: File, reading: _Reading) -> str:
     """Return what comes next in a log, and read on from there; nothing at its end."""
-    try:
-        with (directory / reading.log.file).open("rb") as stream:
-            if stream.seek(0, os.SEEK_END) < reading.at:  # it was cut, by a rotation that copies
-                reading.at = 0
-            stream.seek(reading.at)
-            block = stream.read(_CHUNK)
-    except OSError:  # it was moved away
-        return ""
+    with _opened(directory / reading.log.file) as stream:
+        if stream is None:
+            return ""
+        if stream.seek(0, os.SEEK_END) < reading.at:  # it was cut, by a rotation that copies
+            reading.at = 0
+        stream.seek(reading.at)
+        block = stream.read(_CHUNK)
     reading.at += len(block)
     return reading.decode.decode(block)
 

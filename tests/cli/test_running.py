@@ -1,7 +1,9 @@
 """The commands about a job that runs or has run, from the outside: its directory as it was left, Slurm as a stub."""
 
+import errno
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -14,7 +16,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from dynplan.cli import app
 from dynplan.cli import logs as logs_command
 from tests.laws.profile import law
 from tests.views.runs import DONE, FAILED, MARKER, NODES, PHASES, PLAN, READY, STARTED, log_of
@@ -287,6 +291,43 @@ def test_whoever_stops_reading_is_not_told_of_it(logs: Path) -> None:
     line = f"{sys.executable} -m dynplan logs {logs} | head -1"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("decode-0 | line\n", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [("status", "events.log"), ("status", "plan.toml"), ("logs", "logs/decode-0.log"), ("report", "endpoints.json")],
+)
+def test_what_cannot_be_read_is_not_taken_for_nothing(
+    command: str, name: str, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (logs / "endpoints.json").write_text("{}")
+    opened = Path.open
+
+    def closed(path: Path, *arguments: Any, **more: Any) -> Any:
+        if str(path).endswith(name):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *arguments, **more)
+
+    monkeypatch.setattr(Path, "open", closed)  # as root we may read everything
+    done = CliRunner().invoke(app, [command, str(logs)])
+    assert done.exit_code == 1
+    assert done.stderr == f"error[D004]: cannot read `{logs / name}`: permission denied\n"
+
+
+def test_a_terminal_is_drawn_anew(left: Path) -> None:
+    run_on(left)
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "dynplan", "status", str(left), "--watch", "--interval", "0.2"]
+    with subprocess.Popen(command, stdout=follower, env={**os.environ, "PATH": NOBODY}) as watching:
+        os.close(follower)
+        seen = b""
+        while seen.count(b"\x1b[2J") < 3:
+            seen += os.read(leader, 65536)
+        (left / "success-marker.txt").write_text("done\n")
+        while b"done after" not in seen.rpartition(b"\x1b[2J")[2].partition(b"\r\n")[0]:
+            seen += os.read(leader, 65536)
+    os.close(leader)
+    assert watching.returncode == 0
 
 
 # report

@@ -39,6 +39,7 @@ SELDOM = {
     *("checker", "views", "diagnostics.places", "diagnostics.rendering", "language.plan_file"),
     *("planner.advice", "planner.packing", "planner.search", "language.flags", "language.flag_files", "cli.flags"),
     *("cli.engines", "language.presets", "language.engine_sizes", "language.size_checks", "language.file_data"),
+    *("cli.left", "cli.slurm", "cli.status", "cli.logs", "cli.report"),
 }
 
 

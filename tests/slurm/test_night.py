@@ -158,3 +158,21 @@ def test_the_report_has_the_end_of_the_log(run: Night) -> None:
     assert "Failed with 9</span>" in run.page
     assert "asking\nit is broken</pre>" in run.page
     assert 'title="worker 1: starting for ' in run.page
+
+
+def killed(lab: Lab) -> dict[str, Any]:
+    folder = lab.write(JOB)
+    script = lab.compile(folder)
+    with lab.nodes(2) as names:
+        running = lab.submit(names, folder, script)
+        running.wait_for("started", "worker", count=2)
+        lab.cluster.run(["scancel", "--signal=KILL", "--batch", str(running.id)])
+        running.finish(60)
+        tree: dict[str, Any] = json.loads(told(lab, folder, "status", str(running.id), "--format", "json"))
+        beside(lab, folder, "logs", "out", "-f").communicate(timeout=60)  # it ends by what Slurm says
+    return tree
+
+
+@scenario(killed)
+def test_a_job_whose_script_was_killed_has_left_no_word(run: dict[str, Any]) -> None:
+    assert (run["state"], run["stage"], run["slurm"], run["cause"]) == ("lost", "starting", "FAILED", None)
