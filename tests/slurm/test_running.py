@@ -41,7 +41,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @frozen
-class Night:
+class Said:
     """What was said of a job while it ran and afterwards: trees of `status`, texts of the others."""
 
     run: Run
@@ -74,7 +74,7 @@ def beside(lab: Lab, folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(dynplan(lab, folder, *arguments), env=env, stdout=subprocess.PIPE, text=True)
 
 
-def night(lab: Lab) -> Night:
+def looked_after(lab: Lab) -> Said:
     folder = lab.write(JOB)
     script = lab.compile(folder)
     with lab.nodes(2) as names:
@@ -99,16 +99,16 @@ def night(lab: Lab) -> Night:
         watched = [json.loads(line) for line in watching.communicate(timeout=60)[0].splitlines()]
         followed = following.communicate(timeout=60)[0]
     ended = json.loads(told(lab, folder, "status", number, "--format", "json"))
-    return Night(run, starting, text, in_phase, ended, watched, followed, pending, told(lab, folder, "report", "out"))
+    return Said(run, starting, text, in_phase, ended, watched, followed, pending, told(lab, folder, "report", "out"))
 
 
-@scenario(night)
-def test_a_job_that_waits_is_told_by_its_number(run: Night) -> None:
+@scenario(looked_after)
+def test_a_job_that_waits_is_told_by_its_number(run: Said) -> None:
     assert run.pending == f"test {run.run.job.id}: pending (JobHeldUser); nothing has happened yet\n"
 
 
-@scenario(night)
-def test_status_while_roles_start(run: Night) -> None:
+@scenario(looked_after)
+def test_status_while_roles_start(run: Said) -> None:
     tree = run.starting
     assert (tree["state"], tree["stage"], tree["slurm"], tree["limit-s"]) == ("running", "starting", "RUNNING", 300)
     worker, late = tree["roles"]
@@ -122,8 +122,8 @@ def test_status_while_roles_start(run: Night) -> None:
     assert "late    0/1    not started: waits for worker\n" in run.text
 
 
-@scenario(night)
-def test_status_while_a_phase_runs(run: Night) -> None:
+@scenario(looked_after)
+def test_status_while_a_phase_runs(run: Said) -> None:
     tree = run.in_phase
     assert (tree["state"], tree["stage"]) == ("running", "phases")
     assert [role["ready"] for role in tree["roles"]] == [2, 1]
@@ -132,16 +132,16 @@ def test_status_while_a_phase_runs(run: Night) -> None:
     assert client["took-s"] >= 0
 
 
-@scenario(night)
-def test_status_after_it_has_failed(run: Night) -> None:
+@scenario(looked_after)
+def test_status_after_it_has_failed(run: Said) -> None:
     tree = run.ended
     assert (tree["state"], tree["code"]) == ("failed", run.run.job.exit_code) == ("failed", 9)
     assert f"{tree['cause']}; log {tree['log']}" == run.run.cause
     assert Path(tree["log"]) == run.run.directory / "phases" / "client.log"
 
 
-@scenario(night)
-def test_watch_and_follow_end_with_the_job(run: Night) -> None:
+@scenario(looked_after)
+def test_watch_and_follow_end_with_the_job(run: Said) -> None:
     assert [tree["state"] for tree in run.watched][:: len(run.watched) - 1] == ["running", "failed"]
     readies = [tree["roles"][0]["ready"] for tree in run.watched]
     assert readies == sorted(readies)
@@ -153,8 +153,8 @@ def test_watch_and_follow_end_with_the_job(run: Night) -> None:
     ]
 
 
-@scenario(night)
-def test_the_report_has_the_end_of_the_log(run: Night) -> None:
+@scenario(looked_after)
+def test_the_report_has_the_end_of_the_log(run: Said) -> None:
     assert "Failed with 9</span>" in run.page
     assert "asking\nit is broken</pre>" in run.page
     assert 'title="worker 1: starting for ' in run.page
