@@ -5,11 +5,13 @@ examples/NAME/job.toml  ->  examples/NAME/plan.toml, docs/images/NAME.svg
                             the program, which is the same in all of them and would drown the diff
 tests/wrong/NAME.txt    ->  fences ```text NAME in Markdown: the message of the section's code
 dynplan/engines/*.toml  ->  the tables of docs/engines.md
+docs/diagnostics.md     ->  dynplan/diagnostics/codes.txt: its sections as `dynplan explain` prints them
 dynplan itself          ->  fences ```console that begin with `$ dynplan`: what it prints
 """
 
 import re
 from pathlib import Path
+from textwrap import indent
 
 from typer.testing import CliRunner
 
@@ -26,7 +28,9 @@ COMMANDS = {
     "placement.svg": ["show", "--format", "svg"],
 }
 PROGRAM = {path.stem: path.read_text().rstrip("\n") for path in ROOT.glob("dynplan/emitter/program/*.sh")}
-PAGES = [ROOT / "README.md", ROOT / "docs" / "diagnostics.md"]
+CODES_PAGE = ROOT / "docs" / "diagnostics.md"
+CODES_TEXT = ROOT / "dynplan" / "diagnostics" / "codes.txt"
+PAGES = [ROOT / "README.md", CODES_PAGE]
 
 _PART = re.compile(
     r"^## (?P<code>[DW]\d+)"
@@ -77,6 +81,15 @@ def with_outputs(page: str) -> str:
     return _PART.sub(filled, page)
 
 
+def for_the_terminal(page: str) -> str:
+    """Return the sections of docs/diagnostics.md as plain text: messages indented, a link by its page's name."""
+    sections = page[re.search(r"^## ", page, re.MULTILINE).start() :]  # type: ignore[union-attr]
+    text = re.sub(r"^## ", "", sections, flags=re.MULTILINE)
+    text = re.sub(r"\[([^]]+)\]\(([\w-]+\.md)[^)]*\)", r"\1 (docs/\2)", text)
+    fences = re.compile(r"^```text[^\n]*\n(.*?)^```$\n?", re.MULTILINE | re.DOTALL)
+    return fences.sub(lambda fence: indent(fence[1], "    ", lambda _: True), text)
+
+
 def message(wrong: str, code: str) -> str:
     """Return what is printed about a wrong job file, the first finding of that code."""
     told = (FOLDER / f"{wrong}.txt").read_text()
@@ -100,6 +113,7 @@ def main() -> None:
     PAGE.write_text(with_presets(PAGE.read_text()))
     for page in PAGES:
         page.write_text(with_outputs(page.read_text()))
+    CODES_TEXT.write_text(for_the_terminal(CODES_PAGE.read_text()))
 
 
 if __name__ == "__main__":

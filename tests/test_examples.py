@@ -4,7 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden import COMMANDS, EXAMPLES, PAGES, ROOT, make, place, with_outputs
+from tests.golden import (
+    CODES_PAGE,
+    CODES_TEXT,
+    COMMANDS,
+    EXAMPLES,
+    PAGES,
+    ROOT,
+    for_the_terminal,
+    make,
+    place,
+    with_outputs,
+)
 
 
 def test_there_are_examples_and_each_has_its_artefacts_and_no_others() -> None:
@@ -36,6 +47,10 @@ def test_an_example_says_in_a_few_lines_what_it_is_for_and_how_to_compile_it(exa
 def test_a_page_shows_messages_and_outputs_as_they_are_printed(page: Path) -> None:
     text = page.read_text()
     assert with_outputs(text) == text, "run `make golden`, read the diff"
+
+
+def test_the_terminal_explains_codes_as_the_page_does() -> None:
+    assert CODES_TEXT.read_text() == for_the_terminal(CODES_PAGE.read_text()), "run `make golden`, read the diff"
 
 
 def test_the_readme_shows_the_smallest_example_as_it_is() -> None:

@@ -38,6 +38,7 @@ BESIDE_THE_DOOR = {
     "language.plan_file",
     "language.flags",
     "planner.advice",
+    "diagnostics.explanations",
     "diagnostics.rendering",
     "diagnostics.visible",
     "views.text",

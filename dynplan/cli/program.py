@@ -15,6 +15,7 @@ _HELP = """Compile TOML roles into a placement plan and one self-contained sbatc
 dynplan compile job.toml | sbatch
 dynplan compile job.toml --set roles.decode.num-nodes=4 -o job.sbatch
 dynplan show job.toml
+dynplan explain D203
 
 Exit status: 0 done, 1 the input is wrong (standard error says what and where), 2 wrong usage.
 """
@@ -45,6 +46,11 @@ JobFile = Annotated[str, typer.Argument(metavar="JOB", help="Job file; - for sta
 JobOrPlan = Annotated[str, typer.Argument(metavar="JOB|PLAN", help="Job file or plan; - for standard input.")]
 PlanFile = Annotated[str, typer.Argument(metavar="PLAN", help="Plan in TOML or JSON; - for standard input.")]
 EngineName = Annotated[str, typer.Argument(metavar="[NAME]", help="A preset; without it all of them are listed.")]
+Codes = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[CODE]...", help="Codes, such as D203; without one all of them are listed."),
+]
+CommandName = Annotated[str, typer.Argument(metavar="[COMMAND]", help="A command; without it dynplan as a whole.")]
 ClusterFile = Annotated[
     str, typer.Option("--cluster", metavar="FILE", help="Cluster description; wins over the job's own.")
 ]
@@ -63,7 +69,7 @@ Output = Annotated[
 Strict = Annotated[bool, typer.Option("--strict", help="Take a warning for an error: write nothing, exit with 1.")]
 AsFormat = Annotated[Format, typer.Option("--format", help="How to write the plan.", show_default=True)]
 AsDrawing = Annotated[Drawing, typer.Option("--format", help="How to draw the placement.", show_default=True)]
-Version = Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)]
+Version = Annotated[bool, typer.Option("--version", "-V", help="Show the version and exit.", is_eager=True)]
 
 
 @app.callback(invoke_without_command=True, help=_HELP)

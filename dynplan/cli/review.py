@@ -60,7 +60,7 @@ def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None, stric
 
 @app.command()
 def engines(name: EngineName = "", output: Output = "") -> None:
-    """List the presets for `engine`, or show one as it stands, with its comments."""
+    """List the presets for `engine`, or show one with its comments."""
     from dynplan.cli.engines import listed, text_of  # only jobs with engines need it
 
     with reporting() as inputs:

@@ -22,6 +22,7 @@ CODES: dict[str, str] = {
     "D005": "the output cannot be written",
     "D006": "a warning where none is allowed",
     "D007": "more mistakes than are looked for",
+    "D008": "a code that dynplan does not have",
     "D101": "an unknown key",
     "D102": "a value of the wrong type",
     "D103": "something required is missing",

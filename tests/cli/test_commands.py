@@ -453,7 +453,7 @@ def test_help_fits_80_columns_and_ends_well(command: str) -> None:
 
 def test_help_names_every_command_and_option() -> None:
     listed = re.findall(r"^  (\w+)  ", artefact("--help").decode().partition("Commands:")[2], re.MULTILINE)
-    assert listed == ["compile", "plan", "emit", "show", "check", "engines"]
+    assert listed == ["compile", "plan", "emit", "show", "check", "engines", "explain", "help"]
     for command, options in {
         "compile": ["--cluster", "--set", "--strict", "--output"],
         "plan": ["--cluster", "--set", "--format", "--strict", "--output"],
