@@ -37,6 +37,7 @@ BESIDE_THE_DOOR = {
     "language.engine_sizes",
     "language.plan_file",
     "language.flags",
+    "language.starts",
     "planner.advice",
     "diagnostics.explanations",
     "diagnostics.rendering",

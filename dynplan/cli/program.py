@@ -12,6 +12,7 @@ STAMP = f"dynplan {__version__}"
 _HELP = """Compile TOML roles into a placement plan and one self-contained sbatch script.
 
 \b
+dynplan init vllm -o job.toml
 dynplan compile job.toml | sbatch
 dynplan compile job.toml --set roles.decode.num-nodes=4 -o job.sbatch
 dynplan show job.toml
@@ -50,6 +51,14 @@ Codes = Annotated[
     list[str] | None,
     typer.Argument(metavar="[CODE]...", help="Codes, such as D203; without one all of them are listed."),
 ]
+Engines = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ENGINE]...", help="Presets; without one, programs of your own."),
+]
+ClusterOutput = Annotated[
+    str, typer.Option("--cluster-out", metavar="FILE", help="Write a cluster file too, which the job names.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
 CommandName = Annotated[str, typer.Argument(metavar="[COMMAND]", help="A command; without it dynplan as a whole.")]
 ClusterFile = Annotated[
     str, typer.Option("--cluster", metavar="FILE", help="Cluster description; wins over the job's own.")

@@ -1,4 +1,4 @@
-"""The commands that answer a question about dynplan itself: `explain` and `help`. What they say is loaded by them."""
+"""The commands of the first hour: `init`, `explain` and `help`. What they say is loaded by them."""
 
 from pathlib import Path as File
 from typing import cast
@@ -6,10 +6,29 @@ from typing import cast
 import typer
 from typer.core import TyperGroup
 
-from dynplan.cli.program import Codes, CommandName, Output, app
+from dynplan.cli.program import ClusterOutput, Codes, CommandName, Engines, Force, Output, app
 from dynplan.cli.streams import reporting, write
 
 _SECTIONS = File(__file__).parents[1] / "diagnostics" / "codes.txt"
+
+
+@app.command()
+def init(
+    engines: Engines = None,
+    output: Output = "",
+    cluster_output: ClusterOutput = "",
+    force: Force = False,
+) -> None:
+    """Write the beginning of a job file, for engines that work together.
+
+    It compiles as it stands, and says of each line what it is for. An engine that is named twice is prefill and decode.
+    """
+    from dynplan.cli.starts import begin, refuse_what_is_there  # only this command begins a file
+
+    with reporting():
+        if not force:
+            refuse_what_is_there(output, cluster_output)
+        begin(engines or (), output, cluster_output)
 
 
 @app.command()

@@ -440,7 +440,7 @@ def test_wrong_usage_is_2_and_names_the_command(arguments: tuple[str, ...], fold
     assert b"Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["", "compile", "plan", "emit", "show", "check"])
+@pytest.mark.parametrize("command", ["", "compile", "plan", "emit", "show", "check", "init", "explain", "help"])
 def test_help_fits_80_columns_and_ends_well(command: str) -> None:
     for option in ("--help", "-h"):
         done = dynplan(*filter(None, [command, option]), env={**os.environ, "COLUMNS": "80"})
@@ -453,7 +453,7 @@ def test_help_fits_80_columns_and_ends_well(command: str) -> None:
 
 def test_help_names_every_command_and_option() -> None:
     listed = re.findall(r"^  (\w+)  ", artefact("--help").decode().partition("Commands:")[2], re.MULTILINE)
-    assert listed == ["compile", "plan", "emit", "show", "check", "engines", "explain", "help"]
+    assert listed == ["compile", "plan", "emit", "show", "check", "engines", "init", "explain", "help"]
     for command, options in {
         "compile": ["--cluster", "--set", "--strict", "--output"],
         "plan": ["--cluster", "--set", "--format", "--strict", "--output"],
@@ -461,8 +461,11 @@ def test_help_names_every_command_and_option() -> None:
         "show": ["--cluster", "--set", "--format", "--strict", "--output"],
         "check": ["--cluster", "--set", "--strict"],
         "engines": ["--output"],
+        "init": ["--output", "--cluster-out", "--force"],
+        "explain": ["--output"],
+        "help": [],
     }.items():
-        assert re.findall(r"^  (?:-o, )?(--\w+)", artefact(command, "--help").decode(), re.MULTILINE) == options
+        assert re.findall(r"^  (?:-o, )?(--[\w-]+)", artefact(command, "--help").decode(), re.MULTILINE) == options
 
 
 def test_version_is_the_packages() -> None:

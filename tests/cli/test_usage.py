@@ -89,7 +89,7 @@ def test_the_page_has_what_the_terminal_says() -> None:
     assert for_the_terminal(CODES_PAGE.read_text()) == CODES_TEXT.read_text()
 
 
-@pytest.mark.parametrize("command", ["compile", "plan", "emit", "show", "check", "engines", "explain", "help"])
+@pytest.mark.parametrize("command", ["compile", "plan", "emit", "show", "check", "engines", "init", "explain", "help"])
 def test_help_is_the_help_of_the_command(command: str) -> None:
     assert said("help", command) == said(command, "--help") == said(command, "-h")
 
