@@ -6,6 +6,7 @@ examples/NAME/job.toml  ->  examples/NAME/plan.toml, docs/images/NAME.svg
 tests/wrong/NAME.txt    ->  fences ```text NAME in Markdown: the message of the section's code
 dynplan/engines/*.toml  ->  the tables of docs/engines.md
 docs/diagnostics.md     ->  dynplan/diagnostics/codes.txt: its sections as `dynplan explain` prints them
+tests/schemas.py and docs/*.md -> dynplan/language/schemas/*.json: what editors know of the files
 dynplan itself          ->  fences ```console that begin with `$ dynplan`: what it prints
 """
 
@@ -16,6 +17,7 @@ from textwrap import indent
 from typer.testing import CliRunner
 
 from dynplan.cli import app
+from tests import schemas
 from tests.engines_page import PAGE, with_presets
 from tests.wrong import FOLDER
 
@@ -113,6 +115,7 @@ def main() -> None:
     PAGE.write_text(with_presets(PAGE.read_text()))
     for page in PAGES:
         page.write_text(with_outputs(page.read_text()))
+    schemas.main()
     CODES_TEXT.write_text(for_the_terminal(CODES_PAGE.read_text()))
 
 

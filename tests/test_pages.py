@@ -49,7 +49,8 @@ def keys_known(table: str) -> set[str]:
 def test_the_page_names_the_keys_of_a_table(heading: str, table: str) -> None:
     text = section(JOB_PAGE, heading)
     if heading == "## `[roles.NAME]`":
-        text = text.replace(section(JOB_PAGE, "### `ports`"), "")
+        for other in ("### `ports`", "#### Probes"):
+            text = text.replace(section(JOB_PAGE, other), "")
     assert keys_told(text) - BEFORE_THE_READER == keys_known(table) - BEFORE_THE_READER - NOT_BUILT
 
 

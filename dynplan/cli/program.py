@@ -43,6 +43,14 @@ class Drawing(StrEnum):
     svg = "svg"
 
 
+class Kind(StrEnum):
+    """A kind of file that people write."""
+
+    job = "job"
+    cluster = "cluster"
+    engine = "engine"
+
+
 JobFile = Annotated[str, typer.Argument(metavar="JOB", help="Job file; - for standard input.")]
 JobOrPlan = Annotated[str, typer.Argument(metavar="JOB|PLAN", help="Job file or plan; - for standard input.")]
 PlanFile = Annotated[str, typer.Argument(metavar="PLAN", help="Plan in TOML or JSON; - for standard input.")]
@@ -58,6 +66,7 @@ Engines = Annotated[
 ClusterOutput = Annotated[
     str, typer.Option("--cluster-out", metavar="FILE", help="Write a cluster file too, which the job names.")
 ]
+FileKind = Annotated[Kind, typer.Argument(help="What kind of file.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
 CommandName = Annotated[str, typer.Argument(metavar="[COMMAND]", help="A command; without it dynplan as a whole.")]
 ClusterFile = Annotated[

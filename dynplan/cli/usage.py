@@ -1,4 +1,4 @@
-"""The commands of the first hour: `init`, `explain` and `help`. What they say is loaded by them."""
+"""The commands of the first hour: `init`, `explain`, `schema` and `help`. What they say is loaded by them."""
 
 from pathlib import Path as File
 from typing import cast
@@ -6,10 +6,11 @@ from typing import cast
 import typer
 from typer.core import TyperGroup
 
-from dynplan.cli.program import ClusterOutput, Codes, CommandName, Engines, Force, Output, app
+from dynplan.cli.program import ClusterOutput, Codes, CommandName, Engines, FileKind, Force, Output, app
 from dynplan.cli.streams import reporting, write
 
 _SECTIONS = File(__file__).parents[1] / "diagnostics" / "codes.txt"
+_SCHEMAS = File(__file__).parents[1] / "language" / "schemas"
 
 
 @app.command()
@@ -19,7 +20,7 @@ def init(
     cluster_output: ClusterOutput = "",
     force: Force = False,
 ) -> None:
-    """Write the beginning of a job file, for engines that work together.
+    """Write a job file to begin with, for engines that work together.
 
     It compiles as it stands, and says of each line what it is for. An engine that is named twice is prefill and decode.
     """
@@ -38,6 +39,13 @@ def explain(codes: Codes = None, output: Output = "") -> None:
 
     with reporting() as inputs:
         write(explained(codes, _SECTIONS.read_text("utf-8")) if codes else table(), output, inputs)
+
+
+@app.command()
+def schema(kind: FileKind, output: Output = "") -> None:
+    """Write the JSON Schema of a kind of file, for an editor."""
+    with reporting() as inputs:
+        write((_SCHEMAS / f"{kind}.json").read_text("utf-8"), output, inputs)
 
 
 @app.command("help")

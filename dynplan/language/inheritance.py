@@ -110,6 +110,7 @@ def _settle(merged: Data, findings: Findings) -> Data:
     if "roles" in merged:
         out["roles"] = _taken(_mapping(merged, "roles", findings), "roles", findings)
     if defaults and not out.get("phases"):
+        _taken_at(defaults, ("phase-defaults",), findings)
         out["phase-defaults"] = _without(defaults, ("enabled", "order"))  # for the reader to check
     values = _Constants(_vars(_mapping(merged, "vars", findings), findings))
     values.typed = _mapping(merged, "vars", Findings())
@@ -140,17 +141,22 @@ def _taken(entries: Mapping[str, Any], kind: str, findings: Findings) -> Data:
     """Drop what is not enabled and sort by `order`, ties by declaration."""
     rows: list[tuple[int, str, Any]] = []
     for name, entry in entries.items():
-        table = entry if isinstance(entry, Mapping) else {}
-        enabled, order = table.get("enabled", True), table.get("order", 0)
-        if not isinstance(enabled, bool):
-            Table(table, (kind, name), findings).flag("enabled", True)  # reports it
-        if isinstance(order, bool) or not isinstance(order, int):
-            Table(table, (kind, name), findings).wrong((kind, name, "order"), "a number", order)
-            order = 0
-        if enabled is not False:
+        enabled, order = _taken_at(_table(entry), (kind, name), findings)
+        if enabled:
             rows.append((order, name, entry))
     rows.sort(key=lambda row: row[0])
     return {name: _without(entry, ("enabled", "order")) for _, name, entry in rows}
+
+
+def _taken_at(entry: Mapping[str, Any], path: Path, findings: Findings) -> tuple[bool, int]:
+    """Return whether a role or phase is enabled, and its place."""
+    enabled, order = entry.get("enabled", True), entry.get("order", 0)
+    if not isinstance(enabled, bool):
+        Table(entry, path, findings).flag("enabled", True)  # reports it
+    if isinstance(order, bool) or not isinstance(order, int):
+        Table(entry, path, findings).wrong((*path, "order"), "a number", order)
+        order = 0
+    return enabled is not False, order
 
 
 def _without(entry: Any, keys: tuple[str, ...]) -> Any:

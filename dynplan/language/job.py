@@ -63,7 +63,7 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
         tables=tables_for_plan(tables, _job_name(job), hosts, roles, files),
     )
     check_constraints(job, found)
-    _ = "cluster" in job, "container" in job  # read by the command line and by the roles
+    _ = job.text("cluster"), "container" in job  # the command line has read it, and roles read the other
     job.close()
     if not phases:
         _check_unused_defaults(top)

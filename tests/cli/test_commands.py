@@ -20,6 +20,7 @@ from dynplan.cli import app, reading
 from dynplan.language import parse, read, resolve
 from dynplan.language.plan_file import to_tree
 from dynplan.planner import plan
+from tests.cli.test_usage import LISTED
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 EXAMPLE = EXAMPLES / "dynamo-shared" / "job.toml"
@@ -440,7 +441,7 @@ def test_wrong_usage_is_2_and_names_the_command(arguments: tuple[str, ...], fold
     assert b"Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["", "compile", "plan", "emit", "show", "check", "init", "explain", "help"])
+@pytest.mark.parametrize("command", ["", *LISTED])
 def test_help_fits_80_columns_and_ends_well(command: str) -> None:
     for option in ("--help", "-h"):
         done = dynplan(*filter(None, [command, option]), env={**os.environ, "COLUMNS": "80"})
@@ -453,7 +454,7 @@ def test_help_fits_80_columns_and_ends_well(command: str) -> None:
 
 def test_help_names_every_command_and_option() -> None:
     listed = re.findall(r"^  (\w+)  ", artefact("--help").decode().partition("Commands:")[2], re.MULTILINE)
-    assert listed == ["compile", "plan", "emit", "show", "check", "engines", "init", "explain", "help"]
+    assert listed == LISTED
     for command, options in {
         "compile": ["--cluster", "--set", "--strict", "--output"],
         "plan": ["--cluster", "--set", "--format", "--strict", "--output"],
@@ -463,6 +464,7 @@ def test_help_names_every_command_and_option() -> None:
         "engines": ["--output"],
         "init": ["--output", "--cluster-out", "--force"],
         "explain": ["--output"],
+        "schema": ["--output"],
         "help": [],
     }.items():
         assert re.findall(r"^  (?:-o, )?(--[\w-]+)", artefact(command, "--help").decode(), re.MULTILINE) == options

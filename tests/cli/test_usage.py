@@ -1,5 +1,6 @@
 """What dynplan says about itself: `explain`, `help`, `--version`."""
 
+import json
 import re
 
 import pytest
@@ -9,6 +10,8 @@ from dynplan import __version__
 from dynplan.cli import app
 from dynplan.diagnostics.findings import CODES
 from tests.golden import CODES_PAGE, CODES_TEXT, for_the_terminal
+
+LISTED = ["compile", "plan", "emit", "show", "check", "engines", "init", "explain", "schema", "help"]
 
 
 def said(*arguments: str) -> str:
@@ -89,7 +92,7 @@ def test_the_page_has_what_the_terminal_says() -> None:
     assert for_the_terminal(CODES_PAGE.read_text()) == CODES_TEXT.read_text()
 
 
-@pytest.mark.parametrize("command", ["compile", "plan", "emit", "show", "check", "engines", "init", "explain", "help"])
+@pytest.mark.parametrize("command", LISTED)
 def test_help_is_the_help_of_the_command(command: str) -> None:
     assert said("help", command) == said(command, "--help") == said(command, "-h")
 
@@ -103,6 +106,18 @@ def test_help_for_what_is_no_command_is_wrong_usage() -> None:
     code, told = refused("help", "compil")
     assert code == 2
     assert "Did you mean 'compile'?" in told
+
+
+@pytest.mark.parametrize("kind", ["job", "cluster", "engine"])
+def test_a_schema_is_json_of_the_draft_that_it_names(kind: str) -> None:
+    found = json.loads(said("schema", kind))
+    assert found["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert found["type"] == "object"
+    assert said("schema", kind, "-o", "-") == said("schema", kind)
+
+
+def test_there_are_three_schemas() -> None:
+    assert refused("schema", "plan")[0] == 2
 
 
 @pytest.mark.parametrize("option", ["-V", "--version"])
