@@ -7,6 +7,7 @@ tests/wrong/NAME.txt    ->  fences ```text NAME in Markdown: the message of the 
 dynplan/engines/*.toml  ->  the tables of docs/engines.md
 docs/diagnostics.md     ->  dynplan/diagnostics/codes.txt: its sections as `dynplan explain` prints them
 tests/schemas.py and docs/*.md -> dynplan/language/schemas/*.json: what editors know of the files
+the help texts          ->  docs/dynplan.1, the manual page
 dynplan itself          ->  fences ```console that begin with `$ dynplan`: what it prints
 """
 
@@ -17,7 +18,7 @@ from textwrap import indent
 from typer.testing import CliRunner
 
 from dynplan.cli import app
-from tests import schemas
+from tests import manpage, schemas
 from tests.engines_page import PAGE, with_presets
 from tests.wrong import FOLDER
 
@@ -116,6 +117,7 @@ def main() -> None:
     for page in PAGES:
         page.write_text(with_outputs(page.read_text()))
     schemas.main()
+    manpage.main()
     CODES_TEXT.write_text(for_the_terminal(CODES_PAGE.read_text()))
 
 

@@ -38,6 +38,7 @@ BESIDE_THE_DOOR = {
     "language.plan_file",
     "language.flags",
     "language.starts",
+    "language.settable",
     "planner.advice",
     "diagnostics.explanations",
     "diagnostics.rendering",

@@ -1,7 +1,8 @@
 """The program `dynplan`, to which the other modules add their commands, and the options that these share."""
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,24 +52,57 @@ class Kind(StrEnum):
     engine = "engine"
 
 
+def _completed(kind: str) -> Callable[[typer.Context, str], Any]:
+    """Return what completes a word of a kind, a function of `completions`."""
+
+    def words(context: typer.Context, begun: str) -> Any:
+        from dynplan.cli import completions  # only a shell asks
+
+        return getattr(completions, kind)(context, begun)
+
+    return words
+
+
 JobFile = Annotated[str, typer.Argument(metavar="JOB", help="Job file; - for standard input.")]
 JobOrPlan = Annotated[str, typer.Argument(metavar="JOB|PLAN", help="Job file or plan; - for standard input.")]
 PlanFile = Annotated[str, typer.Argument(metavar="PLAN", help="Plan in TOML or JSON; - for standard input.")]
-EngineName = Annotated[str, typer.Argument(metavar="[NAME]", help="A preset; without it all of them are listed.")]
-Codes = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[CODE]...", help="Codes, such as D203; without one all of them are listed."),
+EngineName = Annotated[
+    str,
+    typer.Argument(
+        metavar="[NAME]",
+        help="A preset; without it all of them are listed.",
+        autocompletion=_completed("engines"),
+    ),
 ]
 Engines = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ENGINE]...", help="Presets; without one, programs of your own."),
+    typer.Argument(
+        metavar="[ENGINE]...",
+        help="Presets; without one, programs of your own.",
+        autocompletion=_completed("engines"),
+    ),
+]
+Codes = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[CODE]...",
+        help="Such as D203; without one all codes are listed.",
+        autocompletion=_completed("codes"),
+    ),
+]
+CommandName = Annotated[
+    str,
+    typer.Argument(
+        metavar="[COMMAND]",
+        help="A command; without it dynplan as a whole.",
+        autocompletion=_completed("commands"),
+    ),
 ]
 ClusterOutput = Annotated[
     str, typer.Option("--cluster-out", metavar="FILE", help="Write a cluster file too, which the job names.")
 ]
-FileKind = Annotated[Kind, typer.Argument(help="What kind of file.")]
+FileKind = Annotated[Kind, typer.Argument(metavar="job|cluster|engine", help="What kind of file.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
-CommandName = Annotated[str, typer.Argument(metavar="[COMMAND]", help="A command; without it dynplan as a whole.")]
 ClusterFile = Annotated[
     str, typer.Option("--cluster", metavar="FILE", help="Cluster description; wins over the job's own.")
 ]
@@ -78,6 +112,7 @@ Sets = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="Set a key of the job to a TOML value, over everything else; may be repeated.",
+        autocompletion=_completed("settings"),
     ),
 ]
 Output = Annotated[

@@ -37,7 +37,7 @@ EXPECTED = {"bisect", "_bisect", "gc", "collections", "collections.abc"}  # the 
 # Errors, other commands and rare keys pay for their own.
 SELDOM = {
     *("checker", "views", "diagnostics.places", "diagnostics.rendering", "diagnostics.explanations"),
-    *("language.plan_file", "language.starts", "cli.starts"),
+    *("language.plan_file", "language.starts", "cli.starts", "language.settable", "cli.completions"),
     *("planner.advice", "planner.packing", "planner.search", "language.flags", "language.flag_files", "cli.flags"),
     *("cli.engines", "language.presets", "language.engine_sizes", "language.size_checks", "language.file_data"),
 }

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 from typer.testing import CliRunner
@@ -10,6 +12,7 @@ from dynplan import __version__
 from dynplan.cli import app
 from dynplan.diagnostics.findings import CODES
 from tests.golden import CODES_PAGE, CODES_TEXT, for_the_terminal
+from tests.manpage import PAGE, manual
 
 LISTED = ["compile", "plan", "emit", "show", "check", "engines", "init", "explain", "schema", "help"]
 
@@ -118,6 +121,21 @@ def test_a_schema_is_json_of_the_draft_that_it_names(kind: str) -> None:
 
 def test_there_are_three_schemas() -> None:
     assert refused("schema", "plan")[0] == 2
+
+
+def test_the_manual_page_is_what_the_help_says_today() -> None:
+    assert PAGE.read_text() == manual(), "run `make golden`, read the diff"
+    headers = re.findall(r"^\.SS dynplan (\w+)", manual(), re.MULTILINE)
+    assert headers == LISTED
+    assert all(f"\n.B {option}" in manual() for option in (r"\-o, \-\-output FILE", r"\-V, \-\-version"))
+
+
+def test_groff_has_nothing_to_say_about_the_manual_page() -> None:
+    if not shutil.which("groff"):
+        pytest.skip("no groff on this machine")
+    done = subprocess.run(["groff", "-man", "-Tascii", "-ww", str(PAGE)], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert "dynplan init vllm -o job.toml" in done.stdout
 
 
 @pytest.mark.parametrize("option", ["-V", "--version"])
