@@ -288,7 +288,8 @@ class Job(Record):
 
     `num_nodes` is a number, `"min"`, or None where the roles decide. `tables` are the
     tables this record was read from, with every inheritance and every `vars` resolved:
-    a plan repeats them, so that a plan needs no job file.
+    a plan repeats them, so that a plan needs no job file. `warnings` are those of a job that another program has
+    loaded; the command line keeps them beside the job.
     """
 
     name: str
@@ -305,6 +306,7 @@ class Job(Record):
     files: tuple[TextFile, ...]
     cluster: Cluster
     tables: Tables
+    warnings: tuple[Finding, ...] = ()
 
     def role(self, name: str) -> Role:
         """Return the role of that name; the reader has checked that it exists."""
