@@ -166,7 +166,8 @@ class Size(Record):
     """How many workers a role has and what each of them needs.
 
     `workers_per_node` is None where the job does not say; `fill` is its `"max"`.
-    `place` is `""` for a role with GPUs, else `head`, `every-node` or `with:ROLE`.
+    `place` is `""` for a role with GPUs, else `head`, `every-node` or `with:ROLE`. The `gpus` of a role
+    that is `beside` another one are that one's.
     """
 
     gpus: int
@@ -179,6 +180,7 @@ class Size(Record):
     spread: bool
     dedicated: bool
     place: str
+    beside: str
 
 
 @frozen(eq=False, repr=False)
@@ -345,11 +347,12 @@ class Task(Record):
 
 @frozen(eq=False, repr=False)
 class Worker(Record):
-    """One instance of a role; `tasks` are in rank order, the leader first."""
+    """One instance of a role, `tasks` in rank order; it `shares` nodes and GPUs with that role's of its index."""
 
     role: str
     worker: int
     tasks: tuple[Task, ...]
+    shares: str = ""
 
 
 @frozen(eq=False, repr=False)

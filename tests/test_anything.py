@@ -39,7 +39,7 @@ NAMES = [
     *("num-nodes", "nodes", "workers", "workers-per-node", "gpus-per-worker", "per-node", "dedicated", "spread"),
     *("place", "after", "ready", "alive", "ports", "command", "args", "env", "unset", "kind", "launch", "critical"),
     *("restart", "stagger", "stop", "metrics", "container", "workdir", "srun", "sbatch", "on", "setup", "timeout"),
-    *("order", "enabled", "base", "count", "same", "also", "min", "max", "scope", "probe", "gpu-groups"),
+    *("order", "enabled", "beside", "base", "count", "same", "also", "min", "max", "scope", "probe", "gpu-groups"),
     *("reserved-ports", "decode", "é", ""),
 ]
 TOKEN = re.compile(r"[\w.{}-]+|\s+|\"[^\"\n]*\"|.", re.DOTALL)

@@ -72,6 +72,7 @@ CODES: dict[str, str] = {
     "D411": "a port bound twice",
     "D412": "a port that is not what its role asks for",
     "D413": "a port that is not the first free one",
+    "D414": "a worker that is not where the one beside it is",
     "D501": "not a plan",
     "D502": "a plan whose parts do not fit together",
     "D503": "an option that does not go with a plan",

@@ -50,6 +50,10 @@ _ROLE: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         ("node-selector", "nodeselector", "affinity", "constraint"), ("nodes", 'nodes = ["host-a", "host-b"]')
     ),
+    **dict.fromkeys(
+        ("sidecar-of", "sidecar", "colocate-with", "co-locate", "colocate", "share-gpus-with", "shares"),
+        ("beside", 'beside = "decode"'),
+    ),
     **dict.fromkeys(("cpus", "cpu", "num-cpus", "cpus-per-worker", "cores"), ("cpus-per-task", "")),
     **dict.fromkeys(("port", "expose"), ("ports", "ports = { http = 8000 }")),
     **dict.fromkeys(

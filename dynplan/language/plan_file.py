@@ -100,7 +100,8 @@ def outline(tree: Mapping[str, Any]) -> Outline:
 
 
 def _worker_tree(worker: Worker) -> Data:
-    return {"role": worker.role, "worker": worker.worker, "tasks": [_task_tree(task) for task in worker.tasks]}
+    shares = {"shares": worker.shares} if worker.shares else {}
+    return {"role": worker.role, "worker": worker.worker, **shares, "tasks": list(map(_task_tree, worker.tasks))}
 
 
 def _task_tree(task: Task) -> Data:
@@ -167,7 +168,7 @@ def _worker(row: Table, nodes: int, name: _Reader) -> Worker:
     tasks = tuple(_task(task, nodes) for task in _rows(row, "tasks"))
     if not tasks:
         row.findings.error("D502", f"a worker of role `{role}` has no tasks", row.path)
-    return Worker(role, row.count("worker", 0, 0) or 0, tasks)
+    return Worker(role, row.count("worker", 0, 0) or 0, tasks, name(row, "shares"))
 
 
 def _task(row: Table, nodes: int) -> Task:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dynplan.checker import check
 from dynplan.language.plan_file import to_tree
 from tests.launch.lab import Run, compiled, job_text, left_behind, plan_of, run, start, stub
 
@@ -664,7 +665,9 @@ def test_files_tell_where_everything_runs(tmp_path: Path) -> None:
     metrics = 'metrics = "http://{host}:{port.http}/metrics?a=1"'
     worker = role("worker", stub(), GPUS, "num-nodes = 2", "workers-per-node = 2", ports, metrics)
     job = job_text(
-        worker, role("cpu", stub()), phase("one", "echo {metrics-urls} {role.worker.endpoints.http}"), nodes=2
+        *(worker, role("cpu", stub()), role("look", stub(), 'beside = "worker"')),
+        phase("one", "echo {metrics-urls} {role.worker.endpoints.http}"),
+        nodes=2,
     )
     job = job.replace('name = "test"', r"""name = 'a "b" \ ü'""")
     done = run(job, tmp_path, nodes=("n0", "n1"))
@@ -674,8 +677,10 @@ def test_files_tell_where_everything_runs(tmp_path: Path) -> None:
     assert left["job"] == {"name": r'a "b" \ ü', "id": "7"}
     assert [(node["node"], node["host"], node["gpus"]) for node in left["nodes"]] == [(0, "n0", 8), (1, "n1", 8)]
     assert left["workers"] == [
-        {key: worker[key] for key in ("role", "worker", "tasks")} for worker in planned["workers"]
+        {key: worker[key] for key in ("role", "worker", "shares", "tasks") if key in worker}
+        for worker in planned["workers"]
     ]
+    assert check(left) == ()
     endpoints = json.loads(done.text("endpoints.json"))
     assert endpoints["job"] == {"name": r'a "b" \ ü', "id": "7"}
     assert [(entry["worker"], entry["host"], entry["ports"]["http"]) for entry in endpoints["roles"]["worker"]] == [
