@@ -288,10 +288,8 @@ class TextFile(Record):
 class Job(Record):
     """A job as asked for.
 
-    `num_nodes` is a number, `"min"`, or None where the roles decide. `tables` are the
-    tables this record was read from, with every inheritance and every `vars` resolved:
-    a plan repeats them, so that a plan needs no job file. `warnings` are those of a job that another program has
-    loaded; the command line keeps them beside the job.
+    `num_nodes` is a number, `"min"`, or None where the roles decide. `tables` are those that it was read from, with
+    all inheritance and `vars` resolved: a plan repeats them, and needs no job file. `warnings` are of `dynplan.load`.
     """
 
     name: str

@@ -192,6 +192,7 @@ def role_keys(means: Means) -> dict[str, Schema]:
         "workers-per-node": either({"const": "max"}, whole()),
         "spread": FLAG,
         "dedicated": FLAG,
+        "beside": TEXT,
         "place": {"type": "string", "pattern": r"^(|head|every-node|with:.*)$|\{vars\."},
         "engine": TEXT,
         "sizes": TEXTS,
