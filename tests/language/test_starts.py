@@ -85,11 +85,13 @@ def test_dynamo_s_parts_find_one_another() -> None:
     job = compiled(started("dynamo-vllm", "etcd", "nats", "dynamo-frontend"))
     assert dict(job.env) == {
         "DYN_NAMESPACE": "job-{job.id}",
+        "DYN_TCP_RPC_HOST": "{ip}",
         "ETCD_ENDPOINTS": "{role.etcd.url.client}",
         "NATS_SERVER": "nats://{role.nats.host}:{role.nats.port.client}",
     }
     after = {role.name: role.after for role in job.roles}
     assert after["dynamo-vllm"] == after["dynamo-frontend"] == ("etcd", "nats")
+    assert '"content":"[^"]' in [probe.body for probe in job.roles[-1].ready], "an answer, not a list of models"
     assert "{role.dynamo-frontend.url.http}/v1/models" in job.phases[0].launch.command
 
 
