@@ -272,7 +272,7 @@ def phase_keys() -> dict[str, Schema]:
     }
 
 
-def file_table() -> Schema:
+def file_table(means: Means) -> Schema:
     """Return the schema of a file that the job writes."""
     part = {"each": TEXT, "each-task": TEXT, "text": TEXT, "between": TEXT}
     item: Schema = {"type": "object", "properties": part, "additionalProperties": False}
@@ -281,14 +281,6 @@ def file_table() -> Schema:
         "content": either(TEXT, {"type": "array", "items": either(TEXT, item)}),
         "data": ANYTHING,
         "format": one_of(*FORMATS),
-    }
-    means = {
-        "content": (
-            "",
-            'a text, or a list of texts; `{ each = "ROLE", text = "..." }` stands for one of each worker',
-        ),
-        "data": ("", "a table that is written in the `format`"),
-        "format": ('what the name ends in, else `"json"`', "how `data` is written"),
     }
     return table(keys, means)
 
@@ -309,11 +301,10 @@ def definitions(page: str) -> dict[str, Schema]:
 def schemas() -> dict[str, Schema]:
     """Return the three schemas, of what the pages say today."""
     job, cluster, engines = (path.read_text() for path in PAGES.values())
-    of_roles = rows(job, "## `[roles.NAME]`")
-    roles = {**of_roles, "order": ("0", "moves the role"), "enabled": ("`true`", "`false` drops the role")}
-    phases = {**inherited(rows(job, "## `[phases.NAME]`"), roles), "order": ("0", "moves the phase")}
+    roles = rows(job, "## `[roles.NAME]`")
+    phases = inherited(rows(job, "## `[phases.NAME]`"), roles)
     parts = {re.sub(r"\..*", "", name): row for name, row in rows(job, "## Parts", "part").items()}
-    of_preset = {**of_roles, **rows(engines, "## One of your own")}
+    of_preset = {**roles, **rows(engines, "## One of your own")}
     of_cluster = {"cluster": table(cluster_keys(), rows(f"\n## All\n{cluster}", "## All"))}
     of_job = {
         "extends": TEXT,
@@ -322,16 +313,15 @@ def schemas() -> dict[str, Schema]:
         "roles": named(table({**role_keys(roles), **IN_A_JOB}, roles)),
         "phases": named(table(phase_keys(), phases)),
         "phase-defaults": table(phase_keys(), phases),
-        "files": named(file_table()),
+        "files": named(file_table(rows(job, '## `[files."NAME"]`'))),
         "vars": OPTIONS,
         "meta": ANYTHING,
     }
     preset = {"extends": TEXT, "required": TEXTS, "about": ANYTHING, **role_keys(of_preset)}
-    means_preset = {**of_preset, "extends": ("", "another preset, by name or path, that this one begins from")}
     return {
         "job": _whole("A job file of dynplan", table(of_job, parts), definitions(job)),
         "cluster": _whole("A cluster file of dynplan", table(of_cluster, parts), {}),
-        "engine": _whole("A preset of dynplan", table(preset, means_preset), definitions(job)),
+        "engine": _whole("A preset of dynplan", table(preset, of_preset), definitions(job)),
     }
 
 
