@@ -143,11 +143,24 @@ def test_a_cluster_file_of_its_own_holds_what_the_job_else_has() -> None:
     assert compiled(started("vllm"), whole).cluster.gpus_per_node == 8
 
 
-def test_lines_that_are_commented_out_are_right() -> None:
-    for engines in ([], ["vllm"], ["etcd", "nats", "dcgm-exporter", "vllm"]):
-        text = re.sub(r"^# (?=[a-z-]+ = )", "", started(*engines), flags=re.MULTILINE)
-        text = text.replace('after = ["etcd"]  ', "  ") if not engines else text
-        read(resolve(job_documents("-", parse("job.toml", text.encode()), (), "")))
+COMMENTED = re.compile(r"^# (?=[a-z-]+ = )", re.MULTILINE)
+
+
+@pytest.mark.parametrize("engine", PRESETS)
+def test_lines_that_are_commented_out_are_right(engine: str) -> None:
+    for times in range(1, most_of(engine, source) + 1):
+        text = COMMENTED.sub("", started(*[engine] * times))
+        document, findings = parse("job.toml", text.encode()), Findings()
+        documents = job_documents("-", document, (), "", findings)
+        tables = resolve(documents, findings)
+        check_known_flags(tables, documents, findings)
+        read(tables, findings)
+        assert findings.found == []
+
+
+def test_lines_that_are_commented_out_for_programs_of_one_s_own_are_right() -> None:
+    text = COMMENTED.sub("", started()).replace('after = ["etcd"]', 'unset = ["ETCD"]')
+    assert compiled(text).roles[0].restart_max == 3
 
 
 def test_a_preset_without_a_start_names_what_it_needs() -> None:
