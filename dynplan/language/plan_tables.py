@@ -33,6 +33,7 @@ def tables_for_plan(
         **({"cluster": tables["cluster"]} if tables.get("cluster") else {}),
         **({"phases": {at: _with_words(_table(phase)) for at, phase in phases.items()}} if phases else {}),
         **({"files": {file.name: {"content": _content(file)} for file in files}} if files else {}),
+        **({"results": tables["results"]} if tables.get("results") else {}),
         **({"meta": _plain(tables["meta"])} if tables.get("meta") else {}),
     }
 
