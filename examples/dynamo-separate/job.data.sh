@@ -217,4 +217,8 @@ phase_accuracy() {
 
 # ... program/end.sh
 
+# ... program/cause.sh
+
+# ... program/closing.sh
+
 # ... program/main.sh
