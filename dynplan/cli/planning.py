@@ -1,0 +1,44 @@
+"""From the documents of a job to its plan: the stages that every command shares."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import evolve
+
+from dynplan.diagnostics import Document, Findings, InputError
+from dynplan.language import read, resolve
+from dynplan.model import Plan
+from dynplan.planner import plan
+
+
+def plan_of(documents: Sequence[Document], findings: Findings, point: Mapping[str, Any] | None = None) -> Plan:
+    """Return the plan of a job; a job that does not fit is refused with changes that would.
+
+    Args:
+        documents: what it is made of, presets too, the one that wins first.
+        findings: what was found before.
+        point: of the point of a sweep what `{sweep.NAME}` stands for, by NAME.
+
+    Raises:
+        InputError: whatever is wrong with the job.
+    """
+    tables = resolve(documents, findings, point)
+    if _asks_for_flags(tables):
+        from dynplan.cli.flags import check_known_flags  # many jobs write their commands themselves
+
+        check_known_flags(tables, documents, findings)
+    job = read(tables, findings)
+    try:
+        found = plan(job)
+    except InputError as problem:
+        from dynplan.planner.advice import advised  # most jobs plan
+
+        raise InputError((*findings.warnings, *advised(tables, problem).findings)) from None
+    warnings = findings.warnings
+    return evolve(found, warnings=(*warnings, *found.warnings)) if warnings else found
+
+
+def _asks_for_flags(tables: Mapping[str, Any]) -> bool:
+    named = [tables.get(kind) for kind in ("roles", "phases")]
+    owners = (owner for part in named if isinstance(part, Mapping) for owner in part.values())
+    return any("flags-of" in owner or "engine-version" in owner for owner in owners if isinstance(owner, Mapping))
