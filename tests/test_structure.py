@@ -37,11 +37,18 @@ BESIDE_THE_DOOR = {
     "language.engine_sizes",
     "language.plan_file",
     "language.flags",
+    "language.limits",
+    "language.results",
+    "language.sweep",
+    "emitter.arrays",
     "planner.advice",
     "diagnostics.rendering",
     "diagnostics.visible",
     "views.text",
     "views.svg",
+    "views.columns",
+    "views.runs",
+    "views.sweeps",
 }
 # The world: what a function computes would depend on more than its arguments.
 WORLD = {

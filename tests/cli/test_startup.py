@@ -38,6 +38,8 @@ EXPECTED = {"bisect", "_bisect", "gc", "collections", "collections.abc"}  # the 
 SELDOM = {
     *("checker", "views", "diagnostics.places", "diagnostics.rendering", "language.plan_file"),
     *("planner.advice", "planner.packing", "planner.search", "language.flags", "language.flag_files", "cli.flags"),
+    *("language.sweep", "language.results", "language.limits", "emitter.arrays", "views.columns", "views.sweeps"),
+    *("cli.sweeping", "cli.sweep_folder", "cli.runs", "views.runs"),
     *("cli.engines", "language.presets", "language.engine_sizes", "language.size_checks", "language.file_data"),
 }
 
