@@ -13,6 +13,7 @@ from dynplan.language.sweep import Point, Sweep, constants, place_of, read_sweep
 from dynplan.model import Plan
 
 _MOST_NAMED = 6  # points that a message names
+_COMPUTED = ("gpus-per-worker", "count")  # numbers that may come from what a point sets in `args`
 
 
 @frozen(eq=False, repr=False)
@@ -134,22 +135,20 @@ def _placed(findings: Sequence[Finding], point: Point) -> Iterator[Finding]:
     for finding in findings:
         place = place_of(finding.path, point)
         if not place and finding.code == "D101":  # an unknown table, of which a point sets a key
-            place = _around(finding, point)
+            place = _around(finding.path, point)
+        elif not place and finding.path[:1] == ("roles",) and finding.path[-1] in _COMPUTED:
+            place = _around((*finding.path[:2], "args"), point)
         if finding.document is not None and finding.document.name == POINT:
-            yield evolve(finding, path=place or _around(finding, point) or ("sweep",), document=None)
+            yield evolve(finding, path=place or _around(finding.path, point) or ("sweep",), document=None)
         elif finding.document is None and place:
             yield evolve(finding, path=place)
         else:
             yield finding
 
 
-def _around(finding: Finding, point: Point) -> Path | None:
-    """Return the place of the first value below the table that a finding names."""
-    below = (
-        place
-        for (path, _), place in zip(point.values, point.places, strict=True)
-        if path[: len(finding.path)] == finding.path
-    )
+def _around(table: Path, point: Point) -> Path | None:
+    """Return the place of the first value below a table."""
+    below = (place for (path, _), place in zip(point.values, point.places, strict=True) if path[: len(table)] == table)
     return next(below, None)
 
 
