@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden import COMMANDS, EXAMPLES, PAGES, ROOT, make, place, with_outputs
+from tests.golden import COMMANDS, EXAMPLES, PAGES, ROOT, SWEEP, make, of_sweep, place, with_outputs
 
 
 def test_there_are_examples_and_each_has_its_artefacts_and_no_others() -> None:
@@ -30,6 +30,16 @@ def test_an_example_says_in_a_few_lines_what_it_is_for_and_how_to_compile_it(exa
     assert lines[0].startswith("# ")
     assert len(lines) <= 12
     assert any(line.startswith(f"$ dynplan compile examples/{example.name}/job.toml ") for line in lines)
+
+
+def test_the_sweep_has_its_table_and_its_arrays_beside_it() -> None:
+    made = of_sweep()
+    kept = {
+        path.name: path.read_text()
+        for path in SWEEP.iterdir()
+        if path.name not in ("README.md", "job.toml", "plan.toml", "job.data.sh")
+    }
+    assert kept == made, "run `make golden`, read the diff"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)

@@ -160,8 +160,8 @@ def test_bad_points_are_told_together_each_thing_once_with_its_place(folder: Pat
     told = refused("sweep", "job.toml", "-o", "out")
     heads = re.findall(r"^error\[(\w+)\]: (points? .*?): .*\n +--> (\S+)$", told, re.MULTILINE)
     assert heads == [
-        ("D201", "points `2` and `3`", "job.toml:12:29"),
-        ("D201", "points `4` and `5`", "job.toml:12:33"),
+        ("D201", "points `2` and `3`", "job.toml:12:30"),
+        ("D201", "points `4` and `5`", "job.toml:12:34"),
         ("D202", "point `wide`", "job.toml:17:26"),
     ]
     assert not (folder / "out").exists()

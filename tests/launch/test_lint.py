@@ -3,19 +3,22 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from dynplan.cli import app
 from dynplan.emitter import lower
 from dynplan.emitter.arrays import in_arrays, parts_of, write_array, write_submit
 from dynplan.emitter.parts import PARTS
+from tests.golden import SWEEP
 from tests.launch.lab import PROGRAM, ROOT, compiled, compiled_file, job_text, plan_of, program_parts
 
 SUBMIT = ROOT / "dynplan" / "emitter" / "submit.sh"
-EXAMPLES = sorted(ROOT.glob("examples/*/job.toml"))
+EXAMPLES = [path for path in sorted(ROOT.glob("examples/*/job.toml")) if path.parent != SWEEP]
 
 # What a job may use, each as the part of a job file that brings it.
 WORKER = '[roles.worker]\ncommand = "serve"\ngpus-per-worker = {gpus}\nports = {{ p = 9090 }}\n'
@@ -90,6 +93,13 @@ def arrays() -> dict[tuple[str, ...], str]:
     return {parts_of(array): write_array(array, "dynplan test", program_parts(), 2)}
 
 
+def swept(folder: Path) -> Iterator[str]:
+    """The scripts of the sweep among the examples."""
+    made = folder / "sweep"
+    assert not app(["sweep", str(SWEEP / "job.toml"), "-o", str(made)], standalone_mode=False)
+    yield from (path.read_text() for path in [*made.glob("*.sbatch"), made / "submit.sh"])
+
+
 def submit_script() -> str:
     [array] = in_arrays([(0, "one", plan_of(job_with(set())))])
     return write_submit({"array-0.sbatch": array}, "runs of/mine", "test", "dynplan test", SUBMIT.read_text())
@@ -100,7 +110,7 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("scripts")
     found = []
     for index, text in enumerate(
-        [*combinations().values(), *arrays().values(), *map(compiled_file, EXAMPLES), submit_script()]
+        [*combinations().values(), *arrays().values(), *map(compiled_file, EXAMPLES), submit_script(), *swept(folder)]
     ):
         found.append(folder / f"{index}.sh")
         found[-1].write_text(text)
