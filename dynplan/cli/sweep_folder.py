@@ -12,7 +12,7 @@ from dynplan.cli.stages import program_texts
 from dynplan.cli.sweeping import Planned
 from dynplan.diagnostics import NOWHERE, Finding, Findings, InputError
 from dynplan.diagnostics.visible import brief, visible
-from dynplan.emitter.arrays import ArrayPoint, in_arrays, in_directory, parts_of, write_array, write_submit
+from dynplan.emitter.arrays import ArrayPoint, in_arrays, in_directory, parts_of, write_arrays, write_submit
 from dynplan.language.limits import seconds_of
 from dynplan.language.plan_file import to_toml
 from dynplan.language.results import read_results
@@ -56,10 +56,11 @@ def write_folder(folder: str, sweep: Sweep, planned: Sequence[Planned], most_run
     plans = _at_their_own(planned, name)
     lines = {line.number: line for line in lines_of(sweep, planned)}
     arrays = in_arrays((number, _title(lines[number]), plan) for number, plan in plans.items())
-    scripts = {f"array-{index}.sbatch": array for index, array in enumerate(arrays)}
-    files = {
-        file: write_array(array, STAMP, program_texts(parts_of(array)), most_running) for file, array in scripts.items()
-    }
+    written = [
+        pair for array in arrays for pair in write_arrays(array, STAMP, program_texts(parts_of(array)), most_running)
+    ]
+    scripts = {f"array-{index}.sbatch": points for index, (points, _) in enumerate(written)}
+    files = dict(zip(scripts, (text for _, text in written), strict=True))
     files |= {f"plans/{lines[number].name}.toml": to_toml(plan) for number, plan in plans.items()}
     files[INDEX] = json.dumps(_index(name, lines, plans, scripts), indent=1, ensure_ascii=False, default=str) + "\n"
     job = next(iter(plans.values())).job.name

@@ -9,7 +9,7 @@ from itertools import chain
 
 from attrs import evolve, frozen
 
-from dynplan.diagnostics import Path
+from dynplan.diagnostics import InputError, Path
 from dynplan.emitter.limits import check_task_size
 from dynplan.emitter.lowered import Option, Script, Settings
 from dynplan.emitter.lowering import lower
@@ -56,6 +56,25 @@ def in_arrays(points: Iterable[tuple[int, str, Plan]]) -> list[tuple[ArrayPoint,
         script = lower(plan)
         found.setdefault(script.directives, []).append(ArrayPoint(number, title, script))
     return [tuple(array) for array in found.values()]
+
+
+def write_arrays(
+    points: Sequence[ArrayPoint], stamp: str, program: Mapping[str, str], most_running: int
+) -> Iterator[tuple[Sequence[ArrayPoint], str]]:
+    """Yield the scripts of an array, each with its points: several where one would be larger than Slurm takes.
+
+    Arguments and errors as of `write_array`.
+    """
+    try:
+        text = write_array(points, stamp, program, most_running)
+    except InputError as problem:
+        if len(points) == 1 or problem.findings[0].code != "D601":
+            raise
+        half = len(points) // 2
+        yield from write_arrays(points[:half], stamp, program, most_running)
+        yield from write_arrays(points[half:], stamp, program, most_running)
+    else:
+        yield points, text
 
 
 def write_array(points: Sequence[ArrayPoint], stamp: str, program: Mapping[str, str], most_running: int) -> str:

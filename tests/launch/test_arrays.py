@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dynplan.emitter.arrays import in_arrays, in_directory, write_array
+from dynplan.emitter.arrays import in_arrays, in_directory, write_array, write_arrays
 from dynplan.model import Plan
 from tests.launch.lab import Run, compiled, job_text, plan_of, program_parts, start, stub
 
@@ -145,3 +145,13 @@ def test_an_index_without_a_point_says_so(index: str, tmp_path: Path) -> None:
     done = run_index(array_of(plans()), tmp_path / "one", index)
     assert done.code == 64
     assert done.output.startswith(f"dynplan: FAILED: no point {index} here")
+
+
+def test_points_that_fill_more_than_one_script_are_several() -> None:
+    long = "x" * 1_500_000
+    text = f'[roles.a]\ncommand = "true"\n[files.a]\ncontent = "{long}NUMBER"\n'
+    found = {number: plan_of(job_text(text.replace("NUMBER", str(number)))) for number in range(5)}
+    [array] = in_arrays((number, str(number), plan) for number, plan in found.items())
+    written = list(write_arrays(array, "dynplan test", program_parts(), 0))
+    assert [[point.number for point in points] for points, _ in written] == [[0, 1], [2], [3, 4]]
+    assert all(len(text) < 4 * 1024 * 1024 for _, text in written)

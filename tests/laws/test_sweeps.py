@@ -7,13 +7,21 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from dynplan.cli import app
+from dynplan.emitter import lower
+from dynplan.emitter.arrays import ArrayPoint, write_array
 from dynplan.language.sweep import read_sweep
-from tests.laws.profile import law
+from dynplan.model import Plan
+from tests.launch.lab import compiled as script_of
+from tests.launch.lab import program_parts
+from tests.launch.test_arrays import data_of, functions
+from tests.laws.jobs import Tables, outcome
+from tests.laws.profile import law, some
+from tests.laws.whole import whole_jobs
 
 KEYS = ("vars.a", "vars.b", "roles.r.num-nodes", "roles.r.args.x", "job.num-nodes")
 
@@ -101,3 +109,18 @@ def test_a_point_is_the_job_with_its_values_written_in(
     )
     tomllib.loads(swept_job)
     assert compiled(folder, swept_job, "--point", str(number)) == by_hand
+
+
+def _point(number: int, plan: Plan) -> ArrayPoint:
+    return ArrayPoint(number, f"point {number}", lower(plan))
+
+
+@some(0.5)
+@given(st.lists(whole_jobs(), min_size=2, max_size=4), st.data())
+def test_at_each_index_bash_knows_what_it_knows_in_a_script_of_that_point(jobs: list[Tables], data: Any) -> None:
+    found = [plan for plan in map(outcome, jobs) if isinstance(plan, Plan)]
+    assume(found)
+    plans = data.draw(st.lists(st.sampled_from(found), min_size=1, max_size=4))  # some are the same
+    script = data_of(write_array(list(map(_point, range(len(plans)), plans)), "dynplan test", program_parts(), 0))
+    number = data.draw(st.integers(0, len(plans) - 1))
+    assert functions(script, number) == functions(data_of(script_of(plans[number])), number)
