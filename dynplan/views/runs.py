@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from math import isnan
 from typing import Any
 
 from attrs import evolve, frozen
@@ -141,7 +140,7 @@ def _with_best(run: Run, best: Mapping[str, Any]) -> Run:
 
 def _counts(run: Run, column: str) -> bool:
     value = run.numbers.get(column)
-    return run.state == "done" and isinstance(value, int | float) and not isnan(value)
+    return run.state == "done" and isinstance(value, int | float)
 
 
 # What stands in the files
@@ -163,7 +162,7 @@ def _number(number: Number, left: Left) -> tuple[Any, str]:
     if text is None:
         return None, f"there is no {number.file}"
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=str)  # NaN is no number to compare, nor JSON
     except (ValueError, RecursionError):
         return None, f"{number.file} is not JSON"
     rest = number.key
