@@ -62,7 +62,7 @@ def write_folder(folder: str, sweep: Sweep, planned: Sequence[Planned], most_run
     scripts = {f"array-{index}.sbatch": points for index, (points, _) in enumerate(written)}
     files = dict(zip(scripts, (text for _, text in written), strict=True))
     files |= {f"plans/{lines[number].name}.toml": to_toml(plan) for number, plan in plans.items()}
-    files[INDEX] = json.dumps(_index(name, lines, plans, scripts), indent=1, ensure_ascii=False, default=str) + "\n"
+    files[INDEX] = json.dumps(_index(name, lines, plans, scripts), indent=1, ensure_ascii=False) + "\n"
     job = next(iter(plans.values())).job.name
     files["submit.sh"] = write_submit(scripts, name, job, STAMP, _SUBMIT.read_text("utf-8"))
     try:
@@ -103,10 +103,10 @@ def _at_their_own(planned: Sequence[Planned], folder: str) -> dict[int, Plan]:
     Without an `output-dir` in the job it stands below the sweep's. One that the job names stays where it differs from
     point to point, and has the point's name behind it where it does not.
     """
-    plans = {found.point: found.plan for found in planned if found.plan}
-    said = [plan.job.output_dir for plan in plans.values()]
+    plans = [(found.point, found.plan) for found in planned if found.plan]
+    said = [plan.job.output_dir for _, plan in plans]
     found = {}
-    for point, plan in plans.items():
+    for point, plan in plans:
         if "output-dir" not in plan.job.tables["job"]:
             wanted = f"{folder}/points/{point.name}-%j"
         elif len(set(said)) < len(said):

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import typer
+
 from dynplan.cli.inputs import is_plan
 from dynplan.cli.program import (
     AsTable,
@@ -39,6 +41,8 @@ def sweep(
     from dynplan.cli.sweep_folder import lines_of, write_folder  # only sweeps have points
     from dynplan.cli.sweeping import plan_points, sweep_of, told_together  # the same
 
+    if max_running and not output:
+        raise typer.BadParameter("`--max-running` is for the scripts that `-o DIR` writes")
     with reporting() as inputs:
         document = read(job, inputs)
         if is_plan(document):

@@ -13,6 +13,7 @@ from dynplan.diagnostics import Finding, Findings, InputError, Path, nearest
 from dynplan.language.command_line import compact_json
 from dynplan.language.expressions import ExprError, evaluate
 from dynplan.language.merging import Data, merge, normalised
+from dynplan.language.plan_tables import plain
 from dynplan.language.tables import Table, dotted, kind, scalar
 from dynplan.model import Record
 
@@ -63,9 +64,9 @@ class Sweep(Record):
     own: Mapping[Path, Any]
 
     def values(self, point: Point) -> dict[Path, Any]:
-        """Return what the keys of the sweep are at a point, as far as that is known."""
+        """Return what the keys of the sweep are at a point, as far as that is known, as JSON can carry it."""
         known = {**self.own, **dict(point.values)}
-        return {path: known[path] for path in self.names if path in known}
+        return {path: plain(known[path]) for path in self.names if path in known}
 
 
 @frozen

@@ -4,6 +4,7 @@ import json
 import re
 import stat
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,13 @@ def test_one_point_is_taken_by_its_number_or_its_name(point: str, folder: Path) 
     for command in ("compile", "plan", "show"):
         assert dynplan(command, "job.toml", "--point", point) == dynplan(command, "hand.toml")
     assert dynplan("check", "job.toml", "--point", point) == ""
+
+
+def test_a_plan_of_a_point_is_whole(folder: Path) -> None:
+    dynplan("plan", "job.toml", "--point", "1", "-o", "plan.toml")
+    assert dynplan("emit", "plan.toml") == dynplan("compile", "job.toml", "--point", "1")
+    assert dynplan("check", "plan.toml", "--strict") == ""
+    assert tomllib.loads((folder / "plan.toml").read_text())["results"]["rate"]["best"] == "max"
 
 
 def test_a_point_wins_over_set(folder: Path) -> None:
@@ -320,3 +328,14 @@ def test_what_is_no_sweep_has_no_results(text: str | None, folder: Path) -> None
     if text is not None:
         (folder / "runs" / "sweep.json").write_text(text)
     assert refused("results", "runs").startswith("error[D128]: ")
+
+
+def test_values_may_be_tables_and_lists(folder: Path) -> None:
+    job = JOB.replace(
+        '"vars.concurrency" = [4, 64]', '"roles.server.args" = [{ tp = 1 }, { tp = 2, config = { a = [1] } }]'
+    )
+    (folder / "job.toml").write_text(job.replace('"roles.server.args.tp" = [2, 8]\n', ""))
+    dynplan("sweep", "job.toml", "-o", "runs")
+    rows = json.loads(dynplan("results", "runs", "--format", "json"))["points"]
+    assert [row["values"]["args"] for row in rows[:2]] == [{"tp": 1}, {"tp": 2, "config": {"a": [1]}}]
+    assert '{"tp":2,"config":{"a":[1]}}' in dynplan("results", "runs")

@@ -5,12 +5,13 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dynplan.emitter.arrays import in_arrays, in_directory, write_array, write_arrays
 from dynplan.model import Plan
-from tests.launch.lab import Run, compiled, job_text, plan_of, program_parts, start, stub
+from tests.launch.lab import Run, bash_version, bashes, compiled, job_text, plan_of, program_parts, start, stub
 
 QUICK = 'stop = { grace = "1s" }'
 SERVER = f"""\
@@ -101,15 +102,21 @@ def test_points_with_other_directives_are_an_array_of_their_own() -> None:
     assert [[point.number for point in array] for array in found] == [[0, 2], [1]]
 
 
-def run_index(script: str, folder: Path, index: str) -> Run:
+def run_index(script: str, folder: Path, index: str, **place: Any) -> Run:
     folder.mkdir()
-    process = start(script, folder, env={"SLURM_ARRAY_TASK_ID": index, "STUB_GPUS": "0,1,2,3,4,5,6,7"})
+    process = start(script, folder, env={"SLURM_ARRAY_TASK_ID": index, "STUB_GPUS": "0,1,2,3,4,5,6,7"}, **place)
     try:
         output, _ = process.communicate(timeout=120)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
     return Run(process.returncode, output, folder, 0)
+
+
+@pytest.mark.parametrize("bash", bashes(), ids=bash_version)
+def test_an_index_runs_under_every_bash(bash: Path, tmp_path: Path) -> None:
+    done = run_index(array_of(plans()), tmp_path / "one", "2", bash=bash)
+    assert (done.code, done.cause) == (0, ""), done.output
 
 
 @pytest.mark.parametrize("number", POINTS)
