@@ -72,7 +72,7 @@ def write_folder(folder: str, sweep: Sweep, planned: Sequence[Planned], most_run
 
 
 def _title(line: PointLine) -> str:
-    return ", ".join([line.name, *(f"{name} = {text}" for name, text in line.shown.items())])
+    return ", ".join([line.name, *(f"{visible(name)} = {text}" for name, text in line.shown.items())])
 
 
 def _checked(folder: str) -> str:

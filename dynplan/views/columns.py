@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 
+from dynplan.diagnostics.visible import visible
+
 _NUMBER = frozenset("0123456789.-+e*")
 
 
 def as_columns(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of one length as columns two blanks apart, the first row their heads; numbers stand to the right."""
-    if not rows:
-        return ""
+    """Return rows of one length as columns two blanks apart, the first row their heads; numbers stand to the right.
+
+    What does not print stands as an escape.
+    """
+    rows = [[visible(text) for text in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     right = [_is_numbers(column[1:]) for column in zip(*rows, strict=True)]
     return "".join(f"{_line(row, widths, right)}\n" for row in rows)

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from dynplan.diagnostics.visible import visible
 from dynplan.model import Record
 from dynplan.views.columns import as_columns
 
@@ -248,7 +249,7 @@ def as_text(runs: Sequence[Run]) -> str:
     notes: dict[str, list[str]] = {}
     for run in runs:
         for column, why in run.missing.items():
-            notes.setdefault(f"{column}: {why}", []).append(run.asked.name)
+            notes.setdefault(visible(f"{column}: {why}"), []).append(run.asked.name)
     told = "".join(f"\n{note} (point {', '.join(names)})" for note, names in notes.items())
     return f"{len(runs)} points: {counts}\n\n{as_columns(rows)}" + (f"{told}\n" if told else "")
 

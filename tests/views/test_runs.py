@@ -133,5 +133,13 @@ def test_columns_stand_under_their_heads_and_numbers_to_the_right() -> None:
     )
 
 
+def test_what_a_job_has_left_paints_no_terminal() -> None:
+    number = Number("n\x1b", "a.json", "a", "")
+    done = run_of(asked(number), left({"a.json": '{"a": "\\u001b[2J\\n"}'}, success=""))
+    failed = run_of(asked(number), left(failure="dynplan: FAILED: \x1b[0m\u202e"))
+    missed = run_of(asked(number), left({"a.json": None}, success=""))
+    assert all(line.isprintable() for line in as_text([done, failed, missed]).split("\n"))
+
+
 def test_a_field_of_csv_is_quoted_where_it_must_be() -> None:
     assert as_csv([["a", 'b"c', "d,e", "f\ng"]]) == 'a,"b""c","d,e","f\ng"\n'
