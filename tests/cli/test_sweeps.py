@@ -175,6 +175,25 @@ def test_bad_points_are_told_together_each_thing_once_with_its_place(folder: Pat
     assert not (folder / "out").exists()
 
 
+def test_an_inherited_value_is_shown_where_it_stands_and_a_set_one_too(folder: Path) -> None:
+    (folder / "base.toml").write_text(JOB.replace("[2, 8]", "[2, 20]").replace("workers = 1\n", "num-nodes = 1\n"))
+    (folder / "job.toml").write_text('extends = "base.toml"\n[sweep]\n"vars.concurrency" = [1]\npoints = []\n')
+    told = refused("sweep", "job.toml")
+    assert told.startswith("error[D201]: point `1`: role `server` needs 20 GPUs per worker")
+    assert "--> base.toml:12:30\n" in told
+    told = refused("sweep", "job.toml", "--set", 'sweep."roles.server.args.tp"=[1, 2, 12]')
+    assert told.startswith("error[D201]: point `2`: role `server` needs 12 GPUs per worker")
+    assert "--> --set:1:37\n" in told
+
+
+def test_the_job_may_come_from_standard_input_and_the_cluster_from_a_file(folder: Path) -> None:
+    (folder / "cluster.toml").write_text("[cluster]\ngpus-per-node = 16\n")
+    words = ["sweep", "-", "--cluster", "cluster.toml"]
+    done = CliRunner().invoke(app, words, input=JOB.encode(), catch_exceptions=False)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[3].split() == ["0", "2", "4", "1", "1", "16", "14", "8.0"]
+
+
 def test_what_is_wrong_with_all_points_is_told_as_for_a_job(folder: Path) -> None:
     (folder / "job.toml").write_text(JOB.replace("[phases.bench]\n", '[phases.bench]\ntimeot = "1m"\n'))
     told = refused("sweep", "job.toml")
