@@ -54,7 +54,7 @@ def _template(output_dir: str, where: File, folder: str) -> File:
     """
     if output_dir.startswith(f"{folder}/"):
         return where / output_dir[len(folder) + 1 :]
-    whole = os.path.realpath(where)
+    whole = os.path.normpath(File.cwd() / where)  # a link in it may stand where the sweep was made
     return File(whole.removesuffix(f"/{folder}") if whole.endswith(f"/{folder}") else "") / output_dir
 
 

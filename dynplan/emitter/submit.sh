@@ -25,7 +25,8 @@ if [[ -n $most && ! $most =~ ^[1-9][0-9]{0,5}$ ]]; then
 	echo "submit.sh: --max-running takes a number, from 1 up" >&2
 	exit 2
 fi
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P) || exit
+# By the path that this was called by: a link in it may stand where the sweep was made.
+here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd) || exit
 if [[ $folder != /* && $here != */"$folder" ]]; then
 	echo "submit.sh: $here was $folder when the sweep was made: make the sweep anew, or move it back" >&2
 	exit 1

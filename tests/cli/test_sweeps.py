@@ -1,6 +1,7 @@
 """`dynplan sweep` and `dynplan results` from the outside: tables, directories, and what is wrong with points."""
 
 import json
+import os
 import re
 import stat
 import subprocess
@@ -281,6 +282,20 @@ def test_submit_begins_where_the_sweep_was_made_and_keeps_its_promise_of_how_man
         f"{folder}: --parsable --array=0-3%2 --partition=p {one}/array-0.sbatch",
         f"{folder}: --parsable --array=4%2 --dependency=afterany:7 --partition=p {one}/array-1.sbatch",
     ]
+
+
+def test_a_link_on_the_way_to_the_sweep_leads_to_where_it_was_made(folder: Path) -> None:
+    (folder / "far").mkdir()
+    (folder / "home").mkdir()
+    (folder / "home" / "runs").symlink_to(folder / "far")
+    (folder / "home" / "job.toml").write_text(JOB.replace("[job]\n", '[job]\noutput-dir = "out"\n'))
+    os.chdir(folder / "home")
+    dynplan("sweep", "job.toml", "-o", "runs/one")
+    assert submit(folder, at="home/runs/one").returncode == 0
+    assert (folder / "log").read_text().startswith(f"{folder}/home: ")
+    leave(folder / "home" / "out-0", success="")
+    os.chdir("/")
+    assert "1 done" in dynplan("results", str(folder / "home" / "runs" / "one"))
 
 
 def test_submit_refuses_what_makes_no_sense(folder: Path) -> None:
