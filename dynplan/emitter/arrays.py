@@ -51,7 +51,7 @@ def in_arrays(points: Iterable[tuple[int, str, Plan]]) -> list[tuple[ArrayPoint,
     Raises:
         InputError: D601 or D602 for texts that Slurm or Linux do not take.
     """
-    found: dict[tuple[Option, ...], list[ArrayPoint]] = {}
+    found: dict[tuple[Option, ...], list[ArrayPoint]] = {}  # which hosts are named, and in what order, is one of them
     for number, title, plan in points:
         script = lower(plan)
         found.setdefault(script.directives, []).append(ArrayPoint(number, title, script))
@@ -129,7 +129,8 @@ def _of_array(option: Option) -> Option:
 def _summary(points: Sequence[ArrayPoint]) -> str:
     texts = list(dict.fromkeys(point.script.summary for point in points))
     more = f" (and {len(texts) - 1} other placements)" if len(texts) > 1 else ""
-    return f"{len(points)} points of a sweep, an index each. {texts[0]}{more}"
+    count = f"{len(points)} points" if len(points) > 1 else "One point"
+    return f"{count} of a sweep, an index each. {texts[0]}{more}"
 
 
 def _choice(points: Sequence[ArrayPoint]) -> str:
