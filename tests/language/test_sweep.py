@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from dynplan.diagnostics import InputError
+from dynplan.diagnostics import Findings, InputError
+from dynplan.language import parse, read, resolve
 from dynplan.language.sweep import MOST_POINTS, Sweep, constants, place_of, read_sweep, tables_of
 
 
@@ -111,3 +112,38 @@ def test_a_sweep_has_as_many_points_as_a_job_array_may_have(count: int) -> None:
         return
     with pytest.raises(InputError, match="D125: the sweep has 1001 points"):
         sweep(text)
+
+
+def told(text: str, point: dict[str, Any] | None = None) -> list[tuple[str, str]]:
+    """What is wrong with a job: code and message of each finding."""
+    findings = Findings()
+    with pytest.raises(InputError) as caught:
+        read(resolve([parse("job.toml", text.encode())], findings, point), findings)
+    return [(finding.code, finding.message) for finding in caught.value.findings]
+
+
+ROLE = '[roles.a]\ncommand = ["x", "{sweep.load}"]\n'
+
+
+def test_a_job_that_is_still_a_sweep_is_no_job() -> None:
+    text = '[sweep]\n"vars.load" = [1]\n[roles.a]\ncommand = "x"\n'
+    assert told(text) == [("D126", "this is a sweep, and one point of it is a job")]
+
+
+def test_placeholders_of_a_sweep_are_for_its_points_alone() -> None:
+    assert told(ROLE) == [("D123", "there is no `{sweep.load}`")]
+    assert told(ROLE, {"lode": 1}) == [("D123", "there is no `{sweep.load}`")]
+
+
+def test_a_value_is_text_where_it_stands_in_a_text_and_a_number_of_a_file_is_one() -> None:
+    text = ROLE + '[vars]\nname = "of-{sweep.load}"\n[job]\nname = "{vars.name}-{sweep.point}"\n'
+    text += '[files."a.json".data]\nload = "{sweep.load}"\n'
+    tables = resolve([parse("job.toml", text.encode())], point={"load": 8, "point": "low"})
+    assert tables["job"]["name"] == "of-8-low"
+    assert tables["roles"]["a"]["command"] == ["x", "8"]
+    assert tables["files"]["a.json"]["data"] == {"load": 8}
+
+
+def test_what_a_value_holds_is_no_placeholder() -> None:
+    tables = resolve([parse("job.toml", ROLE.encode())], point={"load": "{host}"})
+    assert tables["roles"]["a"]["command"] == ["x", "{{host}"]
