@@ -105,7 +105,7 @@ def write_array(points: Sequence[ArrayPoint], stamp: str, program: Mapping[str, 
 
 def parts_of(points: Sequence[ArrayPoint]) -> tuple[str, ...]:
     """Return the names of the parts of the program that a script for these points needs, in script order."""
-    wanted = {"points", *chain.from_iterable(point.script.program for point in points)} - {"cause"}
+    wanted = set(chain.from_iterable(point.script.program for point in points))
     return tuple(name for name, _ in PARTS if name in wanted)
 
 

@@ -58,11 +58,6 @@ def _always(_: Plan) -> bool:
     return True
 
 
-def _never(_: Plan) -> bool:
-    """A part of scripts for several plans alone: see `arrays.py`."""
-    return False
-
-
 def _worlds(plan: Plan) -> bool:
     return any(role.world for role in plan.job.roles)
 
@@ -100,9 +95,6 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("events", _always),
     ("records", _always),
     ("end", _always),
-    ("cause", _always),
-    ("points", _never),  # in the place of `cause`
-    ("closing", _always),
     ("hosts", _hosts),
     ("files", _files),
     ("images", brings),

@@ -217,8 +217,4 @@ phase_accuracy() {
 
 # ... program/end.sh
 
-# ... program/cause.sh
-
-# ... program/closing.sh
-
 # ... program/main.sh

@@ -91,10 +91,6 @@ phase_models() {
 
 # ... program/end.sh
 
-# ... program/cause.sh
-
-# ... program/closing.sh
-
 named_hosts=(gpu01 gpu02 gpu03)
 
 # ... program/hosts.sh

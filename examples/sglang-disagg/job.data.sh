@@ -171,10 +171,6 @@ phase_throughput() {
 
 # ... program/end.sh
 
-# ... program/cause.sh
-
-# ... program/closing.sh
-
 images() {
 	image 'dynplan-{job.id}.0' 0-3 lmsysorg/sglang:v0.5.23 \
 		--container-image=lmsysorg/sglang:v0.5.23 \

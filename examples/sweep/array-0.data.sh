@@ -287,8 +287,4 @@ esac
 
 # ... program/end.sh
 
-# ... program/points.sh
-
-# ... program/closing.sh
-
 # ... program/main.sh

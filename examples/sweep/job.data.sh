@@ -96,8 +96,4 @@ phase_load() {
 
 # ... program/end.sh
 
-# ... program/cause.sh
-
-# ... program/closing.sh
-
 # ... program/main.sh

@@ -167,10 +167,6 @@ phase_throughput() {
 
 # ... program/end.sh
 
-# ... program/cause.sh
-
-# ... program/closing.sh
-
 files() {
 	file context.yaml 'disable_overlap_scheduler: true
 cache_transceiver_config:

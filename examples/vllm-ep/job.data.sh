@@ -125,10 +125,6 @@ role_client() {
 
 # ... program/end.sh
 
-# ... program/cause.sh
-
-# ... program/closing.sh
-
 images() {
 	image 'dynplan-{job.id}.0' 0-1 vllm/vllm-openai:v0.33.0 \
 		--container-image=vllm/vllm-openai:v0.33.0 \

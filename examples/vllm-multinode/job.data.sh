@@ -128,10 +128,6 @@ phase_throughput() {
 
 # ... program/end.sh
 
-# ... program/cause.sh
-
-# ... program/closing.sh
-
 images() {
 	image 'dynplan-{job.id}.0' 0-1 vllm/vllm-openai:v0.18.1 \
 		--container-image=vllm/vllm-openai:v0.18.1 \

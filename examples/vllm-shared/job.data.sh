@@ -271,10 +271,6 @@ phase_accuracy() {
 
 # ... program/end.sh
 
-# ... program/cause.sh
-
-# ... program/closing.sh
-
 images() {
 	image 'dynplan-{job.id}.0' 0-1 'nvcr.io#nvidia/ai-dynamo/vllm-runtime:1.1.1' \
 		'--container-image=nvcr.io#nvidia/ai-dynamo/vllm-runtime:1.1.1' \

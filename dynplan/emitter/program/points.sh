@@ -1,9 +1,0 @@
-# tell_cause: prints why the job failed, and writes it and the exit code to the output directory if that is there
-tell_cause() {
-	local marker=/dev/null
-	if [[ -n $dir && -d $dir ]]; then
-		marker=$dir/failure-marker.txt
-		echo "$code" >"$dir/exit-code.txt"
-	fi
-	print_cause | tee -- "$marker"
-}
