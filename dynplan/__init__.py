@@ -28,20 +28,23 @@ __version__ = "0.1.0"
 __all__ = ["load", "plan", "emit", "check", "Finding", "InputError", "Job", "Plan", "__version__"]
 
 
-def load(path: str | PathLike[str], *, sets: Sequence[str] = (), cluster: str | PathLike[str] = "") -> Job:
+def load(
+    path: str | PathLike[str], *, sets: Sequence[str] = (), cluster: str | PathLike[str] = "", point: str = ""
+) -> Job:
     """Return the job that a file describes, with its parents, presets and cluster file.
 
     Args:
         path: the job file.
         sets: `KEY=VALUE` overrides, the value in TOML, as behind `--set`.
         cluster: a cluster file, which replaces the cluster of the job.
+        point: which point of a sweep, by its number or name.
 
     Raises:
         InputError: everything that is wrong with the job, in one go.
     """
     from dynplan.cli.api import load  # most of dynplan: nobody who only asks for the version pays for it
 
-    return load(path, sets, cluster)
+    return load(path, sets, cluster, point)
 
 
 def plan(job: Job) -> Plan:

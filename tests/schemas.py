@@ -17,7 +17,7 @@ from dynplan.model import GPU_VARIABLES, HIGHEST_PORT
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "dynplan" / "language" / "schemas"
-PAGES = {name: (ROOT / "docs" / f"{name}.md") for name in ("job-file", "cluster-file", "engines")}
+PAGES = {name: (ROOT / "docs" / f"{name}.md") for name in ("job-file", "cluster-file", "engines", "sweeps")}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Schema = dict[str, Any]
@@ -285,6 +285,23 @@ def file_table(means: Means) -> Schema:
     return table(keys, means)
 
 
+def sweep_table(means: Means) -> Schema:
+    """Return the schema of a sweep: beside its own keys any key of a job, with a list of values or in tables."""
+    point = {"type": "object", "properties": {"name": TEXT}}
+    own = {
+        "zip": {"type": "array", "items": TEXTS},
+        "exclude": TEXTS,
+        "points": {"type": "array", "items": point},
+    }
+    values = {"additionalProperties": {"type": ["array", "object"]}}
+    return {**table(own, means, free=True), **values}
+
+
+def result_table(means: Means) -> Schema:
+    """Return the schema of a number that a job leaves in a file."""
+    return table({"file": TEXT, "key": TEXT, "phase": TEXT, "best": one_of("min", "max")}, means)
+
+
 def definitions(page: str) -> dict[str, Schema]:
     """Return what several tables of a job and of a preset have."""
     probes, roles = rows(page, "#### Probes"), rows(page, "## `[roles.NAME]`")
@@ -300,7 +317,7 @@ def definitions(page: str) -> dict[str, Schema]:
 
 def schemas() -> dict[str, Schema]:
     """Return the three schemas, of what the pages say today."""
-    job, cluster, engines = (path.read_text() for path in PAGES.values())
+    job, cluster, engines, sweeps = (path.read_text() for path in PAGES.values())
     roles = rows(job, "## `[roles.NAME]`")
     phases = inherited(rows(job, "## `[phases.NAME]`"), roles)
     parts = {re.sub(r"\..*", "", name): row for name, row in rows(job, "## Parts", "part").items()}
@@ -316,6 +333,8 @@ def schemas() -> dict[str, Schema]:
         "files": named(file_table(rows(job, '## `[files."NAME"]`'))),
         "vars": OPTIONS,
         "meta": ANYTHING,
+        "sweep": sweep_table(rows(sweeps, "## `[sweep]`")),
+        "results": named(result_table(rows(sweeps, "## Results"))),
     }
     preset = {"extends": TEXT, "required": TEXTS, "about": ANYTHING, **role_keys(of_preset)}
     return {

@@ -11,8 +11,10 @@ from tests.golden import (
     EXAMPLES,
     PAGES,
     ROOT,
+    SWEEP,
     for_the_terminal,
     make,
+    of_sweep,
     place,
     with_outputs,
 )
@@ -41,6 +43,16 @@ def test_an_example_says_in_a_few_lines_what_it_is_for_and_how_to_compile_it(exa
     assert lines[0].startswith("# ")
     assert len(lines) <= 12
     assert any(line.startswith(f"$ dynplan compile examples/{example.name}/job.toml ") for line in lines)
+
+
+def test_the_sweep_has_its_table_and_its_arrays_beside_it() -> None:
+    made = of_sweep()
+    kept = {
+        path.name: path.read_text()
+        for path in SWEEP.iterdir()
+        if path.name not in ("README.md", "job.toml", "plan.toml", "job.data.sh")
+    }
+    assert kept == made, "run `make golden`, read the diff"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)

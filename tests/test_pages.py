@@ -6,6 +6,7 @@ import pytest
 
 from dynplan.diagnostics import InputError
 from dynplan.language import parse, read, resolve
+from dynplan.language.sweep import _OURS
 from tests.golden import ROOT
 from tests.launch.lab import PROGRAM
 
@@ -56,6 +57,13 @@ def test_the_page_names_the_keys_of_a_table(heading: str, table: str) -> None:
 
 def test_the_page_names_the_keys_of_a_cluster() -> None:
     assert keys_told(CLUSTER_PAGE) == keys_known("[cluster]\nKEY = 1") - NOT_BUILT
+
+
+def test_the_page_on_sweeps_names_the_keys_of_its_tables() -> None:
+    page = (ROOT / "docs" / "sweeps.md").read_text()
+    swept = keys_told(section(page, "## `[sweep]`"))
+    assert {key for key in swept if "." not in key} == set(_OURS)
+    assert keys_told(section(page, "## Results")) == keys_known("[results.a]\nKEY = 1")
 
 
 def test_the_page_names_what_is_not_built() -> None:

@@ -40,12 +40,19 @@ BESIDE_THE_DOOR = {
     "language.flags",
     "language.starts",
     "language.settable",
+    "language.limits",
+    "language.results",
+    "language.sweep",
+    "emitter.arrays",
     "planner.advice",
     "diagnostics.explanations",
     "diagnostics.rendering",
     "diagnostics.visible",
     "views.text",
     "views.svg",
+    "views.columns",
+    "views.runs",
+    "views.sweeps",
 }
 # The world: what a function computes would depend on more than its arguments.
 WORLD = {

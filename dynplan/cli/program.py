@@ -52,6 +52,14 @@ class Kind(StrEnum):
     engine = "engine"
 
 
+class Table(StrEnum):
+    """How a table is written."""
+
+    text = "text"
+    csv = "csv"
+    json = "json"
+
+
 def _completed(kind: str) -> Callable[[typer.Context, str], Any]:
     """Return what completes a word of a kind, a function of `completions`."""
 
@@ -119,9 +127,22 @@ Output = Annotated[
     str,
     typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, all of it or nothing, not to standard output."),
 ]
+Point = Annotated[
+    str,
+    typer.Option("--point", metavar="N|NAME", help="Of a job file with a sweep: which point, by number or name."),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Take a warning for an error: write nothing, exit with 1.")]
 AsFormat = Annotated[Format, typer.Option("--format", help="How to write the plan.", show_default=True)]
 AsDrawing = Annotated[Drawing, typer.Option("--format", help="How to draw the placement.", show_default=True)]
+AsTable = Annotated[Table, typer.Option("--format", help="How to write the table.", show_default=True)]
+SweepFolder = Annotated[
+    str,
+    typer.Option("--output", "-o", metavar="DIR", help="Write scripts, plans and submit.sh into DIR, a new directory."),
+]
+SweepResults = Annotated[str, typer.Argument(metavar="DIR", help="What `dynplan sweep -o DIR` has written.")]
+MostRunning = Annotated[
+    int, typer.Option("--max-running", metavar="N", min=0, help="How many points of an array may run at a time.")
+]
 Version = Annotated[bool, typer.Option("--version", "-V", help="Show the version and exit.", is_eager=True)]
 
 

@@ -14,6 +14,7 @@ from dynplan.cli import app
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(ROOT.glob("examples/*/job.toml"))
+POINTS = {"sweep": "long"}  # of a sweep one job
 IDLE = """\
 [job]
 num-nodes = 3
@@ -37,15 +38,17 @@ def test_the_page_and_the_package_do_what_they_show(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("job", EXAMPLES, ids=lambda path: path.parent.name)
 def test_it_gives_the_bytes_of_compile(job: Path) -> None:
-    plan = dynplan.plan(dynplan.load(job))
-    done = CliRunner().invoke(app, ["compile", str(job)], prog_name="dynplan", catch_exceptions=False)
+    point = POINTS.get(job.parent.name, "")
+    plan = dynplan.plan(dynplan.load(job, point=point))
+    words = ["--point", point] if point else []
+    done = CliRunner().invoke(app, ["compile", str(job), *words], prog_name="dynplan", catch_exceptions=False)
     assert dynplan.emit(plan) == done.stdout
     assert dynplan.check(plan) == plan.warnings == ()
     assert isinstance(plan, dynplan.Plan)
 
 
 def test_threads_do_not_disturb_one_another() -> None:
-    jobs = [dynplan.load(path) for path in EXAMPLES] * 3
+    jobs = [dynplan.load(path, point=POINTS.get(path.parent.name, "")) for path in EXAMPLES] * 3
     alone = [dynplan.emit(dynplan.plan(job)) for job in jobs]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda job: dynplan.emit(dynplan.plan(job)), jobs)) == alone

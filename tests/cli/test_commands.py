@@ -338,9 +338,9 @@ def test_a_plan_where_a_job_belongs_is_named(folder: Path) -> None:
             "  |  ^^^^^^^^\n"
             "  = help: `dynplan emit` writes the script of a plan\n"
         )
-    for option in (["--set", "job.num-nodes=2"], ["--cluster", "base.toml"]):
+    for option in (["--set", "job.num-nodes=2"], ["--cluster", "base.toml"], ["--point", "0"]):
         assert refused("show", "-", *option, stdin=written).startswith(
-            "error[D503]: `--set` and `--cluster` change a job"
+            "error[D503]: `--set`, `--cluster` and `--point` change a job"
         )
     assert refused("emit", "job.toml").startswith("error[D501]: this is no plan of schema 1\n")
 
@@ -456,16 +456,18 @@ def test_help_names_every_command_and_option() -> None:
     listed = re.findall(r"^  (\w+)  ", artefact("--help").decode().partition("Commands:")[2], re.MULTILINE)
     assert listed == LISTED
     for command, options in {
-        "compile": ["--cluster", "--set", "--strict", "--output"],
-        "plan": ["--cluster", "--set", "--format", "--strict", "--output"],
+        "compile": ["--cluster", "--set", "--point", "--strict", "--output"],
+        "plan": ["--cluster", "--set", "--point", "--format", "--strict", "--output"],
         "emit": ["--strict", "--output"],
-        "show": ["--cluster", "--set", "--format", "--strict", "--output"],
-        "check": ["--cluster", "--set", "--strict"],
+        "show": ["--cluster", "--set", "--point", "--format", "--strict", "--output"],
+        "check": ["--cluster", "--set", "--point", "--strict"],
         "engines": ["--output"],
         "init": ["--output", "--cluster-out", "--force"],
         "explain": ["--output"],
         "schema": ["--output"],
         "help": [],
+        "sweep": ["--cluster", "--set", "--format", "--strict", "--max-running", "--output"],
+        "results": ["--format", "--output"],
     }.items():
         assert re.findall(r"^  (?:-o, )?(--[\w-]+)", artefact(command, "--help").decode(), re.MULTILINE) == options
 

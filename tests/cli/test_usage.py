@@ -14,7 +14,20 @@ from dynplan.diagnostics.findings import CODES
 from tests.golden import CODES_PAGE, CODES_TEXT, for_the_terminal
 from tests.manpage import PAGE, manual
 
-LISTED = ["compile", "plan", "emit", "show", "check", "engines", "init", "explain", "schema", "help"]
+LISTED = [
+    "compile",
+    "plan",
+    "emit",
+    "show",
+    "check",
+    "engines",
+    "sweep",
+    "results",
+    "init",
+    "explain",
+    "schema",
+    "help",
+]
 
 
 def said(*arguments: str) -> str:

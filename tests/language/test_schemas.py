@@ -120,6 +120,7 @@ TABLES: dict[str, tuple[dict[str, Any], Place]] = {
     "ready": (at("$defs", "ready"), in_role("ready")),
     "alive": (at("$defs", "alive"), in_role("alive")),
     "container": (at("$defs", "container"), in_role("container")),
+    "results": (at("properties", "results", "additionalProperties"), beside("results", "a")),
 }
 KEYS = [(name, key) for name, (keys, _) in TABLES.items() for key in keys]
 
@@ -140,7 +141,7 @@ def test_they_are_what_the_pages_say_today() -> None:
         assert (FOLDER / f"{name}.json").read_text() == written(schema), "run `make golden`, read the diff"
         Draft202012Validator.check_schema(schema)
     assert {file.stem for file in FOLDER.glob("*.json")} == set(SCHEMAS)
-    assert set(PAGES) == {"job-file", "cluster-file", "engines"}
+    assert set(PAGES) == {"job-file", "cluster-file", "engines", "sweeps"}
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -229,5 +230,5 @@ def test_a_wrong_file_is_invalid_where_a_schema_can_see_why(name: str) -> None:
         assert wrong
 
 
-# A file that another one or an option makes wrong, and what only the whole job shows.
-UNSEEN: dict[str, str] = {}
+# What a dotted key of a sweep means is seen only where its values stand in the job.
+UNSEEN = {"sweep-key-that-is-not-there", "sweep-value-of-the-wrong-type"}
