@@ -3,11 +3,10 @@
 Arguments, files and streams come in; artefacts go out on standard output or into a file, findings on standard
 error, and an exit code. This package alone touches files, environment and processes; what a command computes is
 elsewhere, and pure. The commands stand in a file for each group: `artefacts` (compile, plan, emit), `review`
-(show, check,
-engines) and `running` (status, logs, report).
+(show, check, engines), `sweeps` (sweep, results), `running` (status, logs, report) and `usage` (explain, help).
 """
 
-from dynplan.cli import artefacts, review, running
+from dynplan.cli import artefacts, review, running, sweeps, usage
 from dynplan.cli.program import app
 
-__all__ = ["app", "artefacts", "review", "running"]
+__all__ = ["app", "artefacts", "review", "running", "sweeps", "usage"]

@@ -19,7 +19,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again until the job has ended.")] = False,
     interval: Annotated[float, typer.Option(metavar="SECONDS", help="With --watch: how often.", min=0.2)] = 2,
 ) -> None:
-    """Say how far a job has come: who is ready, who is not and since when, and what failed."""
+    """Say how far a job has come, and what failed."""
     from dynplan.cli.status import tell_status, watch_status  # `compile` looks at no job
 
     if watch:
@@ -42,7 +42,10 @@ def logs(
         int | None, typer.Option("--tail", "-n", metavar="N", help="The last N lines of each alone.", min=0)
     ] = None,
 ) -> None:
-    """Show what workers and phases have written, each line behind the name of its log where there are several."""
+    """Show what workers and phases write.
+
+    Each line stands behind the name of its log where there are several.
+    """
     from dynplan.cli.logs import follow_logs, show_logs  # `compile` looks at no job
 
     if follow:
@@ -57,7 +60,10 @@ def report(
     form: Annotated[Page, typer.Option("--format", help="A page, or its numbers.", show_default=True)] = Page.html,
     output: Output = "",
 ) -> None:
-    """Write what came of a run as one page that needs nothing from elsewhere."""
+    """Write what came of a run as a page.
+
+    It needs nothing from elsewhere.
+    """
     from dynplan.cli.report import write_report  # `compile` looks at no job
 
     write_report(job, form, output)

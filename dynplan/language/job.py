@@ -64,11 +64,12 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
         tables=tables_for_plan(tables, _job_name(job), hosts, roles, files),
     )
     check_constraints(job, found)
-    _ = "cluster" in job, "container" in job  # read by the command line and by the roles
+    _ = job.text("cluster"), "container" in job  # the command line has read it, and roles read the other
     job.close()
     if not phases:
         _check_unused_defaults(top)
     _ = [key in top for key in ("extends", "vars", "phase-defaults")]  # resolved before
+    _check_sweep(top, phases)
     top.close()
     check_relations(found, findings)
     check_rows(found, findings)
@@ -275,6 +276,17 @@ def _phase(name: str, table: Table, container: Any) -> Phase:
     )
     table.close()
     return phase
+
+
+def _check_sweep(top: Table, phases: tuple[Phase, ...]) -> None:
+    """Read what a job says of its results, and refuse one that is still a sweep."""
+    if "results" in top:
+        from dynplan.language.results import read_results  # for tables of many jobs
+
+        read_results(top.data, tuple(phase.name for phase in phases), top.findings)
+    if "sweep" in top:
+        message, fix = "this is a sweep, and one point of it is a job", "choose one: `--point 0`, or a name"
+        top.findings.error("D126", message, ("sweep",), help=fix, key=True)
 
 
 def _check_unused_defaults(top: Table) -> None:

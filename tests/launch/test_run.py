@@ -363,6 +363,7 @@ def test_the_first_cause_wins_and_what_dies_later_is_not_named(tmp_path: Path) -
     assert (done.code, done.cause) == (70, f"role first worker 0 rank 0 on n0: exit status 5; log {log}")
     assert done.text("failure-marker.txt").startswith("[")
     assert done.cause in done.text("failure-marker.txt")
+    assert done.text("exit-code.txt") == f"{done.code}\n"
     assert not (done.directory / "success-marker.txt").exists()
 
 
