@@ -1,9 +1,9 @@
 # `make demo` and `make test` need nothing but Python and make; `make help` lists the rest.
 
-.PHONY: help demo test acceptance slurms laws mutants bench golden lint format clean
+.PHONY: help demo test acceptance acceptance-all slurms laws mutants bench golden lint format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/installed: pyproject.toml tools/install.sh
 	@tools/install.sh venv
@@ -20,10 +20,14 @@ test: .venv/installed ## everything that checks the project
 	tools/pythons.sh
 	tools/wheel.sh
 
-acceptance: .venv/installed ## the real stack: Dynamo with its mock engine and AIPerf on a throwaway Slurm
+acceptance: .venv/installed ## real engines on a throwaway Slurm, without GPUs: Dynamo, Ray, torchrun, routers
 	tools/install.sh slurm
-	tests/acceptance/install.sh
-	.venv/bin/python -m pytest tests/acceptance
+	tests/acceptance/install.sh dynamo dynamo-newest ray routers torch
+	.venv/bin/python -m pytest tests/acceptance --ignore tests/acceptance/test_vllm.py
+
+acceptance-all: acceptance ## the same, and vLLM built for CPUs: ten minutes and 4 GB more
+	tests/acceptance/install.sh vllm
+	.venv/bin/python -m pytest tests/acceptance/test_vllm.py
 
 slurms: .venv/installed ## the Slurm tests under 24.11 and 26.05, and that 20.11 is refused, as root on Debian
 	tools/slurms.sh

@@ -74,7 +74,7 @@ def prepare() -> str | None:
     if os.geteuid() != 0:
         return "the throwaway Slurm needs root; as root `make demo` also runs the script on it"
     print("Installing Slurm, etcd, NATS, Dynamo and AIPerf unless they are there (1.3 GB in .cache) ...")
-    for command in (["tools/install.sh", "slurm"], ["tests/acceptance/install.sh"]):
+    for command in (["tools/install.sh", "slurm"], ["tests/acceptance/install.sh", "dynamo"]):
         if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode:
             return f"{command[0]} could not install the stack, see above"
     return obstacle()

@@ -7,6 +7,7 @@
 #   tools/install.sh containers  what runs containers in those tests, and what their images are made of
 #   tools/install.sh slurms      what fetches Debian's other releases, for `make slurms`
 #   tools/install.sh stack       etcd and NATS, for the real stack of `make acceptance` and `make demo`
+#   tools/install.sh proxies     nginx and HAProxy, for `make acceptance`
 #
 # Debian's packages need root; without it their absence is told, and what needs them is skipped.
 # PYTHON names the interpreter for .venv.
@@ -73,7 +74,7 @@ for what; do
 	slurm)
 		packages slurmctld:slurmctld slurmd:slurmd slurm-client:sbatch munge:munged \
 			iproute2:ip util-linux:nsenter mount:mount hostname:hostname procps:kill \
-			openmpi-bin:mpirun python3-mpi4py: libpmix-dev:
+			openmpi-bin:mpirun python3-mpi4py: python3-yaml: libpmix-dev:
 		;;
 	containers)
 		packages gcc:cc libc6-dev:/usr/include/stdio.h libslurm-dev:/usr/include/slurm/spank.h \
@@ -83,6 +84,7 @@ for what; do
 		packages debootstrap:/usr/sbin/debootstrap debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg wget:wget
 		;;
 	stack) packages etcd-server:etcd nats-server:nats-server ;;
+	proxies) packages nginx-light:/usr/sbin/nginx haproxy:/usr/sbin/haproxy ;;
 	*)
 		echo "install.sh: no such thing to install: $what" >&2
 		exit 2

@@ -76,7 +76,7 @@ role_decode() {
 		'DYN_SYSTEM_USE_ENDPOINT_HEALTH_STATUS=["generate"]'
 	)
 	command=(
-		.cache/stack/bin/python
+		.cache/dynamo/bin/python
 		-m
 		dynamo.mocker
 		--model-path
@@ -100,7 +100,7 @@ role_prefill() {
 		'DYN_SYSTEM_USE_ENDPOINT_HEALTH_STATUS=["generate"]'
 	)
 	command=(
-		.cache/stack/bin/python
+		.cache/dynamo/bin/python
 		-m
 		dynamo.mocker
 		--model-path
@@ -124,7 +124,7 @@ role_frontend() {
 		DYN_HTTP_GRACEFUL_SHUTDOWN_TIMEOUT_SECS=1
 	)
 	command=(
-		.cache/stack/bin/python
+		.cache/dynamo/bin/python
 		-m
 		dynamo.frontend
 		--http-port
@@ -139,8 +139,11 @@ role_frontend() {
 phase_separate_node_smoke() {
 	timeout=300 health_check=yes
 	task node=0 worker=0
+	env+=(
+		HF_HUB_OFFLINE
+	)
 	command=(
-		.cache/stack/bin/aiperf
+		.cache/dynamo/bin/aiperf
 		profile
 		--model
 		.cache/model
@@ -175,8 +178,11 @@ phase_separate_node_smoke() {
 phase_accuracy() {
 	timeout=300
 	task node=0 worker=0
+	env+=(
+		HF_HUB_OFFLINE
+	)
 	command=(
-		.cache/stack/bin/python
+		.cache/dynamo/bin/python
 		tests/acceptance/accuracy.py
 		--model
 		.cache/model

@@ -1,8 +1,9 @@
 """Make a model directory with a tokenizer and no weights: `make_model.py DIRECTORY`.
 
-The mock engine never loads weights, but the frontend and the client need a configuration, a tokenizer and a
-chat template. The mock engine answers with random token ids below about 1700, so a smaller vocabulary would
-give empty answers. Everything here is spelled out, nothing is trained: the same bytes on every machine.
+Neither the mock engine nor vLLM with `--load-format dummy` loads weights, but they, the frontend and the client
+need a configuration, a tokenizer and a chat template. The mock engine answers with random token ids below about
+1700, so a smaller vocabulary would give empty answers. Everything here is spelled out, nothing is trained: the same
+bytes on every machine.
 """
 
 import json
@@ -56,7 +57,7 @@ def tokenizer() -> dict[str, object]:
 
 
 def config(vocabulary: int) -> dict[str, object]:
-    """A very small Llama: the mock engine derives the size of a KV block from it."""
+    """A very small Llama: the mock engine derives the size of a KV block from it, vLLM makes weights up."""
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -64,8 +65,8 @@ def config(vocabulary: int) -> dict[str, object]:
         "hidden_size": 64,
         "intermediate_size": 128,
         "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 4,
+        "num_attention_heads": 2,  # of 32 numbers each, the least that vLLM's attention on CPUs takes
+        "num_key_value_heads": 2,
         "max_position_embeddings": 32768,
         "torch_dtype": "bfloat16",
         "pad_token_id": SPECIAL.index(PAD),
