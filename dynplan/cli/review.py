@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dynplan.cli.inputs import is_plan
-from dynplan.cli.program import AsDrawing, ClusterFile, Drawing, EngineName, JobOrPlan, Output, Sets, Strict, app
+from dynplan.cli.program import AsDrawing, ClusterFile, Drawing, EngineName, JobOrPlan, Output, Point, Sets, Strict, app
 from dynplan.cli.stages import allowed, check_plan, check_promises, planned, read, script_of
 from dynplan.cli.streams import reporting, tell, write
 from dynplan.diagnostics import Finding, InputError
@@ -15,6 +15,7 @@ def show(
     source: JobOrPlan,
     cluster: ClusterFile = "",
     sets: Sets = None,
+    point: Point = "",
     form: AsDrawing = Drawing.text,
     strict: Strict = False,
     output: Output = "",
@@ -23,18 +24,20 @@ def show(
     with reporting() as inputs:
         document = read(source, inputs)
         if is_plan(document):
-            _refuse_changes(sets, cluster)
+            _refuse_changes(sets, cluster, point)
             from dynplan.language.plan_file import outline  # `compile` reads no plan
 
             found = outline(document.data)
         else:
-            found = outline_of(planned(source, document, sets, cluster, inputs))
+            found = outline_of(planned(source, document, sets, cluster, inputs, point))
         allowed(found.warnings, strict=strict)
         write(_drawn(found, form), output, inputs)
 
 
 @app.command()
-def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None, strict: Strict = False) -> None:
+def check(
+    source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None, point: Point = "", strict: Strict = False
+) -> None:
     """Say what is wrong with a job or a plan, and write nothing else.
 
     Every promise of a plan is checked again, by code that the planner does not share.
@@ -44,14 +47,14 @@ def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None, stric
     with reporting() as inputs:
         document = read(source, inputs)
         if is_plan(document):
-            _refuse_changes(sets, cluster)
+            _refuse_changes(sets, cluster, point)
             beside = check_plan(document.data)
             # A plan without commands may come from anywhere.
             own = from_tree(document.data) if "roles" in document.data else outline(document.data) if strict else None
             allowed((*beside, *(own.warnings if own else ())), strict=strict)
             tell(beside, inputs)
             return
-        found = planned(source, document, sets, cluster, inputs)
+        found = planned(source, document, sets, cluster, inputs, point)
         allowed(found.warnings, strict=strict)
         tell(found.warnings, inputs)
         check_promises(to_tree(found))
@@ -60,17 +63,17 @@ def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None, stric
 
 @app.command()
 def engines(name: EngineName = "", output: Output = "") -> None:
-    """List the presets for `engine`, or show one as it stands, with its comments."""
+    """List the presets for `engine`, or show one with its comments."""
     from dynplan.cli.engines import listed, text_of  # only jobs with engines need it
 
     with reporting() as inputs:
         write(text_of(name) if name else listed(), output, inputs)
 
 
-def _refuse_changes(sets: Sequence[str] | None, cluster: str) -> None:
-    if sets or cluster:
+def _refuse_changes(sets: Sequence[str] | None, cluster: str, point: str) -> None:
+    if sets or cluster or point:
         fix = "plan the job again with them: `dynplan plan JOB`"
-        message = "`--set` and `--cluster` change a job, and this is a plan"
+        message = "`--set`, `--cluster` and `--point` change a job, and this is a plan"
         raise InputError([Finding("D503", message, help=fix)])
 
 

@@ -12,7 +12,7 @@ from typing import TextIO
 
 import typer
 
-from dynplan.cli.documents import STDIN, Input
+from dynplan.cli.documents import POINT, STDIN, Input
 from dynplan.cli.inputs import Inputs
 from dynplan.cli.reading import Origin, origin_of
 from dynplan.diagnostics import NOWHERE, Finding, InputError
@@ -37,6 +37,10 @@ def tell(findings: Sequence[Finding], inputs: Inputs) -> None:
         return
     from dynplan.diagnostics.rendering import render  # nothing to report is the usual case
 
+    if any(document.name == POINT for document in inputs):
+        from dynplan.cli.sweeping import placed  # hardly any job is a sweep
+
+        findings, inputs = placed(findings, inputs)
     try:
         sys.stderr.write(render(findings, inputs))
         sys.stderr.flush()

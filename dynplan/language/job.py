@@ -23,7 +23,6 @@ from dynplan.model import Job, Phase, Role, Size, Stop, Tables
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _OPTIONS = re.compile(r"--[A-Za-z][A-Za-z0-9_-]*( --?[A-Za-z][A-Za-z0-9_-]*\*?)*")
 _MPI = re.compile(r"[a-z0-9_]+")
-_TIME = re.compile(r"([0-9]+-[0-9]+(:[0-9]+){0,2}|[0-9]+(:[0-9]+){0,2}|infinite|unlimited)", re.IGNORECASE | re.ASCII)
 _SIGNAL = re.compile(r"(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)")
 
 
@@ -64,11 +63,12 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
         tables=tables_for_plan(tables, _job_name(job), hosts, roles, files),
     )
     check_constraints(job, found)
-    _ = "cluster" in job, "container" in job  # read by the command line and by the roles
+    _ = job.text("cluster"), "container" in job  # the command line has read it, and roles read the other
     job.close()
     if not phases:
         _check_unused_defaults(top)
     _ = [key in top for key in ("extends", "vars", "phase-defaults")]  # resolved before
+    _check_sweep(top, phases)
     top.close()
     check_relations(found, findings)
     check_rows(found, findings)
@@ -106,10 +106,16 @@ def _num_nodes(job: Table) -> Any:
 def _time(job: Table) -> str:
     value = job.get("time")
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else job.text("time")
-    if text and not _TIME.fullmatch(text):
+    if text and not _is_time(text):
         job.bad("time", f"`time` cannot be `{text}`", 'write `"HH:MM:SS"`, `"D-HH:MM:SS"` or minutes')
         return ""
     return text
+
+
+def _is_time(text: str) -> bool:
+    from dynplan.language.limits import is_time  # many jobs leave their time to the site
+
+    return is_time(text)
 
 
 def _output_dir(job: Table) -> str:
@@ -279,6 +285,17 @@ def _phase(name: str, table: Table, container: Any) -> Phase:
     )
     table.close()
     return phase
+
+
+def _check_sweep(top: Table, phases: tuple[Phase, ...]) -> None:
+    """Read what a job says of its results, and refuse one that is still a sweep."""
+    if "results" in top:
+        from dynplan.language.results import read_results  # for tables of many jobs
+
+        read_results(top.data, tuple(phase.name for phase in phases), top.findings)
+    if "sweep" in top:
+        message, fix = "this is a sweep, and one point of it is a job", "choose one: `--point 0`, or a name"
+        top.findings.error("D126", message, ("sweep",), help=fix, key=True)
 
 
 def _check_unused_defaults(top: Table) -> None:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from attrs import frozen
 
+from dynplan.diagnostics import Finding
 from dynplan.model.cluster import Cluster
 from dynplan.model.role import Launch, Role
 from dynplan.model.values import Pairs, Record, Tables, Texts
@@ -50,9 +51,8 @@ class TextFile(Record):
 class Job(Record):
     """A job as asked for.
 
-    `num_nodes` is a number, `"min"`, or None where the roles decide. `tables` are the
-    tables this record was read from, with every inheritance and every `vars` resolved:
-    a plan repeats them, so that a plan needs no job file.
+    `num_nodes` is a number, `"min"`, or None where the roles decide. `tables` are those that it was read from, with
+    all inheritance and `vars` resolved: a plan repeats them, and needs no job file. `warnings` are of `dynplan.load`.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Job(Record):
     files: tuple[TextFile, ...]
     cluster: Cluster
     tables: Tables
+    warnings: tuple[Finding, ...] = ()
 
     def role(self, name: str) -> Role:
         """Return the role of that name; the reader has checked that it exists."""

@@ -351,7 +351,8 @@ class Lab:
         """
         with self._lock:
             if time.monotonic() > self._asked + 0.1:
-                said = self.cluster.run(["squeue", "--noheader", "--states=all", "--format=%i %T"], check=False)
+                argv = ["squeue", "--noheader", "--states=all", "--array", "--format=%A %T"]
+                said = self.cluster.run(argv, check=False)
                 if said.returncode == 0:
                     self._states = {int(line.split()[0]): line.split()[1] for line in said.stdout.splitlines()}
                 self._asked = time.monotonic()
