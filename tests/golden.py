@@ -26,12 +26,13 @@ COMMANDS = {
     "placement.svg": ["show", "--format", "svg"],
 }
 PROGRAM = {path.stem: path.read_text().rstrip("\n") for path in ROOT.glob("dynplan/emitter/program/*.sh")}
-PAGES = [ROOT / "README.md", ROOT / "docs" / "diagnostics.md"]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "diagnostics.md", ROOT / "docs" / "review.md"]
 
 _PART = re.compile(
     r"^## (?P<code>[DW]\d+)"
     r"|^```text (?P<wrong>\S+)\n.*?^```$"
-    r"|^```console\n\$ dynplan (?P<words>show|compile) (?P<job>\S+)(?P<head> \| head -(?P<lines>\d+))?\n.*?^```$",
+    r"|^```console\n\$ dynplan (?P<words>show|compile|diff) (?P<job>\S+(?: examples/\S+)?)"
+    r"(?P<head> \| head -(?P<lines>\d+))?\n.*?^```$",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -87,7 +88,7 @@ def message(wrong: str, code: str) -> str:
 
 def console(command: str, job: str, head: str, lines: int) -> str:
     """Return a fence with a command and what it prints, the first lines of it where `head` asks for so many."""
-    done = CliRunner().invoke(app, [command, str(ROOT / job)], catch_exceptions=False)
+    done = CliRunner().invoke(app, [command, *(str(ROOT / name) for name in job.split())], catch_exceptions=False)
     text = done.stdout.splitlines()[: lines or None]
     return "\n".join(["```console", f"$ dynplan {command} {job}{head}", *text, "```"])
 

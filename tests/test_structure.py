@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "language": {"diagnostics", "model"},
     "planner": {"diagnostics", "model", "language"},
     "emitter": {"diagnostics", "model", "language"},
-    "views": {"diagnostics", "model"},
+    "views": {"diagnostics", "model", "language"},
     "checker": {"diagnostics"},
     "cli": {"__init__", "diagnostics", "model", "language", "planner", "emitter", "views", "checker"},
     "__main__": {"cli"},
@@ -42,6 +42,10 @@ BESIDE_THE_DOOR = {
     "diagnostics.visible",
     "views.text",
     "views.svg",
+    "views.difference",
+    "views.difference.text",
+    "views.difference.markdown",
+    "views.difference.data",
 }
 # The world: what a function computes would depend on more than its arguments.
 WORLD = {

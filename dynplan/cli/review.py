@@ -23,7 +23,7 @@ def show(
     with reporting() as inputs:
         document = read(source, inputs)
         if is_plan(document):
-            _refuse_changes(sets, cluster)
+            refuse_changes(sets, cluster)
             from dynplan.language.plan_file import outline  # `compile` reads no plan
 
             found = outline(document.data)
@@ -44,7 +44,7 @@ def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None, stric
     with reporting() as inputs:
         document = read(source, inputs)
         if is_plan(document):
-            _refuse_changes(sets, cluster)
+            refuse_changes(sets, cluster)
             beside = check_plan(document.data)
             # A plan without commands may come from anywhere.
             own = from_tree(document.data) if "roles" in document.data else outline(document.data) if strict else None
@@ -67,7 +67,8 @@ def engines(name: EngineName = "", output: Output = "") -> None:
         write(text_of(name) if name else listed(), output, inputs)
 
 
-def _refuse_changes(sets: Sequence[str] | None, cluster: str) -> None:
+def refuse_changes(sets: Sequence[str] | None, cluster: str) -> None:
+    """Raise InputError for options that change a job, where what they would change is a plan."""
     if sets or cluster:
         fix = "plan the job again with them: `dynplan plan JOB`"
         message = "`--set` and `--cluster` change a job, and this is a plan"

@@ -440,7 +440,7 @@ def test_wrong_usage_is_2_and_names_the_command(arguments: tuple[str, ...], fold
     assert b"Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["", "compile", "plan", "emit", "show", "check"])
+@pytest.mark.parametrize("command", ["", "compile", "plan", "emit", "show", "check", "diff"])
 def test_help_fits_80_columns_and_ends_well(command: str) -> None:
     for option in ("--help", "-h"):
         done = dynplan(*filter(None, [command, option]), env={**os.environ, "COLUMNS": "80"})
@@ -453,7 +453,7 @@ def test_help_fits_80_columns_and_ends_well(command: str) -> None:
 
 def test_help_names_every_command_and_option() -> None:
     listed = re.findall(r"^  (\w+)  ", artefact("--help").decode().partition("Commands:")[2], re.MULTILINE)
-    assert listed == ["compile", "plan", "emit", "show", "check", "engines"]
+    assert listed == ["compile", "plan", "emit", "show", "check", "engines", "diff"]
     for command, options in {
         "compile": ["--cluster", "--set", "--strict", "--output"],
         "plan": ["--cluster", "--set", "--format", "--strict", "--output"],
@@ -461,6 +461,7 @@ def test_help_names_every_command_and_option() -> None:
         "show": ["--cluster", "--set", "--format", "--strict", "--output"],
         "check": ["--cluster", "--set", "--strict"],
         "engines": ["--output"],
+        "diff": ["--cluster", "--set", "--format", "--output"],
     }.items():
         assert re.findall(r"^  (?:-o, )?(--\w+)", artefact(command, "--help").decode(), re.MULTILINE) == options
 
