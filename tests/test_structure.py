@@ -39,6 +39,7 @@ BESIDE_THE_DOOR = {
     "language.flags",
     "planner.advice",
     "diagnostics.rendering",
+    "diagnostics.records",
     "diagnostics.visible",
     "views.text",
     "views.svg",

@@ -34,6 +34,14 @@ class Format(StrEnum):
     json = "json"
 
 
+class Findings(StrEnum):
+    """How findings are told."""
+
+    text = "text"
+    json = "json"
+    github = "github"
+
+
 class Drawing(StrEnum):
     """How a placement is drawn."""
 
@@ -43,6 +51,9 @@ class Drawing(StrEnum):
 
 JobFile = Annotated[str, typer.Argument(metavar="JOB", help="Job file; - for standard input.")]
 JobOrPlan = Annotated[str, typer.Argument(metavar="JOB|PLAN", help="Job file or plan; - for standard input.")]
+JobsOrPlans = Annotated[
+    list[str], typer.Argument(metavar="JOB|PLAN...", help="Job files and plans; - for standard input.")
+]
 PlanFile = Annotated[str, typer.Argument(metavar="PLAN", help="Plan in TOML or JSON; - for standard input.")]
 EngineName = Annotated[str, typer.Argument(metavar="[NAME]", help="A preset; without it all of them are listed.")]
 ClusterFile = Annotated[
@@ -62,6 +73,7 @@ Output = Annotated[
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Take a warning for an error: write nothing, exit with 1.")]
 AsFormat = Annotated[Format, typer.Option("--format", help="How to write the plan.", show_default=True)]
+AsFindings = Annotated[Findings, typer.Option("--format", help="How to tell what is wrong.", show_default=True)]
 AsDrawing = Annotated[Drawing, typer.Option("--format", help="How to draw the placement.", show_default=True)]
 Version = Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)]
 

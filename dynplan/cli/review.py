@@ -1,11 +1,28 @@
 """The commands for people who look before they submit: `show`, `check` and `engines`."""
 
 from collections.abc import Sequence
+from functools import partial
 
-from dynplan.cli.inputs import is_plan
-from dynplan.cli.program import AsDrawing, ClusterFile, Drawing, EngineName, JobOrPlan, Output, Sets, Strict, app
+import typer
+
+from dynplan.cli.documents import STDIN
+from dynplan.cli.inputs import Inputs, is_plan
+from dynplan.cli.program import (
+    AsDrawing,
+    AsFindings,
+    ClusterFile,
+    Drawing,
+    EngineName,
+    Findings,
+    JobOrPlan,
+    JobsOrPlans,
+    Output,
+    Sets,
+    Strict,
+    app,
+)
 from dynplan.cli.stages import allowed, check_plan, check_promises, planned, read, script_of
-from dynplan.cli.streams import reporting, tell, write
+from dynplan.cli.streams import Report, attempted, reporting, tell_all, write
 from dynplan.diagnostics import Finding, InputError
 from dynplan.model import Outline, outline_of
 
@@ -34,28 +51,60 @@ def show(
 
 
 @app.command()
-def check(source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None, strict: Strict = False) -> None:
-    """Say what is wrong with a job or a plan, and write nothing else.
+def check(
+    sources: JobsOrPlans,
+    cluster: ClusterFile = "",
+    sets: Sets = None,
+    form: AsFindings = Findings.text,
+    strict: Strict = False,
+) -> None:
+    """Say what is wrong with jobs or plans, and write nothing else.
 
     Every promise of a plan is checked again, by code that the planner does not share.
     """
+    if sources.count(STDIN) > 1:
+        raise typer.BadParameter("standard input can be read once")
+    reports = [attempted(partial(_checked, source, cluster, sets, strict)) for source in sources]
+    if form is Findings.text:
+        tell_all(reports)
+    else:
+        with reporting() as inputs:
+            write(_told(reports, form), "", inputs)
+    if any(report.failed for report in reports):
+        raise typer.Exit(1)
+
+
+def _checked(source: str, cluster: str, sets: Sequence[str] | None, strict: bool, inputs: Inputs) -> Sequence[Finding]:
+    """Return the warnings about a job or a plan; raises InputError for one that is wrong."""
     from dynplan.language.plan_file import from_tree, outline, to_tree  # `compile` reads no plan and writes none
 
-    with reporting() as inputs:
-        document = read(source, inputs)
-        if is_plan(document):
-            refuse_changes(sets, cluster)
-            beside = check_plan(document.data)
-            # A plan without commands may come from anywhere.
-            own = from_tree(document.data) if "roles" in document.data else outline(document.data) if strict else None
-            allowed((*beside, *(own.warnings if own else ())), strict=strict)
-            tell(beside, inputs)
-            return
-        found = planned(source, document, sets, cluster, inputs)
-        allowed(found.warnings, strict=strict)
-        tell(found.warnings, inputs)
+    document = read(source, inputs)
+    if is_plan(document):
+        refuse_changes(sets, cluster)
+        beside = check_plan(document.data)
+        # A plan without commands may come from anywhere.
+        own = from_tree(document.data) if "roles" in document.data else outline(document.data) if strict else None
+        allowed((*beside, *(own.warnings if own else ())), strict=strict)
+        return beside
+    found = planned(source, document, sets, cluster, inputs)
+    allowed(found.warnings, strict=strict)
+    try:
         check_promises(to_tree(found))
         script_of(found)  # a script may be too large for Slurm
+    except InputError as problem:
+        raise InputError((*found.warnings, *problem.findings)) from None
+    return found.warnings
+
+
+def _told(reports: Sequence[Report], form: Findings) -> str:
+    from dynplan.diagnostics.records import as_commands, as_records  # people are the usual readers
+
+    records = [record for report in reports for record in as_records(report.findings, report.documents)]
+    if form is Findings.github:
+        return as_commands(records)
+    import json  # only the form for programs needs it
+
+    return json.dumps(records, indent=1, ensure_ascii=False) + "\n"
 
 
 @app.command()

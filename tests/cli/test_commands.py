@@ -459,7 +459,7 @@ def test_help_names_every_command_and_option() -> None:
         "plan": ["--cluster", "--set", "--format", "--strict", "--output"],
         "emit": ["--strict", "--output"],
         "show": ["--cluster", "--set", "--format", "--strict", "--output"],
-        "check": ["--cluster", "--set", "--strict"],
+        "check": ["--cluster", "--set", "--format", "--strict"],
         "engines": ["--output"],
         "diff": ["--cluster", "--set", "--format", "--output"],
     }.items():

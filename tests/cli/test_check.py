@@ -1,0 +1,98 @@
+"""`dynplan check` as a gate: several files, findings for programs, and the hook for pre-commit."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from dynplan.cli import app
+from tests.cli.test_commands import EXAMPLES, IDLE
+
+ROOT = EXAMPLES.parent
+GOOD = str(EXAMPLES / "minimal" / "job.toml")
+WRONG = '[job]\nnam = "x"\n[roles.a]\ncommand = ["serve"]\nafter = 5\n'
+TOO_LARGE = IDLE.replace('["serve"]', '["serve", "' + "x" * 200_000 + '"]')
+
+
+def check(*words: str, text: str | None = None) -> Result:
+    return CliRunner().invoke(app, ["check", *words], input=text, catch_exceptions=False)
+
+
+@pytest.fixture
+def wrong(tmp_path: Path) -> str:
+    (tmp_path / "wrong.toml").write_text(WRONG)
+    return str(tmp_path / "wrong.toml")
+
+
+@pytest.fixture
+def idle(tmp_path: Path) -> str:
+    (tmp_path / "idle.toml").write_text(IDLE)
+    return str(tmp_path / "idle.toml")
+
+
+def test_several_files_are_all_checked_and_one_that_is_wrong_is_enough(wrong: str, idle: str) -> None:
+    alone = check(wrong)
+    assert (alone.exit_code, alone.stdout) == (1, "")
+    done = check(GOOD, wrong, idle, str(EXAMPLES / "minimal" / "plan.toml"))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == f"{alone.stderr}\n{check(idle).stderr}"
+    assert check(GOOD, idle).exit_code == 0
+    assert check(GOOD, idle, "--strict").exit_code == 1
+
+
+def test_findings_as_json_are_one_list_on_standard_output(wrong: str, idle: str) -> None:
+    done = check(idle, wrong, "--format", "json")
+    assert (done.exit_code, done.stderr) == (1, "")
+    records = json.loads(done.stdout)
+    assert [(record["code"], record["file"]) for record in records] == [
+        ("W201", idle),
+        ("D101", wrong),
+        ("D102", wrong),
+    ]
+    assert records[1]["line"] == 2
+    assert json.loads(check(GOOD, "--format", "json").stdout) == []
+    strict = check(idle, "--strict", "--format", "json")
+    assert strict.exit_code == 1
+    assert [record["code"] for record in json.loads(strict.stdout)] == ["W201", "D006"]
+
+
+def test_warnings_stay_where_a_later_stage_refuses() -> None:
+    done = check("-", "--format", "json", text=TOO_LARGE)
+    assert done.exit_code == 1
+    assert [record["code"] for record in json.loads(done.stdout)] == ["W201", "D602"]
+
+
+def test_findings_for_github(wrong: str, idle: str) -> None:
+    done = check(wrong, idle, "--format", "github")
+    assert (done.exit_code, done.stderr) == (1, "")
+    heads = [line.partition(" ")[0] for line in done.stdout.splitlines()]
+    assert heads == ["::error", "::error", "::warning"]
+    assert f"::error file={wrong},line=2,endLine=2,col=1,endColumn=4,title=D101::unknown key" in done.stdout
+    quiet = check(GOOD, "--format", "github")
+    assert (quiet.exit_code, quiet.stdout) == (0, "")
+
+
+def test_a_file_that_cannot_be_read_is_a_finding_too() -> None:
+    done = check("no-such.toml", "--format", "json")
+    assert done.exit_code == 1
+    (record,) = json.loads(done.stdout)
+    assert (record["code"], record["file"], record["line"]) == ("D004", None, None)
+
+
+def test_wrong_usage() -> None:
+    assert check().exit_code == 2
+    assert check("-", "-", text="").exit_code == 2
+    assert check(GOOD, "--format", "xml").exit_code == 2
+
+
+def test_the_hook_checks_jobs_and_no_other_toml() -> None:
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    program, *words = hook["entry"].split()
+    assert program == "dynplan"
+    assert CliRunner().invoke(app, [*words, *hook.get("args", []), GOOD, GOOD]).exit_code == 0
+    assert hook["language"] == "python"
+    taken = ["job.toml", "a/b/job.toml", "job-large.toml", "base.toml", "pyproject.toml", "plan.toml"]
+    assert [path for path in taken if re.search(hook["files"], path)] == ["job.toml", "a/b/job.toml", "job-large.toml"]
