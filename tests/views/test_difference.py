@@ -144,6 +144,19 @@ def test_a_new_name_and_nothing_else_is_no_new_phase() -> None:
     )
 
 
+def test_of_what_is_gone_its_places_are_told_and_of_what_is_new_all() -> None:
+    small = JOB.partition("[roles.frontend]")[0]
+    gone, new = difference(planned(JOB), planned(small)), difference(planned(small), planned(JOB))
+    assert [(part.kind, part.state) for part in gone.changed] == [
+        (kind, "removed") for kind in ("role", "phase", "file")
+    ]
+    assert "role frontend\n  - worker 0 on node 0\n  - port http 8000 of worker 0\n\n" in as_text(gone)
+    assert "curl" not in as_text(gone)
+    assert "  + frontend\n  settings:\n  + ports.http.base = 8000\n" in as_text(new)
+    assert "  + curl\n  + http://<node 0>:8000\n" in as_text(new)
+    assert as_data(gone)["parts"][1]["words"][0]["removed"] == ["curl", "http://<node 0>:8000"]
+
+
 def test_the_order_of_roles_is_told() -> None:
     found = changed(("[roles.frontend]", "[roles.frontend]\norder = -1"))
     assert part(found, "").settings == (Value("order of roles", ["decode", "frontend"], ["frontend", "decode"]),)

@@ -17,6 +17,7 @@ from dynplan.views.difference.sequences import hunks, in_order, leaves, same
 
 _COMMAND = ("command", "args", "extra-args", "leader-args", "follower-args")
 _ENV = ("env", "unset")
+_OF_ENGINE = ("sizes", "switches")  # what a preset knows of its engine's options
 _Tree = Mapping[str, Any]
 _Names = tuple[str, str]  # on both sides
 
@@ -137,8 +138,13 @@ def _with_launch(part: Part, owners: list[Owner | None], tables: tuple[_Tree | N
     hidden = [
         *(_COMMAND if any(not change.follows for change in words) else ()),
         *(_ENV if any(not change.follows for change in env) else ()),
+        *(_OF_ENGINE if _engine(tables[0]) != _engine(tables[1]) else ()),
     ]
     return evolve(part, words=words, env=env, settings=(*_settings(*tables, hidden), *_key_orders(*tables)))
+
+
+def _engine(table: _Tree | None) -> Any:
+    return table.get("engine") if table else None
 
 
 def _key_orders(a: _Tree | None, b: _Tree | None) -> Iterator[Value]:

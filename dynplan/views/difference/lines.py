@@ -141,9 +141,12 @@ def _few(names: Sequence[str]) -> Iterator[str]:
 def details(part: Part) -> list[Line]:
     """Return the lines that tell what differs in a part.
 
-    The sign of a line is that of diff(1), `!` is something with another value, and `@` a heading.
+    The sign of a line is that of diff(1), `!` is something with another value, and `@` a heading. Of what is gone
+    these are the nodes, GPUs and ports that are free now.
     """
     lines = [*move_lines(part.moves), *port_lines(part.ports)]
+    if part.state == "removed":
+        return lines
     for where in dict.fromkeys(change.where for change in part.words):
         lines += [("@", where), *_word_lines([change for change in part.words if change.where == where])]
     for heading, changes, form in (
