@@ -52,7 +52,7 @@ class Drawing(StrEnum):
 JobFile = Annotated[str, typer.Argument(metavar="JOB", help="Job file; - for standard input.")]
 JobOrPlan = Annotated[str, typer.Argument(metavar="JOB|PLAN", help="Job file or plan; - for standard input.")]
 JobsOrPlans = Annotated[
-    list[str], typer.Argument(metavar="JOB|PLAN...", help="Job files and plans; - for standard input.")
+    list[str], typer.Argument(metavar="JOB|PLAN...", help="Job files, plans, scripts; - for standard input.")
 ]
 PlanFile = Annotated[str, typer.Argument(metavar="PLAN", help="Plan in TOML or JSON; - for standard input.")]
 EngineName = Annotated[str, typer.Argument(metavar="[NAME]", help="A preset; without it all of them are listed.")]

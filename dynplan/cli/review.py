@@ -5,8 +5,8 @@ from functools import partial
 
 import typer
 
-from dynplan.cli.documents import STDIN
-from dynplan.cli.inputs import Inputs, is_plan
+from dynplan.cli.documents import STDIN, read_named
+from dynplan.cli.inputs import Inputs, is_plan, loaded
 from dynplan.cli.program import (
     AsDrawing,
     AsFindings,
@@ -60,25 +60,34 @@ def check(
 ) -> None:
     """Say what is wrong with jobs or plans, and write nothing else.
 
-    Every promise of a plan is checked again, by code that the planner does not share.
+    Every promise of a plan is checked again, by code that the planner does not share. Of a script it says which plan
+    it is, and whether it was edited.
     """
     if sources.count(STDIN) > 1:
         raise typer.BadParameter("standard input can be read once")
     reports = [attempted(partial(_checked, source, cluster, sets, strict)) for source in sources]
     if form is Findings.text:
         tell_all(reports)
-    else:
+    if told := _told(reports, form):
         with reporting() as inputs:
-            write(_told(reports, form), "", inputs)
+            write(told, "", inputs)
     if any(report.failed for report in reports):
         raise typer.Exit(1)
 
 
 def _checked(source: str, cluster: str, sets: Sequence[str] | None, strict: bool, inputs: Inputs) -> Sequence[Finding]:
     """Return the warnings about a job or a plan; raises InputError for one that is wrong."""
+    from dynplan.cli.scripts import check_script, script_in  # only this command reads scripts
     from dynplan.language.plan_file import from_tree, outline, to_tree  # `compile` reads no plan and writes none
 
-    document = read(source, inputs)
+    content = read_named(source)
+    if text := script_in(source, content):
+        refuse_changes(sets, cluster, "a script")
+        inputs[:] = [text]
+        edited = check_script(text)
+        allowed(edited, strict=strict)
+        return edited
+    inputs[:] = [document := loaded(source, content)]
     if is_plan(document):
         refuse_changes(sets, cluster)
         beside = check_plan(document.data)
@@ -97,6 +106,13 @@ def _checked(source: str, cluster: str, sets: Sequence[str] | None, strict: bool
 
 
 def _told(reports: Sequence[Report], form: Findings) -> str:
+    """Return what goes to standard output: the findings, where they are for programs, or which plans scripts are of."""
+    if form is Findings.text:
+        from dynplan.cli.scripts import described, is_script  # only this command reads scripts
+
+        return "".join(
+            described(script) for r in reports if not r.failed for script in r.documents if is_script(script)
+        )
     from dynplan.diagnostics.records import as_commands, as_records  # people are the usual readers
 
     records = [record for report in reports for record in as_records(report.findings, report.documents)]
@@ -116,11 +132,11 @@ def engines(name: EngineName = "", output: Output = "") -> None:
         write(text_of(name) if name else listed(), output, inputs)
 
 
-def refuse_changes(sets: Sequence[str] | None, cluster: str) -> None:
-    """Raise InputError for options that change a job, where what they would change is a plan."""
+def refuse_changes(sets: Sequence[str] | None, cluster: str, what: str = "a plan") -> None:
+    """Raise InputError for options that change a job, where what they would change is a plan, or a script."""
     if sets or cluster:
         fix = "plan the job again with them: `dynplan plan JOB`"
-        message = "`--set` and `--cluster` change a job, and this is a plan"
+        message = f"`--set` and `--cluster` change a job, and this is {what}"
         raise InputError([Finding("D503", message, help=fix)])
 
 

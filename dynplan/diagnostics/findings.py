@@ -75,6 +75,7 @@ CODES: dict[str, str] = {
     "D502": "a plan whose parts do not fit together",
     "D503": "an option that does not go with a plan",
     "D504": "a plan where a job file belongs",
+    "D505": "a script that says nothing of a plan",
     "D601": "a script larger than Slurm takes",
     "D602": "more data than Linux takes",
     "W101": "a key of a role among its program's options",
@@ -92,6 +93,7 @@ CODES: dict[str, str] = {
     "W202": "a number of nodes that is not proven minimal",
     "W301": "a port in the ephemeral range",
     "W501": "a plan that does more than its roles say",
+    "W601": "a script edited since it was written",
 }
 
 

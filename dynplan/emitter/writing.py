@@ -1,9 +1,10 @@
 """Writing: what a script says becomes its text. Values are quoted here, and nothing is computed."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby
+from itertools import chain, groupby, starmap
 
 from dynplan.diagnostics import Path
+from dynplan.emitter.digests import digest, seal_line, sealed
 from dynplan.emitter.limits import check_script_size, check_task_size
 from dynplan.emitter.lowered import Script, Setting, Settings, Step
 from dynplan.emitter.parts import FIRST, FOR_TASKS
@@ -24,28 +25,32 @@ def write(script: Script, stamp: str, program: Mapping[str, str]) -> str:
         InputError: D601 or D602 where the script or a part of it is larger than Slurm or Linux take.
     """
     data = dict(_functions(script))
-    check_task_size(data, script.nodes, (program[name] for name in script.program if name in FOR_TASKS))
     # These data are long where there are many, and no task needs them.
     before = {
         "hosts": list(_given("named_hosts", script.hosts)),
         "files": [_files(script)],
         "images": [_images(script)],
     }
-    parts = ["\n".join(_head(script, stamp)), program[FIRST].rstrip("\n"), *data.values()]
+    said = chain(starmap(directive, script.directives), data.values(), *before.values())
+    plan = digest("\n".join(said))
+    data["job",] = _function("# ==== The plan ====", "job", (f"digest={plan}", *_job(script)))
+    check_task_size(data, script.nodes, (program[name] for name in script.program if name in FOR_TASKS))
+    parts = ["\n".join(_head(script, stamp, plan)), program[FIRST].rstrip("\n"), *data.values()]
     for name in script.program:
         if name != FIRST:
             parts += [*before.get(name, []), program[name].rstrip("\n")]
-    text = "\n\n".join(parts) + "\n"
+    text = sealed("\n\n".join(parts) + "\n")
     check_script_size(text)
     return text
 
 
-def _head(script: Script, stamp: str) -> Iterator[str]:
+def _head(script: Script, stamp: str, plan: str) -> Iterator[str]:
     yield "#!/bin/bash -p"
     yield from (directive(name, value) for name, value in script.directives)
     yield "#"
     yield f"# {script.summary}"
     yield f"# Made by {stamp}: change the job file, not this."
+    yield seal_line(plan)
 
 
 def _functions(script: Script) -> Iterator[tuple[Path, str]]:

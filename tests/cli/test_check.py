@@ -8,6 +8,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from dynplan import __version__
 from dynplan.cli import app
 from tests.cli.test_commands import EXAMPLES, IDLE
 
@@ -80,6 +81,33 @@ def test_a_file_that_cannot_be_read_is_a_finding_too() -> None:
     assert done.exit_code == 1
     (record,) = json.loads(done.stdout)
     assert (record["code"], record["file"], record["line"]) == ("D004", None, None)
+
+
+def test_a_script_says_which_plan_it_is_and_whether_it_was_edited() -> None:
+    file = EXAMPLES / "minimal" / "job.sbatch"
+    text = file.read_text()
+    plan = re.search(r"^# Plan (\w+),", text, re.MULTILINE)
+    assert plan
+    said = f"minimal: 1 node of 8 GPUs, shared; plan {plan[1]} by dynplan {__version__}"
+    whole = check(str(file), "--strict")
+    assert (whole.exit_code, whole.stdout, whole.stderr) == (0, f"{file}: {said}, as it was written\n", "")
+    edited = check("-", text=text.replace("longest_grace=30", "longest_grace=31"))
+    assert (edited.exit_code, edited.stdout) == (0, f"<stdin>: {said}, edited since\n")
+    assert edited.stderr.startswith("warning[W601]: this script was edited since it was written\n  --> <stdin>:14:1\n")
+    refused = check("-", "--strict", text=f"{text}\n")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    (record,) = json.loads(check("-", "--format", "json", text=f"{text}\n").stdout)
+    assert (record["code"], record["line"]) == ("W601", 14)
+    assert json.loads(check(str(file), "--format", "json").stdout) == []
+
+
+def test_a_script_of_someone_elses_is_no_script_of_a_plan() -> None:
+    other = check("-", text="#!/bin/bash\n#SBATCH --nodes=1\nsrun x\n")
+    assert (other.exit_code, other.stdout) == (1, "")
+    assert other.stderr.startswith("error[D505]")
+    changed = check(str(EXAMPLES / "minimal" / "job.sbatch"), "--set", "job.name='x'")
+    assert "D503" in changed.stderr
+    assert "this is a script" in changed.stderr
 
 
 def test_wrong_usage() -> None:
