@@ -123,6 +123,17 @@ def test_environment_directives_and_keys() -> None:
     assert decode.settings == (Value("stagger", None, True),)
 
 
+def test_what_follows_is_cut_and_what_was_changed_is_not() -> None:
+    names = ", ".join(f"V{number} = '{{port.system}}'" for number in range(12))
+    own = ", ".join(f"W{number} = 'x'" for number in range(30))
+    before = planned(JOB, ('LOG = "info"', names))
+    after = planned(JOB, ('LOG = "info"', f"{names}, {own}"), ("system = 9090", "system = 9095"))
+    text = as_text(difference(before, after))
+    assert all(f"  + W{number}=x\n" in text for number in range(30))
+    assert "  ~ V7: 9090 → 9095\n    … and 4 more like these\n" in text
+    assert "V8" not in text
+
+
 def test_the_same_command_said_in_other_keys_is_told_as_keys() -> None:
     args = 'args = { model = "m", tp = 4, port = "{port.system}" }'
     found = changed((args, "extra-args = ['--model', 'm', '--tp', '4', '--port', '{port.system}']"))

@@ -33,7 +33,7 @@ def headline(found: Difference) -> str:
         return f"{found.after}: nothing differs"
     jobs = found.after if found.before == found.after else f"{found.before} → {found.after}"
     numbers = [f"{value.before} → {value.after} {value.what}" for value in _counts(found)]
-    return f"{jobs}: " + "; ".join([*numbers, *_tally(found)])
+    return f"{jobs}: " + "; ".join([*numbers, *_tally(found)] or ["where it stands"])
 
 
 def _counts(found: Difference) -> Iterator[Value]:
@@ -149,15 +149,11 @@ def details(part: Part) -> list[Line]:
         return lines
     for where in dict.fromkeys(change.where for change in part.words):
         lines += [("@", where), *_word_lines([change for change in part.words if change.where == where])]
-    for heading, changes, form in (
-        ("env", part.env, _assigned),
-        ("sbatch", part.directives, _option),
-        ("settings", part.settings, _keyed),
-    ):
+    for heading, changes in (("env", part.env), ("sbatch", part.directives), ("settings", part.settings)):
         if changes:
-            found = [line for value in changes for line in _value_lines(value, form)]
-            follow = [value for value in changes if value.follows]
-            lines += [("@", heading), *(found if not follow else [*cut(found)])]
+            own = [line for value in changes if not value.follows for line in _value_lines(value, heading)]
+            follow = [line for value in changes if value.follows for line in _value_lines(value, heading)]
+            lines += [("@", heading), *own, *cut(follow)]
     return lines[1:] if lines[:1] == [("@", "content")] else lines
 
 
@@ -177,37 +173,27 @@ def _changed(before: str, after: str) -> str:
     return f"{option} {value} → {new}" if space and option == other else f"{before} → {after}"
 
 
-def _assigned(value: Value, side: Any) -> str:
-    return value.what if side is True else f"{value.what}={side}"
-
-
-def _option(value: Value, side: Any) -> str:
-    return (
-        f"--{value.what}" if side is True else f"--{value.what}={side}" if side is not False else f"no --{value.what}"
-    )
-
-
-def _keyed(value: Value, side: Any) -> str:
-    return f"{value.what} = {_short(json.dumps(side, ensure_ascii=False))}"
-
-
-def _value_lines(value: Value, form: Any) -> Iterator[Line]:
+def _value_lines(value: Value, heading: str) -> Iterator[Line]:
+    """Yield the line of a variable, an option of sbatch or a key; of a text of several lines those that differ."""
+    name = f"--{value.what}" if heading == "sbatch" else value.what
     before, after = value.before, value.after
     texts = [text or "" for text in (before, after)]
-    if all(isinstance(text, str) for text in texts) and "\n" in texts[0] + texts[1]:
-        yield " ", f"{value.what}:"
+    if all(isinstance(text, str) for text in texts) and "\n" in "".join(texts):
+        yield " ", f"{name}:"
         yield from _text_lines(texts[0].split("\n"), texts[1].split("\n"))
     elif before is None:
-        yield "+", form(value, after)
+        yield "+", _set(name, after, heading)
     elif after is None:
-        yield "-", form(value, before)
+        yield "-", _set(name, before, heading)
     else:
-        name = form(value, before)
-        start = name[: len(value.what) + name.index(value.what)]
-        if name.startswith(start) and form(value, after).startswith(start):
-            yield "!", f"{start}: {_bare(before)} → {_bare(after)}{of(value.workers)}"
-        else:
-            yield from (("-", name), ("+", form(value, after)))
+        yield "!", f"{name}: {_bare(before)} → {_bare(after)}{of(value.workers)}"
+
+
+def _set(name: str, value: Any, heading: str) -> str:
+    """Write a key with its value as TOML does, a variable or an option as a shell."""
+    if heading == "settings":
+        return f"{name} = {_short(json.dumps(value, ensure_ascii=False))}"
+    return name if value is True else f"{name}={_bare(value)}"
 
 
 def _bare(value: Any) -> str:
