@@ -9,6 +9,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dynplan.diagnostics.visible import visible
 from dynplan.language import parse
 from dynplan.language.plan_file import from_tree, to_toml, to_tree, without_none
 from dynplan.model import Plan
@@ -60,7 +61,7 @@ def pairs(draw: st.DrawFn) -> tuple[Plan, Plan]:
 
 
 @given(whole_jobs())
-@some(0.5)
+@some(0.3)
 def test_nothing_differs_from_itself(tables: Tables) -> None:
     plan = plan_of(tables)
     again = from_tree(parse("plan.toml", to_toml(plan).encode()).data)
@@ -70,7 +71,7 @@ def test_nothing_differs_from_itself(tables: Tables) -> None:
 
 
 @given(pairs())
-@some(0.5)
+@some(0.3)
 def test_where_nothing_is_told_the_plans_are_the_same(plans: tuple[Plan, Plan]) -> None:
     before, after = plans
     trees = [json.dumps(without_none({**to_tree(plan), "warnings": []}), sort_keys=True) for plan in plans]
@@ -87,7 +88,7 @@ def _orders(plan: Plan) -> tuple[list[str], ...]:
 
 
 @given(pairs())
-@some(0.5)
+@some(0.3)
 def test_both_ways_round_it_is_the_same(plans: tuple[Plan, Plan]) -> None:
     before, after = plans
     assert mirrored(difference(before, after)) == difference(after, before)
@@ -136,6 +137,11 @@ def test_every_form_holds_what_differs_and_nothing_that_paints_a_terminal(plans:
     assert len(markdown) <= 65_536
     assert markdown.count("<details>") == markdown.count("</details>") == len(re.findall("^`{3,}diff$", markdown, re.M))
     assert all(part.name in text for part in found.changed)
+    for part in (part for part in found.changed if part.state != "removed"):
+        for value in (*part.env, *part.directives, *part.settings):
+            assert value.follows or visible(value.what) in text
+        for words in part.words:
+            assert words.follows or all(visible(word) in text for word in (*words.removed, *words.added))
 
 
 WORDS = st.lists(st.sampled_from("abcd"), max_size=9)
