@@ -166,7 +166,8 @@ class Size(Record):
     """How many workers a role has and what each of them needs.
 
     `workers_per_node` is None where the job does not say; `fill` is its `"max"`.
-    `place` is `""` for a role with GPUs, else `head`, `every-node` or `with:ROLE`.
+    `place` is `""` for a role with GPUs, else `head`, `every-node` or `with:ROLE`. The `gpus` of a role
+    that is `beside` another one are that one's.
     """
 
     gpus: int
@@ -179,6 +180,7 @@ class Size(Record):
     spread: bool
     dedicated: bool
     place: str
+    beside: str
 
 
 @frozen(eq=False, repr=False)
@@ -286,9 +288,8 @@ class TextFile(Record):
 class Job(Record):
     """A job as asked for.
 
-    `num_nodes` is a number, `"min"`, or None where the roles decide. `tables` are the
-    tables this record was read from, with every inheritance and every `vars` resolved:
-    a plan repeats them, so that a plan needs no job file.
+    `num_nodes` is a number, `"min"`, or None where the roles decide. `tables` are those that it was read from, with
+    all inheritance and `vars` resolved: a plan repeats them, and needs no job file. `warnings` are of `dynplan.load`.
     """
 
     name: str
@@ -305,6 +306,7 @@ class Job(Record):
     files: tuple[TextFile, ...]
     cluster: Cluster
     tables: Tables
+    warnings: tuple[Finding, ...] = ()
 
     def role(self, name: str) -> Role:
         """Return the role of that name; the reader has checked that it exists."""
@@ -343,11 +345,12 @@ class Task(Record):
 
 @frozen(eq=False, repr=False)
 class Worker(Record):
-    """One instance of a role; `tasks` are in rank order, the leader first."""
+    """One instance of a role, `tasks` in rank order; it `shares` nodes and GPUs with that role's of its index."""
 
     role: str
     worker: int
     tasks: tuple[Task, ...]
+    shares: str = ""
 
 
 @frozen(eq=False, repr=False)

@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 import re
+import tempfile
 import tomllib
 from copy import deepcopy
 from pathlib import Path
@@ -24,6 +25,22 @@ EXAMPLE_TEXTS = [path.read_text() for path in sorted(EXAMPLE.parent.glob("*.toml
 PLAN = plan_tree()
 SMALL = merge(tomllib.loads(BASE), {key: value for key, value in tomllib.loads(JOB).items() if key != "extends"})
 JOBS = [SMALL, {key: value for key, value in PLAN.items() if key in ("job", "cluster", "roles", "phases")}]
+SWEPT = merge(
+    SMALL,
+    {
+        "vars": {"load": 1},
+        "sweep": {
+            "vars.load": [1, 2],
+            "roles.decode.num-nodes": [1, 2],
+            "job": {"num-nodes": [2]},
+            "zip": [["load", "roles.decode.num-nodes"]],
+            "exclude": ["load > 2"],
+            "points": [{"name": "own", "vars.load": 8, "roles": {"prefill": {"num-nodes": 1}}}],
+        },
+        "phases": {"one": {"command": ["bench", "{sweep.point}", "{sweep.load}"]}},
+        "results": {"rate": {"file": "{phase.dir}/a.json", "key": "a.b", "phase": "one", "best": "max"}},
+    },
+)
 
 # What the language means something by, somewhere, and what it never does.
 OTHERS: list[Any] = [
@@ -39,7 +56,8 @@ NAMES = [
     *("num-nodes", "nodes", "workers", "workers-per-node", "gpus-per-worker", "per-node", "dedicated", "spread"),
     *("place", "after", "ready", "alive", "ports", "command", "args", "env", "unset", "kind", "launch", "critical"),
     *("restart", "stagger", "stop", "metrics", "container", "workdir", "srun", "sbatch", "on", "setup", "timeout"),
-    *("order", "enabled", "base", "count", "same", "also", "min", "max", "scope", "probe", "gpu-groups"),
+    *("zip", "exclude", "points", "name", "roles.decode.workers", "vars.x.y", "a b", "file", "key", "phase", "best"),
+    *("order", "enabled", "beside", "base", "count", "same", "also", "min", "max", "scope", "probe", "gpu-groups"),
     *("reserved-ports", "decode", "é", ""),
 ]
 TOKEN = re.compile(r"[\w.{}-]+|\s+|\"[^\"\n]*\"|.", re.DOTALL)
@@ -51,7 +69,7 @@ def outcome(command: str, text: bytes) -> None:
     done = CliRunner().invoke(app, [*command.split(), "-"], input=text, catch_exceptions=False)
     assert done.exit_code in (0, 1)
     assert all(line.isprintable() for line in done.stderr.split("\n"))
-    if command.startswith("show"):
+    if command.startswith("show") or command == "sweep":
         assert all(line.isprintable() for line in done.stdout.split("\n"))
     if command.endswith("svg") and not done.exit_code:
         ElementTree.fromstring(done.stdout)  # noqa: S314 - our own picture
@@ -155,6 +173,25 @@ def test_a_difference_is_told_or_what_is_wrong_and_never_both(text: str) -> None
         assert done.exit_code in (0, 1)
         assert bool(done.stdout) != bool(done.stderr)
         assert all(line.isprintable() for line in (done.stdout + done.stderr).split("\n"))
+
+
+@settings(max_examples=100)
+@given(tree=changed(SWEPT, st.sampled_from(OTHERS)))
+def test_a_sweep_with_other_values_gives_an_error_in_words(tree: Any) -> None:
+    text = tomli_w.dumps(tree).encode()
+    for command in ("sweep", "sweep --format json", "compile", "compile --point 1", "check --point own"):
+        outcome(command, text)
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            outcome("sweep -o runs", text)
+            if Path("runs").exists():
+                told = CliRunner().invoke(app, ["results", "runs"], catch_exceptions=False)
+                assert told.exit_code == 0
+                assert all(line.isprintable() for line in told.stdout.split("\n"))
+        finally:
+            os.chdir(before)
 
 
 @settings(max_examples=100)

@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from dynplan.cli.inputs import job_documents
+from dynplan.cli.inputs import user_documents, with_presets
+from dynplan.cli.planning import plan_of
+from dynplan.cli.sweeping import plan_points, sweep_of
+from dynplan.diagnostics import Document, Findings
 from dynplan.emitter import lower, write
-from dynplan.language import parse, read, resolve
-from dynplan.planner import plan
+from dynplan.language import parse
+from dynplan.model import Plan
 from tests.wrong import CASES
 from tests.wrong import FOLDER as WRONG
 
@@ -55,8 +58,18 @@ def test_toml_in_the_pages_is_a_job_that_compiles_or_says_that_it_is_a_part(fenc
     if fence.info == "toml fragment":
         return
     assert fence.info == "toml"
-    found = plan(read(resolve(job_documents(document.name, document, (), ""))))
-    assert write(lower(found), "dynplan", defaultdict(str)).startswith("#!/bin/bash -p\n")
+    for found in planned(document):
+        assert write(lower(found), "dynplan", defaultdict(str)).startswith("#!/bin/bash -p\n")
+
+
+def planned(document: Document) -> list[Plan]:
+    """Return the plan of a job, or those of all its points."""
+    documents = user_documents(document.name, document, (), "", findings := Findings())
+    if "sweep" not in document.data:
+        return [plan_of(with_presets(documents, findings), findings)]
+    found = list(plan_points(sweep_of(documents, findings), documents, [], findings))
+    assert [point.findings for point in found if point.plan is None] == []
+    return [point.plan for point in found if point.plan]
 
 
 @pytest.mark.parametrize("fence", of("text"))

@@ -6,6 +6,7 @@ import pytest
 
 from dynplan.diagnostics import InputError
 from dynplan.language import parse, read, resolve
+from dynplan.language.sweep import _OURS
 from tests.golden import ROOT
 from tests.launch.lab import PROGRAM
 
@@ -49,12 +50,20 @@ def keys_known(table: str) -> set[str]:
 def test_the_page_names_the_keys_of_a_table(heading: str, table: str) -> None:
     text = section(JOB_PAGE, heading)
     if heading == "## `[roles.NAME]`":
-        text = text.replace(section(JOB_PAGE, "### `ports`"), "")
+        for other in ("### `ports`", "#### Probes"):
+            text = text.replace(section(JOB_PAGE, other), "")
     assert keys_told(text) - BEFORE_THE_READER == keys_known(table) - BEFORE_THE_READER - NOT_BUILT
 
 
 def test_the_page_names_the_keys_of_a_cluster() -> None:
     assert keys_told(CLUSTER_PAGE) == keys_known("[cluster]\nKEY = 1") - NOT_BUILT
+
+
+def test_the_page_on_sweeps_names_the_keys_of_its_tables() -> None:
+    page = (ROOT / "docs" / "sweeps.md").read_text()
+    swept = keys_told(section(page, "## `[sweep]`"))
+    assert {key for key in swept if "." not in key} == set(_OURS)
+    assert keys_told(section(page, "## Results")) == keys_known("[results.a]\nKEY = 1")
 
 
 def test_the_page_names_what_is_not_built() -> None:

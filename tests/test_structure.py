@@ -14,7 +14,7 @@ import dynplan
 PACKAGE = Path(dynplan.__file__).parent
 # What each part of dynplan may import: what stands before it on the way from text to script, and not all of that.
 MAY_IMPORT: dict[str, set[str]] = {
-    "__init__": set(),
+    "__init__": {"cli", "diagnostics", "model"},  # for other programs, above all others
     "diagnostics": set(),
     "model": {"diagnostics"},
     "language": {"diagnostics", "model"},
@@ -22,12 +22,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "emitter": {"diagnostics", "model", "language"},
     "views": {"diagnostics", "model", "language"},
     "checker": {"diagnostics"},
-    "cli": {"__init__", "diagnostics", "model", "language", "planner", "emitter", "views", "checker"},
+    "cli": {"diagnostics", "model", "language", "planner", "emitter", "views", "checker"},
     "__main__": {"cli"},
 }
 # Other packages come in by a package's door, its `__init__`, or by one of these: words that several stages share,
 # and modules of which a cold `compile` needs none.
 BESIDE_THE_DOOR = {
+    "cli.api",
     "language.templates",
     "language.placeholders",
     "language.expressions",
@@ -37,17 +38,27 @@ BESIDE_THE_DOOR = {
     "language.engine_sizes",
     "language.plan_file",
     "language.flags",
+    "language.starts",
+    "language.settable",
+    "language.limits",
+    "language.results",
+    "language.sweep",
+    "emitter.arrays",
     "planner.advice",
+    "diagnostics.explanations",
     "diagnostics.rendering",
     "diagnostics.records",
     "diagnostics.visible",
     "emitter.digests",
     "views.text",
     "views.svg",
+    "views.columns",
     "views.difference",
     "views.difference.text",
     "views.difference.markdown",
     "views.difference.data",
+    "views.runs",
+    "views.sweeps",
 }
 # The world: what a function computes would depend on more than its arguments.
 WORLD = {
@@ -79,7 +90,7 @@ def package_of(module: str) -> str:
     return module.partition(".")[0]
 
 
-CORE = [name for name in MODULES if package_of(name) not in ("cli", "__main__")]
+CORE = [name for name in MODULES if package_of(name) not in ("cli", "__init__", "__main__")]
 
 
 @frozen
@@ -115,6 +126,8 @@ def _named(module: str, names: list[str], line: int, inside: bool) -> Iterator[I
         yield Import(module, line, inside, ours=False)
         return
     for name in names:
+        if (below, name) == ("", "__version__"):
+            continue  # a constant that stands before everything else
         whole = f"{below}.{name}".strip(".")
         yield Import(whole if whole in FILES else below or "__init__", line, inside, ours=True)
 

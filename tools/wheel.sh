@@ -15,6 +15,10 @@ cd / # nothing of the project is in reach but the wheel
 # The flags of engines are in it too.
 printf '[cluster]\ngpus-per-node = 8\n[roles.a]\nengine = "vllm"\nargs = { model = "m", gpu-memory-utilisation = 0.9 }\n' |
 	"$venv/bin/dynplan" check - 2>&1 | grep -q 'did you mean .gpu-memory-utilization.?'
+"$venv/bin/dynplan" explain D203 >/dev/null                             # and the texts of the codes
+"$venv/bin/dynplan" init vllm vllm-router | "$venv/bin/dynplan" check - # and the beginnings of jobs
+"$venv/bin/dynplan" schema job >/dev/null
+test -s "$venv/share/man/man1/dynplan.1"
 cd "$root"
 .venv/bin/dynplan compile examples/dynamo-shared/job.toml | cmp - .cache/wheel/job.sbatch
 echo "the wheel compiles the same script: $(cd .cache/wheel && ls -- *.whl)"

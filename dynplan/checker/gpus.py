@@ -19,7 +19,7 @@ def check_gpus(plan: StatedPlan, findings: Findings) -> None:
     """Report GPUs that are held twice, outside their node, apart, out of order or across groups."""
     holdings: list[list[Holding]] = [[] for _ in plan.nodes]
     largest = max(node.gpus for node in plan.nodes)
-    for worker in plan.workers:
+    for worker in (worker for worker in plan.workers if not worker.shares):  # the others hold what these hold
         _check_worker(worker, largest, findings)
         for task in worker.tasks:
             if task.gpus:

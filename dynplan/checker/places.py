@@ -37,7 +37,7 @@ def check_places(plan: StatedPlan, findings: Findings) -> None:
 def _check_alike(plan: StatedPlan, findings: Findings) -> None:
     """Without the job's tables: the workers of a role are alike."""
     first: dict[str, StatedWorker] = {}
-    for worker in plan.workers:
+    for worker in (worker for worker in plan.workers if not worker.shares):
         other = first.setdefault(worker.role, worker)
         if worker.gpus != other.gpus:
             message = f"{worker.name} has {_gpus(worker.gpus)}, and worker 0 has {other.gpus}"
@@ -179,7 +179,7 @@ def _check_dedicated(plan: StatedPlan, request: Request, findings: Findings) -> 
         for worker in plan.of_role(role.name)
         for task in worker.tasks
     }
-    for worker in plan.workers:
+    for worker in (worker for worker in plan.workers if not worker.shares):
         for task in worker.tasks:
             mine = owner.get(task.node, worker.role)
             if mine != worker.role:

@@ -66,10 +66,13 @@ class Need:
 
 
 def shapes_of(request: Request, nodes: int) -> tuple[list[Shape], int]:
-    """Return what every role comes to on so many nodes, and the GPUs of a node that roles on every node leave."""
-    capacity = max(request.gpus_per_node, 1)
-    room = capacity - sum(role.gpus * _per(role, capacity) for role in request.roles if role.per_node)
-    return [_shape(role, capacity, room, nodes) for role in request.roles], room
+    """Return what every role comes to on so many nodes, and the GPUs of a node that roles on every node leave.
+
+    A role beside another one comes to nothing of its own.
+    """
+    capacity, roles = max(request.gpus_per_node, 1), [role for role in request.roles if not role.beside]
+    room = capacity - sum(role.gpus * _per(role, capacity) for role in roles if role.per_node)
+    return [_shape(role, capacity, room, nodes) for role in roles], room
 
 
 def _shape(role: RequestedRole, capacity: int, room: int, count: int) -> Shape:

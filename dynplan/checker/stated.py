@@ -52,12 +52,13 @@ class StatedTask:
 
 @frozen
 class StatedWorker:
-    """One worker of a role."""
+    """One worker of a role; `shares` is the role with whose worker of the same index it has nodes and GPUs."""
 
     path: Path
     role: str
     worker: int
     tasks: tuple[StatedTask, ...]
+    shares: str
 
     @property
     def name(self) -> str:
@@ -106,6 +107,7 @@ class RequestedRole:
     spread: bool
     dedicated: bool
     place: str
+    beside: str
     ports: tuple[RequestedPort, ...]
 
 
@@ -255,7 +257,7 @@ def _worker(part: _Part) -> StatedWorker:
     name = part.text("role")
     if not name:
         part.wrong((*part.path, "role"), "the name of a role")
-    return StatedWorker(part.path, name, part.count("worker"), tasks)
+    return StatedWorker(part.path, name, part.count("worker"), tasks, part.text("shares"))
 
 
 def _task(part: _Part) -> StatedTask:
@@ -300,6 +302,7 @@ def _role(name: str, part: _Part) -> RequestedRole:
         spread=part.flag("spread"),
         dedicated=part.flag("dedicated"),
         place=part.text("place"),
+        beside=part.text("beside"),
         ports=tuple(_port(port, part) for port in part.part("ports").data),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dynplan.cli.inputs import Inputs, is_plan
-from dynplan.cli.program import AsFormat, ClusterFile, Format, JobFile, Output, PlanFile, Sets, Strict, app
+from dynplan.cli.program import AsFormat, ClusterFile, Format, JobFile, Output, PlanFile, Point, Sets, Strict, app
 from dynplan.cli.stages import allowed, check_plan, planned, read, script_of
 from dynplan.cli.streams import reporting, tell, write
 from dynplan.diagnostics import Finding, InputError
@@ -12,11 +12,16 @@ from dynplan.model import Plan
 
 @app.command("compile")
 def compile_(
-    job: JobFile, cluster: ClusterFile = "", sets: Sets = None, strict: Strict = False, output: Output = ""
+    job: JobFile,
+    cluster: ClusterFile = "",
+    sets: Sets = None,
+    point: Point = "",
+    strict: Strict = False,
+    output: Output = "",
 ) -> None:
     """Write the sbatch script of a job file."""
     with reporting() as inputs:
-        found = _job(job, sets, cluster, strict, inputs)
+        found = _job(job, sets, cluster, point, strict, inputs)
         write(script_of(found), output, inputs, private=True)
 
 
@@ -25,13 +30,14 @@ def plan(
     job: JobFile,
     cluster: ClusterFile = "",
     sets: Sets = None,
+    point: Point = "",
     form: AsFormat = Format.toml,
     strict: Strict = False,
     output: Output = "",
 ) -> None:
     """Write the placement plan of a job file."""
     with reporting() as inputs:
-        found = _job(job, sets, cluster, strict, inputs)
+        found = _job(job, sets, cluster, point, strict, inputs)
         write(_plan_text(found, form), output, inputs, private=True)
 
 
@@ -52,7 +58,7 @@ def emit(plan_file: PlanFile, strict: Strict = False, output: Output = "") -> No
         write(script_of(found), output, inputs, private=True)
 
 
-def _job(name: str, sets: Sequence[str] | None, cluster: str, strict: bool, inputs: Inputs) -> Plan:
+def _job(name: str, sets: Sequence[str] | None, cluster: str, point: str, strict: bool, inputs: Inputs) -> Plan:
     """Read and plan a job file, and tell its warnings."""
     document = read(name, inputs)
     if is_plan(document):
@@ -60,7 +66,7 @@ def _job(name: str, sets: Sequence[str] | None, cluster: str, strict: bool, inpu
         raise InputError(
             [Finding("D504", message, ("schema",), "`dynplan emit` writes the script of a plan", key=True)]
         )
-    found = planned(name, document, sets, cluster, inputs)
+    found = planned(name, document, sets, cluster, inputs, point)
     allowed(found.warnings, strict=strict)
     tell(found.warnings, inputs)
     return found

@@ -8,7 +8,7 @@ import typer
 
 from dynplan.cli.documents import STDIN
 from dynplan.cli.inputs import Inputs, is_plan
-from dynplan.cli.program import ClusterFile, Output, app
+from dynplan.cli.program import AfterSets, ClusterFile, Output, Point, app
 from dynplan.cli.review import refuse_changes
 from dynplan.cli.stages import check_plan, planned, read
 from dynplan.cli.streams import reporting, write
@@ -30,10 +30,6 @@ class Form(StrEnum):
 Before = Annotated[str, typer.Argument(metavar="BEFORE", help="Job file or plan; - for standard input.")]
 After = Annotated[str, typer.Argument(metavar="AFTER", help="Job file or plan; - for standard input.")]
 AsForm = Annotated[Form, typer.Option("--format", help="How to tell what differs.", show_default=True)]
-AfterSets = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set a key of AFTER to a TOML value; may be repeated."),
-]
 
 
 @app.command()
@@ -42,10 +38,11 @@ def diff(
     after: After,
     cluster: ClusterFile = "",
     sets: AfterSets = None,
+    point: Point = "",
     form: AsForm = Form.text,
     output: Output = "",
 ) -> None:
-    """Tell what differs between two jobs: what moves, grows, runs something else.
+    """Tell what differs between two jobs: where they run, and what.
 
     Exit status: 0 nothing differs; 1 something does, or the input is wrong, and then nothing is written.
     """
@@ -54,9 +51,9 @@ def diff(
     with reporting() as inputs:
         documents = [read(name, inputs) for name in (before, after)]
         if all(map(is_plan, documents)):
-            refuse_changes((), cluster)
-        old, first = _side(before, documents[0], (), cluster, inputs), list(inputs)
-        new = _side(after, documents[1], sets or (), cluster, inputs)
+            refuse_changes((), cluster, point)
+        old, first = _side(before, documents[0], (), cluster, point, inputs), list(inputs)
+        new = _side(after, documents[1], sets or (), cluster, point, inputs)
         from dynplan.views.difference import difference  # only one command compares
 
         found = difference(old, new)
@@ -65,14 +62,14 @@ def diff(
         raise typer.Exit(1)
 
 
-def _side(name: str, document: Document, sets: Sequence[str], cluster: str, inputs: Inputs) -> Plan:
-    """Return the plan of a job file, or a plan that keeps its promises; `--cluster` is for job files."""
+def _side(name: str, document: Document, sets: Sequence[str], cluster: str, point: str, inputs: Inputs) -> Plan:
+    """Return the plan of a job file, or a plan that keeps its promises; `--cluster` and `--point` are for job files."""
     if not is_plan(document):
-        return planned(name, document, sets, cluster, inputs)
+        return planned(name, document, sets, cluster, inputs, point)
     from dynplan.language.plan_file import from_tree  # a job file needs no reader of plans
 
     inputs[:] = [document]
-    refuse_changes(sets, "")
+    refuse_changes(sets, "", "")
     found = from_tree(document.data)
     check_plan(document.data)
     return found

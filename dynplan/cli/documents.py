@@ -11,6 +11,7 @@ from dynplan.diagnostics import NOWHERE, Document, Finding, InputError
 from dynplan.language import parse
 
 STDIN = "-"
+POINT = "--point"  # the name of the document that a point of a sweep becomes
 
 
 @frozen(eq=False, repr=False)

@@ -63,13 +63,23 @@ def job_documents(
         documents = job_documents(name, document, sets, cluster, found := Findings())
         found.raise_if_errors()
         return documents
-    documents = _user_documents(name, document, sets, cluster, findings)
+    return with_presets(user_documents(name, document, sets, cluster, findings), findings)
+
+
+def with_presets(documents: Sequence[Document], findings: Findings) -> list[Document]:
+    """Return what a user wrote with the presets that it names, and without overrides of what is not there.
+
+    Args:
+        documents: `user_documents`, the one that wins first.
+        findings: where to report.
+    """
+    documents = list(documents)
     wanted = engines(documents)
     if wanted:
         from dynplan.cli.engines import presets_of  # many jobs have no engines
 
         documents += presets_of(wanted, documents, findings)
-    if sets:
+    if any(document.name.startswith("--") for document in documents):
         from dynplan.cli.overrides import without_slips  # only some command lines set something
 
         documents = without_slips(documents, findings)
@@ -88,9 +98,10 @@ def _going_on(findings: Findings, unread: Path) -> Iterator[None]:
         findings.unread.add(unread)
 
 
-def _user_documents(
+def user_documents(
     name: str, document: Document, sets: Sequence[str], cluster: str, findings: Findings
 ) -> list[Document]:
+    """Return what a user wrote of a job, the document that wins first; arguments as of `job_documents`."""
     overrides: list[Document] = []
     for text in reversed(sets):
         with _going_on(findings, ()):

@@ -1,4 +1,4 @@
-"""`--set` of something that is not there: it would make a new table where an old one was meant to change."""
+"""`--set`, or a key of a sweep, that is not there: it would make a new table where an old one was meant to change."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import evolve
 
+from dynplan.cli.documents import POINT
 from dynplan.diagnostics import Document, Findings, Path, nearest
 from dynplan.language import merged_data
 
@@ -62,9 +63,13 @@ def _refused(overrides: list[Document], path: Path, known: list[str], findings: 
     fix = f"did you mean `{near}`?" if near else f"the job has {there}" if there else f"the job has no {what}"
     owner = f" of role `{path[1]}`" if len(path) > 2 else ""
     document = next(document for document in overrides if _has(document.data, path))
-    message = f"`--set` names {what} `{name}`{owner}, which is not there"
+    message = f"{_said(document)} names {what} `{name}`{owner}, which is not there"
     findings.error("D122", message, path, help=fix, key=True, document=document)
     return [evolve(document, data=_without(document.data, path)) for document in overrides]
+
+
+def _said(document: Document) -> str:
+    return "`[sweep]`" if document.name == POINT else "`--set`"
 
 
 def _has(data: Any, path: Path) -> bool:
@@ -88,6 +93,6 @@ def _check_vars(
         for name in _names(document.data, "vars"):
             near = nearest(name, {*known, *used} - {name})
             if name not in known and name not in used and near:
-                message = f"`--set` gives `vars.{name}`, which nothing uses"
+                message = f"{_said(document)} gives `vars.{name}`, which nothing uses"
                 fix = f"did you mean `vars.{near}`?"
                 findings.error("D123", message, ("vars", name), help=fix, key=True, document=document)

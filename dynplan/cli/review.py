@@ -17,6 +17,7 @@ from dynplan.cli.program import (
     JobOrPlan,
     JobsOrPlans,
     Output,
+    Point,
     Sets,
     Strict,
     app,
@@ -32,6 +33,7 @@ def show(
     source: JobOrPlan,
     cluster: ClusterFile = "",
     sets: Sets = None,
+    point: Point = "",
     form: AsDrawing = Drawing.text,
     strict: Strict = False,
     output: Output = "",
@@ -40,12 +42,12 @@ def show(
     with reporting() as inputs:
         document = read(source, inputs)
         if is_plan(document):
-            refuse_changes(sets, cluster)
+            refuse_changes(sets, cluster, point)
             from dynplan.language.plan_file import outline  # `compile` reads no plan
 
             found = outline(document.data)
         else:
-            found = outline_of(planned(source, document, sets, cluster, inputs))
+            found = outline_of(planned(source, document, sets, cluster, inputs, point))
         allowed(found.warnings, strict=strict)
         write(_drawn(found, form), output, inputs)
 
@@ -55,6 +57,7 @@ def check(
     sources: JobsOrPlans,
     cluster: ClusterFile = "",
     sets: Sets = None,
+    point: Point = "",
     form: AsFindings = Findings.text,
     strict: Strict = False,
 ) -> None:
@@ -65,7 +68,7 @@ def check(
     """
     if sources.count(STDIN) > 1:
         raise typer.BadParameter("standard input can be read once")
-    reports = [attempted(partial(_checked, source, cluster, sets, strict)) for source in sources]
+    reports = [attempted(partial(_checked, source, cluster, sets, point, strict)) for source in sources]
     if form is Findings.text:
         tell_all(reports)
     if told := _told(reports, form):
@@ -75,27 +78,29 @@ def check(
         raise typer.Exit(1)
 
 
-def _checked(source: str, cluster: str, sets: Sequence[str] | None, strict: bool, inputs: Inputs) -> Sequence[Finding]:
+def _checked(
+    source: str, cluster: str, sets: Sequence[str] | None, point: str, strict: bool, inputs: Inputs
+) -> Sequence[Finding]:
     """Return the warnings about a job or a plan; raises InputError for one that is wrong."""
     from dynplan.cli.scripts import check_script, script_in  # only this command reads scripts
     from dynplan.language.plan_file import from_tree, outline, to_tree  # `compile` reads no plan and writes none
 
     content = read_named(source)
     if text := script_in(source, content):
-        refuse_changes(sets, cluster, "a script")
+        refuse_changes(sets, cluster, point, "a script")
         inputs[:] = [text]
         edited = check_script(text)
         allowed(edited, strict=strict)
         return edited
     inputs[:] = [document := loaded(source, content)]
     if is_plan(document):
-        refuse_changes(sets, cluster)
+        refuse_changes(sets, cluster, point)
         beside = check_plan(document.data)
         # A plan without commands may come from anywhere.
         own = from_tree(document.data) if "roles" in document.data else outline(document.data) if strict else None
         allowed((*beside, *(own.warnings if own else ())), strict=strict)
         return beside
-    found = planned(source, document, sets, cluster, inputs)
+    found = planned(source, document, sets, cluster, inputs, point)
     allowed(found.warnings, strict=strict)
     try:
         check_promises(to_tree(found))
@@ -125,18 +130,18 @@ def _told(reports: Sequence[Report], form: Findings) -> str:
 
 @app.command()
 def engines(name: EngineName = "", output: Output = "") -> None:
-    """List the presets for `engine`, or show one as it stands, with its comments."""
+    """List the presets for `engine`, or show one with its comments."""
     from dynplan.cli.engines import listed, text_of  # only jobs with engines need it
 
     with reporting() as inputs:
         write(text_of(name) if name else listed(), output, inputs)
 
 
-def refuse_changes(sets: Sequence[str] | None, cluster: str, what: str = "a plan") -> None:
-    """Raise InputError for options that change a job, where what they would change is a plan, or a script."""
-    if sets or cluster:
+def refuse_changes(sets: Sequence[str] | None, cluster: str, point: str, what: str = "a plan") -> None:
+    """Raise InputError for options that change or choose a job, where what is given is a plan, or a script."""
+    if sets or cluster or point:
         fix = "plan the job again with them: `dynplan plan JOB`"
-        message = f"`--set` and `--cluster` change a job, and this is {what}"
+        message = f"`--set`, `--cluster` and `--point` change a job, and this is {what}"
         raise InputError([Finding("D503", message, help=fix)])
 
 

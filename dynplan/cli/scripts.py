@@ -4,7 +4,7 @@ from dynplan.cli.documents import STDIN
 from dynplan.cli.reading import Content
 from dynplan.diagnostics import Document, Finding, InputError, Span
 from dynplan.diagnostics.visible import visible
-from dynplan.emitter.digests import Seal, seal_of
+from dynplan.emitter.digests import PointSeal, Seal, seal_of
 
 _SHEBANG = "#!/bin/bash"
 
@@ -37,11 +37,19 @@ def check_script(document: Document) -> tuple[Finding, ...]:
 
 
 def described(document: Document) -> str:
-    """Return in a line which job and which plan a script is of; raises as `check_script`."""
+    """Return which job and which plan a script is of, in a line, and one for each point; raises as `check_script`."""
     seal = _seal(document)
     summary = document.text.split("\n")[max(0, seal.line - 3)].removeprefix("# ").rstrip(".")
     state = "as it was written" if seal.whole else "edited since"
-    return visible(f"{document.name}: {summary}; plan {seal.plan} by {seal.stamp}, {state}") + "\n"
+    plan = f"plan {seal.plan}" if seal.plan else f"{len(seal.points)} plans"
+    points = (f"  point {_named(point)}: plan {point.plan}" for point in seal.points)
+    return "".join(
+        visible(line) + "\n" for line in (f"{document.name}: {summary}; {plan} by {seal.stamp}, {state}", *points)
+    )
+
+
+def _named(point: PointSeal) -> str:
+    return point.name if point.name == str(point.number) else f"{point.number}, {point.name}"
 
 
 def _seal(document: Document) -> Seal:

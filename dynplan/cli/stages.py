@@ -5,17 +5,14 @@ from pathlib import Path as File
 from typing import Any
 
 import typer
-from attrs import evolve
 
 from dynplan.cli.documents import STDIN
-from dynplan.cli.inputs import Inputs, job_documents, load
+from dynplan.cli.inputs import Inputs, load, user_documents, with_presets
+from dynplan.cli.planning import job_of, plan_job
 from dynplan.cli.program import STAMP
 from dynplan.diagnostics import NOWHERE, Document, Finding, Findings, InputError
 from dynplan.emitter import lower, write
-from dynplan.language import read as read_job
-from dynplan.language import resolve
-from dynplan.model import Plan
-from dynplan.planner import plan
+from dynplan.model import Job, Plan
 
 _PROGRAM = File(__file__).parents[1] / "emitter" / "program"
 
@@ -27,7 +24,9 @@ def read(name: str, inputs: Inputs) -> Document:
     return document
 
 
-def planned(name: str, document: Document, sets: Sequence[str] | None, cluster: str, inputs: Inputs) -> Plan:
+def planned(
+    name: str, document: Document, sets: Sequence[str] | None, cluster: str, inputs: Inputs, point: str = ""
+) -> Plan:
     """Return the plan of a job file; a job that does not fit is refused with changes that would.
 
     Args:
@@ -36,34 +35,33 @@ def planned(name: str, document: Document, sets: Sequence[str] | None, cluster: 
         sets: `KEY=VALUE` overrides.
         cluster: the file that `--cluster` names, or an empty string.
         inputs: where the documents of the job are remembered, as places of findings.
+        point: which point of a sweep, by its number or name; an empty string where the job is none.
 
     Raises:
         InputError: whatever is wrong with the job.
     """
+    findings = Findings()
+    inputs[:] = documents_of(name, document, sets, cluster, findings)
+    return plan_job(job_among(inputs, findings, point))
+
+
+def job_among(inputs: Inputs, findings: Findings, point: str = "") -> Job:
+    """Return the job that a user's documents describe, or one point of their sweep; presets come to the documents."""
+    if point or any("sweep" in part.data for part in inputs):
+        from dynplan.cli.sweeping import job_of_point  # hardly any job is a sweep
+
+        return job_of_point(point, inputs, findings)
+    inputs[:] = with_presets(inputs, findings)
+    return job_of(inputs, findings)
+
+
+def documents_of(
+    name: str, document: Document, sets: Sequence[str] | None, cluster: str, findings: Findings
+) -> list[Document]:
+    """Return what a user wrote of a job, the document that wins first; arguments as of `planned`."""
     if name == STDIN == cluster:
         raise typer.BadParameter("standard input can be read once, for the job or for the cluster")
-    findings = Findings()
-    inputs[:] = job_documents(name, document, sets or (), cluster, findings)
-    tables = resolve(inputs, findings)
-    if _asks_for_flags(tables):
-        from dynplan.cli.flags import check_known_flags  # many jobs write their commands themselves
-
-        check_known_flags(tables, inputs, findings)
-    job = read_job(tables, findings)
-    try:
-        found = plan(job)
-    except InputError as problem:
-        from dynplan.planner.advice import advised  # most jobs plan
-
-        raise InputError((*findings.warnings, *advised(tables, problem).findings)) from None
-    warnings = findings.warnings
-    return evolve(found, warnings=(*warnings, *found.warnings)) if warnings else found
-
-
-def _asks_for_flags(tables: Mapping[str, Any]) -> bool:
-    named = [tables.get(kind) for kind in ("roles", "phases")]
-    owners = (owner for part in named if isinstance(part, Mapping) for owner in part.values())
-    return any("flags-of" in owner or "engine-version" in owner for owner in owners if isinstance(owner, Mapping))
+    return user_documents(name, document, sets or (), cluster, findings)
 
 
 def allowed(warnings: Sequence[Finding], *, strict: bool) -> None:
@@ -92,4 +90,9 @@ def check_promises(tree: Mapping[str, Any]) -> None:
 def script_of(found: Plan) -> str:
     """Return the script of a plan."""
     lowered = lower(found)
-    return write(lowered, STAMP, {name: (_PROGRAM / f"{name}.sh").read_text("utf-8") for name in lowered.program})
+    return write(lowered, STAMP, program_texts(lowered.program))
+
+
+def program_texts(names: Sequence[str]) -> dict[str, str]:
+    """Return parts of the script's program, by name."""
+    return {name: (_PROGRAM / f"{name}.sh").read_text("utf-8") for name in names}

@@ -13,7 +13,7 @@ from typing import TextIO
 import typer
 from attrs import frozen
 
-from dynplan.cli.documents import STDIN, Input
+from dynplan.cli.documents import POINT, STDIN, Input
 from dynplan.cli.inputs import Inputs
 from dynplan.cli.reading import Origin, origin_of
 from dynplan.diagnostics import NOWHERE, Document, Finding, InputError
@@ -45,9 +45,11 @@ def attempted(check: Callable[[Inputs], Sequence[Finding]]) -> Report:
     """Return what `check` finds about an input, where others are looked at as well: it is wrong, or has warnings."""
     inputs: Inputs = []
     try:
-        return Report(tuple(check(inputs)), tuple(inputs), failed=False)
+        findings, failed = check(inputs), False
     except InputError as problem:
-        return Report(problem.findings, tuple(inputs), failed=True)
+        findings, failed = problem.findings, True
+    findings, documents = _placed(findings, inputs)
+    return Report(tuple(findings), tuple(documents), failed)
 
 
 def tell_all(reports: Iterable[Report]) -> None:
@@ -64,11 +66,21 @@ def tell(findings: Sequence[Finding], inputs: Sequence[Document], lead: str = ""
         return
     from dynplan.diagnostics.rendering import render  # nothing to report is the usual case
 
+    findings, inputs = _placed(findings, inputs)
     try:
         sys.stderr.write(lead + render(findings, inputs))
         sys.stderr.flush()
     except OSError:  # whoever closed standard error wants to hear nothing
         _hush(sys.stderr)
+
+
+def _placed(findings: Sequence[Finding], inputs: Sequence[Document]) -> tuple[Sequence[Finding], Sequence[Document]]:
+    """Return findings at places of what a user wrote, and these documents."""
+    if not any(document.name == POINT for document in inputs):
+        return findings, inputs
+    from dynplan.cli.sweeping import placed  # hardly any job is a sweep
+
+    return placed(findings, inputs)
 
 
 def _hush(stream: TextIO) -> None:

@@ -90,10 +90,15 @@ class Constants(Record):
             return self._of_role(ref.name)
         if ref.name.startswith("file."):
             return self._path(ref.name.removeprefix("file."))
+        if ref.name.startswith("beside.") and self.tasks:
+            return self._of_partner(ref.name, self.tasks)
         if ref.expression:
             value = self.expression(ref.expression)
             return (str(value) if isinstance(value, int) else Ref(value),)
-        part = self._fact(ref.name)
+        return self._as_known(ref.name)
+
+    def _as_known(self, name: str) -> Parts | None:
+        part = self._fact(name)
         return None if part is None else (part,)
 
     def expression(self, text: str) -> int | str:
@@ -142,6 +147,24 @@ class Constants(Record):
                 return ("http://", Ref(f"url-host.{leader.node}"), f":{dict(leader.ports)[rest[0]].port}")
             case _:
                 return None
+
+    def _of_partner(self, name: str, tasks: RoleTasks) -> Parts | None:
+        """Return a fact of the worker that a worker is beside: it has the same nodes, and the same leader's.
+
+        A port that every task of it binds is that of the same node, any other one the leader's.
+        """
+        _, fact, *rest = name.split(".")
+        if not rest:
+            return self._as_known(f"leader.{fact}") or (Ref(f"leader.{fact}"),)
+        column = f"beside.port.{rest[0]}"
+        cells = (row[column] for row in _cells(tasks.rows))
+        same = _agreed(cell.last if rest[1:] else cell.number for cell in cells)
+        number = Ref(".".join([column, *rest[1:]])) if same is None else str(same)
+        if fact == "port":
+            return (number,)
+        partner = self.others.job.role(tasks.role.size.beside)
+        here = not tasks.several or next(port.everywhere for port in partner.ports if port.name == rest[0])
+        return (*(("http://",) if fact == "url" else ()), Ref("url-host" if here else "leader.url-host"), ":", number)
 
     def _port(self, name: str, tasks: RoleTasks) -> Part | None:
         """Return a port's number where all tasks agree.

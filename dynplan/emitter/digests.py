@@ -1,6 +1,7 @@
 """Digests: by which a script says what plan it is, and whether it is still as it was written."""
 
 import re
+from collections.abc import Iterator
 
 from attrs import frozen
 
@@ -15,18 +16,43 @@ except ImportError:
 
 _LENGTH = 12  # hexadecimal digits: enough to tell jobs apart, and short enough to be read out
 _OPEN = "0" * _LENGTH  # stands in the text while its digest is made
-_SEAL = re.compile(rf"^# Plan ([0-9a-f]{{{_LENGTH}}}), text ([0-9a-f]{{{_LENGTH}}})\.$", re.MULTILINE)
+_DIGEST = rf"[0-9a-f]{{{_LENGTH}}}"
+_POINTS = "A plan for each point"
+_SEAL = re.compile(rf"^# (?:Plan ({_DIGEST})|{_POINTS}), text ({_DIGEST})\.$", re.MULTILINE)
+# The arms of the choice in a job array: the index, the name of the point, the digest of its plan.
+_CHOICE = re.compile(r"^case \$\{SLURM_ARRAY_TASK_ID-\} in$(.*?)^esac$", re.MULTILINE | re.DOTALL)
+_ARM = re.compile(
+    rf"^(\d+)\)\n\techo \W*dynplan: point ([^\s,'\"]+).*\n\tpoint\(\) {{\n\t\tdigest=({_DIGEST}) ", re.MULTILINE
+)
 _STAMP = re.compile(r"^# Made by (.*): change the job file, not this\.$", re.MULTILINE)
 
 
 @frozen
+class PointSeal:
+    """What a job array says of one of its points: its index, its name, and its plan's digest."""
+
+    number: int
+    name: str
+    plan: str
+
+
+@frozen
 class Seal:
-    """What a script says of itself: its plan's digest, who wrote it, the line of that; and whether that still holds."""
+    """What a script says of itself.
+
+    Attributes:
+        plan: the digest of its plan; an empty text for a job array, whose points have one each.
+        stamp: who wrote it.
+        line: where it says so, from 1.
+        whole: whether it still is as it was written.
+        points: those of a job array.
+    """
 
     plan: str
     stamp: str
     line: int
     whole: bool
+    points: tuple[PointSeal, ...] = ()
 
 
 def digest(text: str) -> str:
@@ -39,9 +65,13 @@ def seal_line(plan: str) -> str:
     return f"# Plan {plan}, text {_OPEN}."
 
 
+POINTS_SEAL_LINE = f"# {_POINTS}, text {_OPEN}."  # the same of a job array
+
+
 def sealed(text: str) -> str:
     """Return a script whose seal holds the digest of all of its text, made while there were zeros in its place."""
-    return _SEAL.sub(lambda found: f"# Plan {found[1]}, text {digest(text)}.", text, count=1)
+    found = _SEAL.search(text)
+    return f"{text[: found.start(2)]}{digest(text)}{text[found.end(2) :]}" if found else text
 
 
 def seal_of(text: str) -> Seal | None:
@@ -52,4 +82,11 @@ def seal_of(text: str) -> Seal | None:
     stamp = _STAMP.search(text)
     opened = text[: found.start(2)] + _OPEN + text[found.end(2) :]
     line = text.count("\n", 0, found.start()) + 1
-    return Seal(found[1], stamp[1] if stamp else "", line, whole=digest(opened) == found[2])
+    points = () if found[1] else tuple(_points(text))
+    return Seal(found[1] or "", stamp[1] if stamp else "", line, digest(opened) == found[2], points)
+
+
+def _points(text: str) -> Iterator[PointSeal]:
+    choice = _CHOICE.search(text)
+    for number, name, plan in _ARM.findall(choice[1]) if choice else ():
+        yield PointSeal(int(number), name, plan)

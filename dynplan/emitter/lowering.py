@@ -16,7 +16,7 @@ from dynplan.emitter.parts import needed, runs_around, starts_apart
 from dynplan.emitter.rows import Column, Group
 from dynplan.emitter.tasks import RoleTasks, role_tasks
 from dynplan.language.templates import for_bash
-from dynplan.model import Each, Launch, Phase, Plan, Probe, Role, Texts, When, Words, Worker
+from dynplan.model import Each, Launch, Phase, Plan, Probe, Texts, When, Words, Worker
 
 _ITEMS = {"hosts": "{host}", "ips": "{ip}", "urls": "http://{url-host}:{port.%s}", "endpoints": "{url-host}:{port.%s}"}
 
@@ -29,7 +29,11 @@ def lower(plan: Plan) -> Script:
     """
     job = plan.job
     check_words(job)
-    by_role = [role_tasks(job, role, workers) for role, workers in _with_workers(plan)]
+    planned = _by_role(plan)
+    by_role = [
+        role_tasks(job, role, planned[role.name], planned[role.size.beside] if role.size.beside else ())
+        for role in job.roles
+    ]
     plan = evolve(plan, workers=tuple(chain.from_iterable(tasks.workers for tasks in by_role)))
     everywhere = Constants(named_by_others(job, by_role))
     check_files(job, everywhere.others.workers)
@@ -61,13 +65,12 @@ def _has_when(step: Step) -> bool:
     return any(isinstance(word, When) for word in (*step.command, *step.leader_args, *step.follower_args))
 
 
-def _with_workers(plan: Plan) -> Iterator[tuple[Role, Sequence[Worker]]]:
-    """Yield the roles in declaration order, each with its workers."""
+def _by_role(plan: Plan) -> Mapping[str, Sequence[Worker]]:
+    """Return the workers of each role, by its name."""
     workers: dict[str, list[Worker]] = {role.name: [] for role in plan.job.roles}
     for worker in plan.workers:
         workers[worker.role].append(worker)
-    for role in plan.job.roles:
-        yield role, workers[role.name]
+    return workers
 
 
 def _summary(plan: Plan) -> str:
@@ -134,6 +137,7 @@ def _role_settings(tasks: RoleTasks) -> Iterator[Setting]:
         (role.world, (("world", "yes"),)),
         (starts_apart(role, workers), (("starter", "start_worlds"),)),
         (role.task, (("kind", "task"),)),
+        (role.size.beside, (("shares", (role.size.beside,)),)),
         (not role.critical, (("critical", "no"),)),
         (role.stop.signal != "TERM", (("stop_signal", role.stop.signal),)),
         (role.stop.grace_s != DEFAULT_GRACE_S, (("grace", str(role.stop.grace_s)),)),

@@ -6,7 +6,7 @@ from attrs import frozen
 
 from dynplan.emitter.rows import Column, Group, Row, Shape, groups
 from dynplan.language.task_numbers import expressions, started, values
-from dynplan.model import Job, Record, Role, Task, Worker
+from dynplan.model import Job, Ports, Record, Role, Task, Worker
 
 
 @frozen(eq=False, repr=False)
@@ -35,31 +35,51 @@ class RoleTasks(Record):
         return any(len(worker.tasks) > 1 for worker in self.workers)
 
 
-def role_tasks(job: Job, role: Role, workers: Sequence[Worker]) -> RoleTasks:
+def role_tasks(job: Job, role: Role, workers: Sequence[Worker], partners: Sequence[Worker]) -> RoleTasks:
     """Return the tasks of a role: the one place where the workers of a plan become what Slurm starts.
 
     Args:
         job: the job.
         role: one of its roles.
         workers: the role's workers, as the plan has them.
+        partners: the workers that these are beside, one for each; nothing for a role that is beside none.
     """
     running = started(role, workers)
     found = {text: values(text, job, role, running) for text in expressions(job, role, running)}
     same = {text: value for text, value in found.items() if isinstance(value, int)}
     computed = {text: value for text, value in found.items() if isinstance(value, list)}
-    rows = list(_rows(role, running, list(computed.values())))
+    rows = list(_rows(role, running, list(map(_ports_by_node, partners)), list(computed.values())))
     return RoleTasks(role, running, same, tuple(computed), tuple(groups(rows)))
 
 
-def _rows(role: Role, workers: Sequence[Worker], computed: Sequence[Sequence[int]]) -> Iterator[Row]:
-    """Yield the row of each task; `computed` are the columns of expressions, a number for each task."""
+def _ports_by_node(worker: Worker) -> dict[int, Ports]:
+    """Return the ports of a worker as its task on each of its nodes knows them: what the leader binds, else its own."""
+    leader = dict(worker.tasks[0].ports)
+    return {task.node: tuple({**leader, **dict(task.ports)}.items()) for task in worker.tasks}
+
+
+def _rows(
+    role: Role,
+    workers: Sequence[Worker],
+    partners: Sequence[Mapping[int, Ports]],
+    computed: Sequence[Sequence[int]],
+) -> Iterator[Row]:
+    """Yield the row of each task.
+
+    Args:
+        role: the role.
+        workers: its workers, with the tasks that are started.
+        partners: for each worker the ports of the one that it is beside, by node; nothing where it is beside none.
+        computed: the columns of expressions, a number for each task.
+    """
     number = -1
     shapes: dict[tuple[object, ...], Shape] = {}
-    for worker in workers:
+    for index, worker in enumerate(workers):
         leader, several = worker.tasks[0], len(worker.tasks) > 1
         places = _places(worker) if role.per_gpu else ()
         for at, task in enumerate(worker.tasks):
             number += 1
+            beside = partners[index][task.node] if partners else ()
             numbers = [task.node, worker.worker]
             if several:
                 numbers += (task.rank, len(worker.tasks))
@@ -68,16 +88,17 @@ def _rows(role: Role, workers: Sequence[Worker], computed: Sequence[Sequence[int
             if several:
                 numbers.append(leader.node)
                 numbers += [block.port for _, block in leader.ports]
+            numbers += [block.port for _, block in beside]
             if role.per_gpu:
                 numbers += places[at]
             numbers += [column[number] for column in computed]
             kind = (len(task.gpus), several, *[(name, block.count) for name, block in task.ports])
             if kind not in shapes:
-                shapes[kind] = _shape(role, task, leader if several else None, len(computed))
+                shapes[kind] = _shape(role, task, leader if several else None, beside, len(computed))
             yield shapes[kind], tuple(numbers)
 
 
-def _shape(role: Role, task: Task, leader: Task | None, computed: int) -> Shape:
+def _shape(role: Role, task: Task, leader: Task | None, beside: Ports, computed: int) -> Shape:
     """Return the columns of a task's row; `leader` is None for a worker of one task."""
     columns = [Column("node"), Column("worker")]
     if leader:
@@ -87,6 +108,7 @@ def _shape(role: Role, task: Task, leader: Task | None, computed: int) -> Shape:
     if leader:
         columns.append(Column("leader"))
         columns += [Column(f"leader.port.{name}", block.count) for name, block in leader.ports]
+    columns += [Column(f"beside.port.{name}", block.count) for name, block in beside]
     if role.per_gpu:
         columns += [Column("node-rank"), Column("local-rank")]
     columns += [Column(f"expr.{index}") for index in range(computed)]

@@ -1,7 +1,9 @@
 """Writing: what a script says becomes its text. Values are quoted here, and nothing is computed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, starmap
+
+from attrs import evolve, frozen
 
 from dynplan.diagnostics import Path
 from dynplan.emitter.digests import digest, seal_line, sealed
@@ -10,7 +12,9 @@ from dynplan.emitter.lowered import Script, Setting, Settings, Step
 from dynplan.emitter.parts import FIRST, FOR_TASKS
 from dynplan.emitter.quote import directive, word
 from dynplan.emitter.rows import Group, cell
-from dynplan.model import Each, Texts, When, Words
+from dynplan.model import Each, Record, Texts, When, Words
+
+HEADING = "# ==== The plan ===="
 
 
 def write(script: Script, stamp: str, program: Mapping[str, str]) -> str:
@@ -24,59 +28,108 @@ def write(script: Script, stamp: str, program: Mapping[str, str]) -> str:
     Raises:
         InputError: D601 or D602 where the script or a part of it is larger than Slurm or Linux take.
     """
-    data = dict(_functions(script))
-    # These data are long where there are many, and no task needs them.
-    before = {
-        "hosts": list(_given("named_hosts", script.hosts)),
-        "files": [_files(script)],
-        "images": [_images(script)],
-    }
-    said = chain(starmap(directive, script.directives), data.values(), *before.values())
-    plan = digest("\n".join(said))
-    data["job",] = _function("# ==== The plan ====", "job", (f"digest={plan}", *_job(script)))
+    plan = plan_digest(script)
+    script = with_digest(script, plan)
+    data = {path: function.text() for path, function in functions(script)}
     check_task_size(data, script.nodes, (program[name] for name in script.program if name in FOR_TASKS))
-    parts = ["\n".join(_head(script, stamp, plan)), program[FIRST].rstrip("\n"), *data.values()]
-    for name in script.program:
+    before = {name: [function.text()] for (name,), function in functions_of_parts(script)}
+    before["hosts"] = named_hosts(script)
+    top = head(script, stamp, seal_line(plan))
+    return joined("\n".join(top), data.values(), before, script.program, program)
+
+
+def joined(
+    first: str,
+    data: Iterable[str],
+    before: Mapping[str | int, Sequence[str]],
+    parts: Sequence[str],
+    program: Mapping[str, str],
+) -> str:
+    """Return a script: its head, its data, and the parts of the program, each behind what stands before it.
+
+    Its seal holds the digest of all of it.
+
+    Raises:
+        InputError: D601 where it is larger than Slurm takes.
+    """
+    pieces = [first, program[FIRST].rstrip("\n"), *data]
+    for name in parts:
         if name != FIRST:
-            parts += [*before.get(name, []), program[name].rstrip("\n")]
-    text = sealed("\n\n".join(parts) + "\n")
+            pieces += [*before.get(name, []), program[name].rstrip("\n")]
+    text = sealed("\n\n".join(pieces) + "\n")
     check_script_size(text)
     return text
 
 
-def _head(script: Script, stamp: str, plan: str) -> Iterator[str]:
+@frozen(eq=False, repr=False)
+class Function(Record):
+    """A function of data: the comment above it, its name, and its lines, in which words may hold line breaks."""
+
+    comment: str
+    name: str
+    lines: Texts
+
+    def text(self, indent: str = "") -> str:
+        """Return it as it stands in a script, `indent` before each of its lines."""
+        # The later lines of a word with line breaks belong to the word: nothing may stand before them.
+        body = "\n".join(f"{indent}\t{line}" if line else "" for line in self.lines)
+        comment = f"{indent}{self.comment}\n" if self.comment else ""
+        return f"{comment}{indent}{self.name}() {{\n{body}\n{indent}}}"
+
+
+def plan_digest(script: Script) -> str:
+    """Return the digest of all that a script by itself says of its plan, whoever wrote it and with which program."""
+    data = chain(functions(script), functions_of_parts(script))
+    texts = (function.text() for _, function in data)
+    return digest("\n".join([*starmap(directive, script.directives), *named_hosts(script), *texts]))
+
+
+def with_digest(script: Script, plan: str) -> Script:
+    """Return a script that knows the digest of its plan, and leaves it in `plan.toml`."""
+    return evolve(script, job=((("digest", plan),), *script.job))
+
+
+def head(script: Script, stamp: str, seal: str) -> Iterator[str]:
+    """Yield the first lines of a script: the directives, what it is, and its seal, which is still open."""
     yield "#!/bin/bash -p"
     yield from (directive(name, value) for name, value in script.directives)
     yield "#"
     yield f"# {script.summary}"
     yield f"# Made by {stamp}: change the job file, not this."
-    yield seal_line(plan)
+    yield seal
 
 
-def _functions(script: Script) -> Iterator[tuple[Path, str]]:
+def functions(script: Script, heading: str = HEADING) -> Iterator[tuple[Path, Function]]:
     """Yield the functions of data by the key paths of what they say: the job, each role, each phase."""
-    yield ("job",), _function("# ==== The plan ====", "job", _job(script))
+    yield ("job",), Function(heading, "job", tuple(_job(script)))
     for kind, steps in (("roles", script.roles), ("phases", script.phases)):
         for step in steps:
             comment = f"# {step.comment}" if step.comment else ""
-            yield (kind, step.name), _function(comment, step.function, _step(step))
+            yield (kind, step.name), Function(comment, step.function, tuple(_step(step)))
 
 
-def _function(comment: str, name: str, lines: Iterable[str]) -> str:
-    # The later lines of a word with line breaks belong to the word: nothing may stand before them.
-    body = "\n".join(f"\t{line}" if line else "" for line in lines)
-    return (f"{comment}\n" if comment else "") + f"{name}() {{\n{body}\n}}"
+def functions_of_parts(script: Script) -> Iterator[tuple[Path, Function]]:
+    """Yield the functions of data that stand before a part of the program: long ones, which no task needs."""
+    if script.files:
+        yield ("files",), Function("", "files", tuple(_files(script)))
+    if script.images:
+        yield ("images",), Function("", "images", tuple(_images(script)))
+
+
+def named_hosts(script: Script) -> list[str]:
+    """Return the line that names the hosts of the job, if any has a name."""
+    return list(_given("named_hosts", script.hosts))
 
 
 def _job(script: Script) -> Iterator[str]:
     for settings in script.job:
-        yield from _line(settings)
+        yield from given_settings(settings)
     for name, words in script.arrays:
         yield from _array(name, words)
 
 
 def _step(step: Step) -> Iterator[str]:
-    yield from _line(step.settings)
+    yield from given_settings(step.settings)
     yield from _given("after", step.after)
     for group in step.rows:
         yield from _group(group)
@@ -97,7 +150,8 @@ def _step(step: Step) -> Iterator[str]:
         yield from _array(name, words) if words else (f"{name}=()",)
 
 
-def _line(settings: Settings) -> Iterator[str]:
+def given_settings(settings: Settings) -> Iterator[str]:
+    """Yield the line of some settings, if there are any."""
     if settings:
         yield " ".join(map(_setting, settings))
 
@@ -143,18 +197,14 @@ def _array(name: str, words: Texts, *, add: bool = False) -> Iterator[str]:
     yield ")"
 
 
-def _files(script: Script) -> str:
-    lines = []
+def _files(script: Script) -> Iterator[str]:
     for name, text in script.files:
         call = "file_by_node" if name in script.files_by_node else "file"
-        lines.append(f"{call} {name} {word(text)}")
-    return _function("", "files", lines)
+        yield f"{call} {name} {word(text)}"
 
 
-def _images(script: Script) -> str:
-    lines = []
+def _images(script: Script) -> Iterator[str]:
     for image in script.images:
-        lines.append(f"image {' '.join(map(word, (image.name, image.nodes, image.source)))} \\")
-        lines += [f"\t{word(text)} \\" for text in image.words[:-1]]
-        lines.append(f"\t{word(image.words[-1])}")
-    return _function("", "images", lines)
+        yield f"image {' '.join(map(word, (image.name, image.nodes, image.source)))} \\"
+        yield from (f"\t{word(text)} \\" for text in image.words[:-1])
+        yield f"\t{word(image.words[-1])}"

@@ -89,7 +89,7 @@ def _list(flag: str, values: list[Any], path: Path, findings: Findings) -> None:
     elif owner == "phase" and all(isinstance(value, int | float) for value in values):
         fix = f"write one phase for each value; for a program that takes a list, {whole}"
     elif values and all(isinstance(value, int | float) for value in values):
-        fix = f"write one job for each value, with `--set`; for a program that takes a list, {whole}"
+        fix = f"for a job with each value, write the list in `[sweep]`; for a program that takes a list, {whole}"
     else:
         fix = f"write the words out: {whole}"
     message = f"{name_of(path)} is a list, and `args` cannot tell how the program wants it"

@@ -14,7 +14,7 @@ _PLACES = "dynplan places the tasks: see `num-nodes`, `workers` and `nodes`"
 
 # What a job file says in another way, and dynplan writes: a second one would win over it.
 _WRITTEN = {
-    "array": "submit the script several times",
+    "array": "a sweep makes job arrays: see `[sweep]`",
     **dict.fromkeys(("gpus", "gpus-per-node"), _GPUS),
     "job-name": "set `name` in `[job]`",
     "nodelist": "set `nodes` in `[job]`",

@@ -12,6 +12,11 @@ from dynplan.model import Size
 
 _ONE = "leave out one of the two"
 _GPUS = "gpus-per-worker"
+# What the role that another one is beside says for both.
+OF_PARTNER = (
+    *(_GPUS, "workers", "num-nodes", "nodes", "workers-per-node"),
+    *("per-node", "spread", "dedicated", "place"),
+)
 
 
 def read_hosts(table: Table, key: str) -> tuple[str, ...]:
@@ -37,10 +42,16 @@ def read_hosts(table: Table, key: str) -> tuple[str, ...]:
     return tuple(hosts)
 
 
-def read_size(table: Table) -> Size:
-    """Read how many workers a role has, how large each is, and where they may stand."""
+def read_size(table: Table, partner_gpus: int) -> Size:
+    """Read how many workers a role has, how large each is, and where they may stand.
+
+    Args:
+        table: the role.
+        partner_gpus: the GPUs of a worker of the role that it is beside; used only where it is beside one.
+    """
     fill = table.get("workers-per-node") == "max"
-    gpus = _gpus(table)
+    beside = _beside(table)
+    gpus = partner_gpus if beside else _gpus(table)
     hosts = read_hosts(table, "nodes")
     size = Size(
         gpus=gpus or 0,
@@ -53,9 +64,29 @@ def read_size(table: Table) -> Size:
         spread=table.flag("spread", False),
         dedicated=table.flag("dedicated", False),
         place=_place(table),
+        beside=beside,
     )
-    _check_size(table, size, gpus)
+    if beside:
+        _check_beside(table, beside)
+    else:
+        _check_size(table, size, gpus)
     return size
+
+
+def _beside(table: Table) -> str:
+    beside = table.text("beside")
+    if "beside" in table and table.data["beside"] == "":
+        table.bad("beside", "`beside` names no role", 'it is a role, `"decode"`, or left out')
+    return beside
+
+
+def _check_beside(table: Table, partner: str) -> None:
+    """Refuse sizes and places of a role that has them from the one it is beside."""
+    for key in OF_PARTNER:
+        value = table.get(key)
+        if value is not None and value is not False:
+            message = f"`{key}` is what role `{partner}` says: `{table.path[-1]}` has a worker beside each of its"
+            table.bad(key, message, "leave it out, or `beside`", "D113", also=table.at("beside"))
 
 
 def _gpus(table: Table) -> int | None:

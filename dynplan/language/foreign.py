@@ -50,6 +50,10 @@ _ROLE: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         ("node-selector", "nodeselector", "affinity", "constraint"), ("nodes", 'nodes = ["host-a", "host-b"]')
     ),
+    **dict.fromkeys(
+        ("sidecar-of", "sidecar", "colocate-with", "co-locate", "colocate", "share-gpus-with", "shares"),
+        ("beside", 'beside = "decode"'),
+    ),
     **dict.fromkeys(("cpus", "cpu", "num-cpus", "cpus-per-worker", "cores"), ("cpus-per-task", "")),
     **dict.fromkeys(("port", "expose"), ("ports", "ports = { http = 8000 }")),
     **dict.fromkeys(
@@ -138,6 +142,8 @@ _TOP: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("slurm", "sbatch"), ("job", "[job.sbatch]")),
     **dict.fromkeys(("defaults", "phase-default"), ("phase-defaults", "[phase-defaults]")),
     **dict.fromkeys(("resources",), ("cluster", "[cluster]")),
+    **dict.fromkeys(("matrix", "grid", "sweeps", "parameters", "strategy"), ("sweep", "[sweep]")),
+    **dict.fromkeys(("metrics", "measurements"), ("results", "[results]")),
     **dict.fromkeys(("name", "num-nodes", "nodes", "time", "output-dir", "constraints"), ("job", "")),
 }
 _CONTAINER: dict[str, tuple[str, str]] = {
@@ -186,7 +192,7 @@ _ELSEWHERE = {
 }
 
 
-_TABLES = ("extends", "vars", "roles", "phases", "files", "phase-defaults")
+_TABLES = ("extends", "vars", "roles", "phases", "files", "phase-defaults", "sweep", "results")
 
 
 def ours(key: str, path: Path) -> tuple[str, str]:

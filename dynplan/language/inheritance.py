@@ -28,6 +28,8 @@ _MOST_USERS = 50  # that are followed through a ring
 _ODD = re.compile(r"[$~]|\{\{|\{[A-Z]")  # what a shell or another template language might read
 _SHORTER = "keep long texts in `files`"
 _VARS = re.compile(r"(?<!\{)\{vars\.([A-Za-z0-9_-]+)\}")
+_WHOLE = re.compile(r"\{((?:vars|sweep)\.[A-Za-z0-9_.-]+)\}")
+_SWEEP = re.compile(r"(?<!\{)\{(sweep\.[A-Za-z0-9_.-]+)\}")
 
 
 def engines(documents: Sequence[Document]) -> dict[str, str]:
@@ -46,30 +48,33 @@ def engines(documents: Sequence[Document]) -> dict[str, str]:
     return found
 
 
-def resolve(documents: Sequence[Document], findings: Findings | None = None) -> Data:
+def resolve(
+    documents: Sequence[Document], findings: Findings | None = None, point: Mapping[str, Any] | None = None
+) -> Data:
     """Merge documents into one set of tables in which nothing is left to inherit.
 
     Args:
         documents: the one that wins first; those with a `root` are the presets of roles, under all others.
         findings: where to report, for a caller that goes on in any case; without it errors are raised here.
+        point: of the point of a sweep what `{sweep.NAME}` stands for, by NAME.
 
     Raises:
         InputError: D102, D106, D107, D121, D123 or D124.
     """
     if findings is None:
-        settled = resolve(documents, found := Findings())
+        settled = resolve(documents, found := Findings(), point)
         found.raise_if_errors()
         return settled
     merged = _merged(documents, findings)
     own = merged.get("roles")
     presets = [document for document in documents if document.root]
     if not presets or not isinstance(own, Mapping):
-        settled = _settle(merged, findings)
+        settled = _settle(merged, findings, point or {})
     else:
         from dynplan.language import presets as engines  # many jobs have none
 
         merged["roles"] = engines.upon_presets(own, presets, findings)
-        settled = _settle(merged, findings)
+        settled = _settle(merged, findings, point or {})
         engines.check_presets(_table(settled.get("roles")), own, engines.presets(own, presets), findings)
     if any(_ODD.search(document.text) for document in documents):
         from dynplan.language.suspicions import check_texts  # most files hold no such character
@@ -96,8 +101,8 @@ def _merged(documents: Sequence[Document], findings: Findings) -> Data:
     return merged
 
 
-def _settle(merged: Data, findings: Findings) -> Data:
-    """Apply phase defaults, `enabled`, `order` and `vars`."""
+def _settle(merged: Data, findings: Findings, point: Mapping[str, Any]) -> Data:
+    """Apply phase defaults, `enabled`, `order`, the names of a sweep's point and `vars`."""
     out = {key: value for key, value in merged.items() if key not in _SETTLED}
     defaults = _mapping(merged, "phase-defaults", findings)
     phases = _mapping(merged, "phases", findings)
@@ -110,10 +115,15 @@ def _settle(merged: Data, findings: Findings) -> Data:
     if "roles" in merged:
         out["roles"] = _taken(_mapping(merged, "roles", findings), "roles", findings)
     if defaults and not out.get("phases"):
+        _taken_at(defaults, ("phase-defaults",), findings)
         out["phase-defaults"] = _without(defaults, ("enabled", "order"))  # for the reader to check
-    values = _Constants(_vars(_mapping(merged, "vars", findings), findings))
-    values.typed = _mapping(merged, "vars", Findings())
-    for key in ("job", "roles", "phases", "phase-defaults", "files", "cluster"):
+    swept = {f"sweep.{name}": scalar(value) or "" for name, value in point.items()}
+    constants = _vars(_mapping(merged, "vars", findings), swept, findings)
+    values = _Constants({f"vars.{name}": text for name, text in constants.items()} | swept)
+    values.typed = {f"vars.{name}": value for name, value in _mapping(merged, "vars", Findings()).items()} | {
+        f"sweep.{name}": value for name, value in point.items()
+    }
+    for key in ("job", "roles", "phases", "phase-defaults", "files", "cluster", "results"):
         if key in out:
             out[key] = _filled(out[key], (key,), values, findings)
     return out
@@ -140,17 +150,22 @@ def _taken(entries: Mapping[str, Any], kind: str, findings: Findings) -> Data:
     """Drop what is not enabled and sort by `order`, ties by declaration."""
     rows: list[tuple[int, str, Any]] = []
     for name, entry in entries.items():
-        table = entry if isinstance(entry, Mapping) else {}
-        enabled, order = table.get("enabled", True), table.get("order", 0)
-        if not isinstance(enabled, bool):
-            Table(table, (kind, name), findings).flag("enabled", True)  # reports it
-        if isinstance(order, bool) or not isinstance(order, int):
-            Table(table, (kind, name), findings).wrong((kind, name, "order"), "a number", order)
-            order = 0
-        if enabled is not False:
+        enabled, order = _taken_at(_table(entry), (kind, name), findings)
+        if enabled:
             rows.append((order, name, entry))
     rows.sort(key=lambda row: row[0])
     return {name: _without(entry, ("enabled", "order")) for _, name, entry in rows}
+
+
+def _taken_at(entry: Mapping[str, Any], path: Path, findings: Findings) -> tuple[bool, int]:
+    """Return whether a role or phase is enabled, and its place."""
+    enabled, order = entry.get("enabled", True), entry.get("order", 0)
+    if not isinstance(enabled, bool):
+        Table(entry, path, findings).flag("enabled", True)  # reports it
+    if isinstance(order, bool) or not isinstance(order, int):
+        Table(entry, path, findings).wrong((*path, "order"), "a number", order)
+        order = 0
+    return enabled is not False, order
 
 
 def _without(entry: Any, keys: tuple[str, ...]) -> Any:
@@ -160,7 +175,10 @@ def _without(entry: Any, keys: tuple[str, ...]) -> Any:
 
 
 class _Constants(dict[str, str]):
-    """The `vars` as text and, in `typed`, as they stand; and how much of them has been put into other texts."""
+    """What placeholders of the compiler stand for, `vars.X` and `sweep.X`, and how much of it is in other texts by now.
+
+    As text, and in `typed` as it stands in the job file.
+    """
 
     filled = 0
     typed: Mapping[str, Any] = {}
@@ -170,18 +188,22 @@ class _Constants(dict[str, str]):
         text = self.get(name, "")
         before, self.filled = self.filled, self.filled + len(text)
         if before <= _MOST_FILLED < self.filled:
-            message = f"with `{{vars.{name}}}` the texts of the job come to more than {_MOST_FILLED} characters"
+            message = f"with `{{{name}}}` the texts of the job come to more than {_MOST_FILLED} characters"
             findings.error("D107", message, path, help=_SHORTER)
         return text if self.filled <= _MOST_FILLED else ""
 
 
-def _vars(table: Mapping[str, Any], findings: Findings) -> dict[str, str]:
+def _vars(table: Mapping[str, Any], swept: Mapping[str, str], findings: Findings) -> dict[str, str]:
+    """Return the `vars` as text; `swept` are the constants of a sweep's point, which they may use."""
     values: dict[str, str] = {}
     for name, value in table.items():
         text = scalar(value)
         if text is None:
             findings.error("D102", f"`vars.{name}` must be one value, not a list or a table", ("vars", name))
-        values[name] = text or ""
+        for wanted in _SWEEP.findall(text or ""):
+            if wanted not in swept:
+                findings.error("D123", f"there is no `{{{wanted}}}`", ("vars", name), help=_swept(swept))
+        values[name] = _SWEEP.sub(lambda match: swept.get(match[1], ""), text or "")
     done: dict[str, str] = {}
     uses = {name: _VARS.findall(text) for name, text in values.items()}
     for name in (*in_order(uses), *values):
@@ -231,7 +253,7 @@ def _constant(
 def _filled(value: Any, path: Path, values: _Constants, findings: Findings) -> Any:
     """Put the `vars` into every string below; what they hold is text, never a placeholder."""
     if isinstance(value, str):
-        whole = _VARS.fullmatch(value) if path[0] == "files" and "data" in path else None
+        whole = _WHOLE.fullmatch(value) if path[0] == "files" and "data" in path else None
         typed = values.typed.get(whole[1]) if whole else None
         return typed if isinstance(typed, int | float) else _filled_text(value, path, values, findings)
     if isinstance(value, Mapping):
@@ -250,10 +272,10 @@ def _filled(value: Any, path: Path, values: _Constants, findings: Findings) -> A
 
 
 def _filled_text(text: str, path: Path, values: _Constants, findings: Findings) -> str:
-    if "{vars." not in text:
+    if "{vars." not in text and "{sweep." not in text:
         return text
     written = parse(text)
-    check_shell(written, path, lambda ref: values.get(ref.name.removeprefix("vars."), ""), findings)
+    check_shell(written, path, lambda ref: values.get(ref.name, ""), findings)
     parts = [part if isinstance(part, str) else _value(part, path, values, findings) for part in written]
     if shell_clash(parts):
         message = f"{name_of(path)} puts `$` right before a placeholder, which reads as a variable of the shell"
@@ -264,12 +286,18 @@ def _filled_text(text: str, path: Path, values: _Constants, findings: Findings) 
 
 
 def _value(ref: Ref, path: Path, values: _Constants, findings: Findings) -> Part:
-    """Return what one of the `vars` holds; every other placeholder stays."""
-    name = ref.name.removeprefix("vars.")
-    if name == ref.name:
+    """Return what one of the `vars`, or of the keys of a sweep, holds; every other placeholder stays."""
+    kind, dot, name = ref.name.partition(".")
+    if not dot or kind not in ("vars", "sweep"):
         return ref
-    if name not in values:
-        near = nearest(name, values)
-        fix = f"did you mean `{{vars.{near}}}`?" if near else f'set it: `[vars]` `{name} = "..."`'
-        findings.error("D123", f"there is no `{{{ref.name}}}`", path, help=fix, lacks=("vars", name))
-    return values.taken(name, path, findings)
+    if ref.name not in values:
+        near = nearest(ref.name, (known for known in values if known.startswith(f"{kind}.")))
+        own = f'set it: `[vars]` `{name} = "..."`' if kind == "vars" else _swept(values)
+        fix = f"did you mean `{{{near}}}`?" if near else own
+        findings.error("D123", f"there is no `{{{ref.name}}}`", path, help=fix, lacks=(kind, name))
+    return values.taken(ref.name, path, findings)
+
+
+def _swept(values: Mapping[str, str]) -> str:
+    names = [f"`{{{name}}}`" for name in values if name.startswith("sweep.")]
+    return "a point has " + ", ".join(names) if names else "the job has no `[sweep]`"

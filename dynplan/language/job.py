@@ -1,6 +1,7 @@
 """Read resolved tables as a `Job`: types and ranges, and nothing about placement."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from dynplan.diagnostics import Findings
@@ -63,11 +64,12 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
         tables=tables_for_plan(tables, _job_name(job), hosts, roles, files),
     )
     check_constraints(job, found)
-    _ = "cluster" in job, "container" in job  # read by the command line and by the roles
+    _ = job.text("cluster"), "container" in job  # the command line has read it, and roles read the other
     job.close()
     if not phases:
         _check_unused_defaults(top)
     _ = [key in top for key in ("extends", "vars", "phase-defaults")]  # resolved before
+    _check_sweep(top, phases)
     top.close()
     check_relations(found, findings)
     check_rows(found, findings)
@@ -124,7 +126,12 @@ def _output_dir(job: Table) -> str:
 def _roles(top: Table, gpus_per_node: int) -> tuple[Role, ...]:
     entries = top.tables("roles")
     default = top.table("job").get("container")
-    roles = tuple(_role(name, table, default, gpus_per_node) for name, table in entries)
+    partners = {name: _partner(name, entries) for name, _ in entries}
+    found: dict[str, Role] = {}
+    for name, table in sorted(entries, key=lambda entry: bool(partners[entry[0]])):  # roles that are beside none first
+        partner = found.get(partners[name])
+        found[name] = _role(name, table, default, gpus_per_node, partner.size.gpus if partner else 1)
+    roles = tuple(found[name] for name, _ in entries)
     if not roles:
         path = ("roles",) if "roles" in top else ()
         fix = "add a table `[roles.NAME]` with a `command`"
@@ -132,7 +139,19 @@ def _roles(top: Table, gpus_per_node: int) -> tuple[Role, ...]:
     return roles
 
 
-def _role(name: str, table: Table, container: Any, gpus_per_node: int) -> Role:
+def _partner(name: str, entries: Sequence[tuple[str, Table]]) -> str:
+    """Return the role that a role is beside, at the end of a chain of such; nothing where it is beside none.
+
+    Of a ring it is any of them: what has no end is reported with the relations of the job.
+    """
+    beside = {of: str(table.data.get("beside") or "") for of, table in entries}
+    seen = [name]
+    while (after := beside.get(seen[-1], "")) and after not in seen:
+        seen.append(after)
+    return seen[-1] if beside[name] else ""
+
+
+def _role(name: str, table: Table, container: Any, gpus_per_node: int, partner_gpus: int) -> Role:
     _check_name(name, "role", table)
     _ = "order" in table, "enabled" in table  # taken before they come here
     table.line("engine")  # a preset, merged under this table before it came here
@@ -141,7 +160,7 @@ def _role(name: str, table: Table, container: Any, gpus_per_node: int) -> Role:
     mpi, cpus = _mpi(table), table.count("cpus-per-task")
     options = tuple((key, str(value)) for key, value in (("cpus-per-task", cpus), ("mpi", mpi)) if value)
     restart, stop = table.table("restart"), table.table("stop")
-    size = read_size(table)
+    size = read_size(table, partner_gpus)
     _check_sizes(table)
     role = Role(
         name=name,
@@ -257,6 +276,17 @@ def _phase(name: str, table: Table, container: Any) -> Phase:
     )
     table.close()
     return phase
+
+
+def _check_sweep(top: Table, phases: tuple[Phase, ...]) -> None:
+    """Read what a job says of its results, and refuse one that is still a sweep."""
+    if "results" in top:
+        from dynplan.language.results import read_results  # for tables of many jobs
+
+        read_results(top.data, tuple(phase.name for phase in phases), top.findings)
+    if "sweep" in top:
+        message, fix = "this is a sweep, and one point of it is a job", "choose one: `--point 0`, or a name"
+        top.findings.error("D126", message, ("sweep",), help=fix, key=True)
 
 
 def _check_unused_defaults(top: Table) -> None:

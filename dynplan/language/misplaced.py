@@ -22,7 +22,7 @@ _LIKELY = frozenset(
     [
         *("num-nodes", "workers", "nodes", "per-node", "spread", "dedicated", "place", "command", "env", "ports"),
         *("unset", "workdir", "container", "launch", "mpi", "cpus-per-task", "srun", "after", "kind", "ready", "alive"),
-        *("critical", "restart", "stagger", "stop", "metrics", "engine", "order", "enabled"),
+        *("critical", "restart", "stagger", "stop", "metrics", "engine", "order", "enabled", "beside"),
         *("on", "timeout", "setup", "health-check", "continue-on-failure"),
     ]
 )

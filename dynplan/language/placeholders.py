@@ -26,6 +26,9 @@ PHASE_FACTS = ("phase.name", "phase.dir")
 ROLE_FACTS = ("host", "ip", "hosts", "ips", "workers")
 ROLE_PORT_FACTS = ("port", "url", "urls", "endpoints")
 ROLE_LISTS = ("hosts", "ips", "urls", "endpoints")
+# Of the worker that a worker is beside: facts of its leader, and ports as its task on this node knows them.
+BESIDE_FACTS = ("host", "ip", "url-host", "url-ip")
+BESIDE_PORT_FACTS = ("port", "url", "endpoint")
 # Of the worker that words in `each` are repeated for: facts of its leader.
 IT_FACTS = ("host", "ip", "node", "worker")
 IT_PORT_FACTS = ("port", "url", "endpoint")
@@ -69,6 +72,8 @@ class Scope(Record):
         names += PHASE_FACTS if self.phase else ()
         for port in self.role.ports if self.role else ():
             names += _port_names(f"port.{port.name}") + _port_names(f"leader.port.{port.name}")
+        if self.role and self.role.size.beside:
+            names += _beside_names(self.job, self.role.size.beside)
         return names + (_it_names(self.it, tasks=self.tasks) if self.it else [])
 
 
@@ -113,7 +118,7 @@ def _lacks(name: str, path: Path) -> Path | None:
             return ("roles", role)
         case ["file", *rest]:
             return ("files", ".".join(rest))
-        case ["it", *_]:
+        case ["it" | "beside", *_]:
             return ("roles",)
         case _:
             return None
@@ -242,6 +247,13 @@ def _it_names(role: Role, *, tasks: bool) -> list[str]:
     names = [f"it.{fact}" for fact in (*IT_FACTS, *(("rank",) if tasks else ()))]
     for port in (port for port in role.ports if port.everywhere or not tasks):
         names += [f"it.{fact}.{port.name}" for fact in IT_PORT_FACTS] + [f"it.port.{port.name}.last"]
+    return names
+
+
+def _beside_names(job: Job, partner: str) -> list[str]:
+    names = [f"beside.{fact}" for fact in BESIDE_FACTS]
+    for port in (port for role in job.roles if role.name == partner for port in role.ports):
+        names += [f"beside.{fact}.{port.name}" for fact in BESIDE_PORT_FACTS] + [f"beside.port.{port.name}.last"]
     return names
 
 

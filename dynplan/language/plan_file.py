@@ -16,6 +16,7 @@ from dynplan.language.task_numbers import check_expressions
 from dynplan.model import HIGHEST_PORT, Block, Node, Outline, Placement, Plan, Ports, Role, Task, Worker
 
 SCHEMA = 1
+_OF_THE_JOB = ("job", "roles", "phases", "files", "cluster", "meta", "results")
 Data = dict[str, Any]
 _Reader = Callable[[Table, str], str]
 
@@ -27,7 +28,7 @@ def to_tree(plan: Plan) -> Data:
         "schema": SCHEMA,
         **{key: tables[key] for key in ("job", "meta", "cluster") if key in tables},
         "placement": {"mode": plan.placement.mode, "lower-bound": plan.placement.lower, "head": plan.head},
-        **{key: tables[key] for key in ("roles", "phases", "files") if key in tables},
+        **{key: tables[key] for key in ("roles", "phases", "files", "results") if key in tables},
         "nodes": [{"node": node.node, "host": node.host, "gpus": node.gpus} for node in plan.nodes],
         "workers": [_worker_tree(worker) for worker in plan.workers],
         "warnings": [_warning_tree(warning) for warning in plan.warnings],
@@ -68,7 +69,7 @@ def from_tree(tree: Mapping[str, Any]) -> Plan:
         )
         findings.error("D103", message, ("workers",), help=fix, key=True)
         findings.raise_if_errors()
-    job = read({key: tree[key] for key in ("job", "roles", "phases", "files", "cluster", "meta") if tree.get(key)})
+    job = read({key: tree[key] for key in _OF_THE_JOB if tree.get(key)})
     found = _outline(tree, findings)
     plan = Plan(
         job=job,
@@ -100,7 +101,8 @@ def outline(tree: Mapping[str, Any]) -> Outline:
 
 
 def _worker_tree(worker: Worker) -> Data:
-    return {"role": worker.role, "worker": worker.worker, "tasks": [_task_tree(task) for task in worker.tasks]}
+    shares = {"shares": worker.shares} if worker.shares else {}
+    return {"role": worker.role, "worker": worker.worker, **shares, "tasks": list(map(_task_tree, worker.tasks))}
 
 
 def _task_tree(task: Task) -> Data:
@@ -167,7 +169,7 @@ def _worker(row: Table, nodes: int, name: _Reader) -> Worker:
     tasks = tuple(_task(task, nodes) for task in _rows(row, "tasks"))
     if not tasks:
         row.findings.error("D502", f"a worker of role `{role}` has no tasks", row.path)
-    return Worker(role, row.count("worker", 0, 0) or 0, tasks)
+    return Worker(role, row.count("worker", 0, 0) or 0, tasks, name(row, "shares"))
 
 
 def _task(row: Table, nodes: int) -> Task:

@@ -33,16 +33,17 @@ def tables_for_plan(
         **({"cluster": tables["cluster"]} if tables.get("cluster") else {}),
         **({"phases": {at: _with_words(_table(phase)) for at, phase in phases.items()}} if phases else {}),
         **({"files": {file.name: {"content": _content(file)} for file in files}} if files else {}),
-        **({"meta": _plain(tables["meta"])} if tables.get("meta") else {}),
+        **({"results": tables["results"]} if tables.get("results") else {}),
+        **({"meta": plain(tables["meta"])} if tables.get("meta") else {}),
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return what JSON can carry as well: dates, times and numbers that are none become text."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return list(map(_plain, value))
+        return list(map(plain, value))
     return value if isinstance(value, str | int) or (isinstance(value, float) and isfinite(value)) else str(value)
 
 

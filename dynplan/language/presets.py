@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from attrs import evolve
 
 from dynplan.diagnostics import Document, Findings, Path
+from dynplan.language.extents import OF_PARTNER
 from dynplan.language.merging import Data, merge, normalised
 
 _OF_PRESETS = ("about", "extends", "required")
@@ -70,6 +71,8 @@ def presets(roles: Mapping[str, Any], documents: Sequence[Document]) -> dict[str
 def upon(preset: Mapping[str, Any], role: Mapping[str, Any]) -> Data:
     """Merge a role over its preset: a number alone moves a port, and a probe of another kind replaces one."""
     below = {key: value for key, value in preset.items() if not _replaced(key, value, role.get(key))}
+    if "beside" in role:
+        below = _without(below, OF_PARTNER)
     ports, known = role.get("ports"), preset.get("ports", {})
     if not isinstance(ports, Mapping) or not isinstance(known, Mapping):
         return merge(below, role)

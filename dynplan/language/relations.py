@@ -90,6 +90,8 @@ def _check_references(job: Job, findings: Findings) -> None:
         if role.size.place.startswith("with:"):
             other = role.size.place.removeprefix("with:")
             _check_role_name(other, names, ("roles", role.name, "place"), findings)
+        if role.size.beside:
+            _check_role_name(role.size.beside, names, ("roles", role.name, "beside"), findings)
     for phase in job.phases:
         if phase.on:
             _check_role_name(phase.on, names, ("phases", phase.name, "on"), findings)
@@ -190,10 +192,12 @@ def _check_cycles(job: Job, key: str, findings: Findings) -> None:
     left = {role.name: _edges(role, key) for role in job.roles}
     while left := _held_up(left):
         ring = _ring(left)
-        what = "waits for" if key == "after" else "is placed with"
+        beside = key == "place" and job.role(ring[0]).size.beside
+        what = "waits for" if key == "after" else "is beside" if beside else "is placed with"
         message = f"role `{ring[0]}` {what} itself: " + " -> ".join(f"`{name}`" for name in [*ring, ring[0]])
-        fix = f"take `{ring[1 % len(ring)]}` out of this `{key}`"
-        findings.error("D121", message, ("roles", ring[0], key), help=fix)
+        said = "beside" if beside else key
+        fix = f"take `{ring[1 % len(ring)]}` out of this `{said}`"
+        findings.error("D121", message, ("roles", ring[0], said), help=fix)
         left = {name: others for name, others in left.items() if name not in ring}
 
 
@@ -206,6 +210,8 @@ def _held_up(edges: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
 def _edges(role: Role, key: str) -> tuple[str, ...]:
     if key == "after":
         return role.after
+    if role.size.beside:
+        return (role.size.beside,)
     return (role.size.place.removeprefix("with:"),) if role.size.place.startswith("with:") else ()
 
 

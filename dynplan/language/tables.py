@@ -147,7 +147,7 @@ class Table:
 
     def _no_number(self, value: object, path: Path) -> None:
         if isinstance(value, list):
-            fix = "one job is one point of a sweep: give one number here, or one at a time with `--set`"
+            fix = "one job is one point of a sweep: give one number here, and the list in `[sweep]`"
             self.findings.error("D110", f"{name_of(path)} must be a whole number, not a list", path, help=fix)
         else:
             self.wrong(path, "a whole number", value)

@@ -10,8 +10,8 @@ from dynplan.model import Job, Record, Role
 from dynplan.planner.refusals import Ladder, counted, fewer, ladder, refuse, smaller
 
 # `nodes`: `workers_per_node` of them on each of `nodes` distinct nodes. `loose`: workers of at most a node, anywhere.
-# `wide`: workers larger than a node. `every`: so many on every node. `none`: no GPUs.
-Form = Literal["nodes", "loose", "wide", "every", "none"]
+# `wide`: workers larger than a node. `every`: so many on every node. `none`: no GPUs. `beside`: those of another role.
+Form = Literal["nodes", "loose", "wide", "every", "none", "beside"]
 
 MOST_NODES = 65_536  # of a job; a Slurm host list names no more either (MAX_RANGE in hostlist.c)
 MOST_TASKS = 250_000  # of a role; 40,000 are planned in half a second, and more than these are a slip
@@ -40,6 +40,11 @@ class Demand(Record):
     def takes_nodes(self) -> bool:
         """Whether the role is placed on nodes by its size, not beside others or on every node."""
         return self.form in ("nodes", "loose", "wide")
+
+    @property
+    def gpus_of_its_own(self) -> bool:
+        """Whether its workers hold GPUs, and not those of the workers that they are beside."""
+        return self.form != "beside" and self.role.size.gpus > 0
 
     @property
     def gpus_on_node(self) -> int:
@@ -132,6 +137,8 @@ def _every(role: Role, capacity: int, findings: Findings) -> Demand:
 
 def _demand(role: Role, capacity: int, every: Sequence[Demand], findings: Findings) -> Demand:
     """Return one role's demand, on nodes of so many GPUs that other roles take some of on every node."""
+    if role.size.beside:
+        return Demand(role, "beside", 0, 0, 0, ())
     gpus, room = role.size.gpus, max(0, capacity - sum(demand.gpus_on_node for demand in every))
     if gpus == 0:
         return _without_gpus(role, findings)

@@ -52,7 +52,8 @@ def _workers(
         sizes = [len(home) for home in role_homes]
         ranks = chain.from_iterable(map(range, sizes))
         tasks = map(Task, ranks, chain.from_iterable(role_homes), of_slices, of_ports)
-        yield from map(Worker, repeat(role.name), count(), map(tuple, map(islice, repeat(tasks), sizes)))
+        of_workers = map(tuple, map(islice, repeat(tasks), sizes))
+        yield from map(Worker, repeat(role.name), count(), of_workers, repeat(role.size.beside))
 
 
 def _placement_warnings(

@@ -1,4 +1,4 @@
-"""The nodes of roles that follow the others: roles without GPUs, and roles on every node."""
+"""The nodes of roles that follow the others: roles without GPUs, on every node, and beside another role."""
 
 from collections.abc import Sequence
 
@@ -20,18 +20,21 @@ def place_services(wanted: Sequence[Demand], allocation: Allocation) -> tuple[Ho
     homes = {demand.role.name: found for demand, found in zip(wanted, allocation.homes, strict=True)}
     owners = _owners([demand.role for demand in wanted], homes)
     findings = Findings()
-    waiting = [demand for demand in wanted if demand.form in ("none", "every")]
+    waiting = [demand for demand in wanted if not demand.takes_nodes]
     while waiting:
-        # A role placed with another waits for that one; the reader has refused cycles.
+        # A role placed with another or beside it waits for that one; the reader has refused cycles.
         names = {demand.role.name for demand in waiting}
         for demand in [demand for demand in waiting if _beside(demand.role) not in names]:
+            waiting.remove(demand)
+            if demand.form == "beside":
+                homes[demand.role.name] = homes[demand.role.size.beside]
+                continue
             nodes = _nodes(demand, homes, allocation, owners)
             if not nodes:
                 _refuse_nowhere(demand, allocation, owners, findings)
             elif demand.role.size.spread and len(nodes) > len(set(nodes)):
                 _refuse_together(demand.role, nodes, findings)
             homes[demand.role.name] = [(node,) for node in nodes]
-            waiting.remove(demand)
     _check_dedicated([demand.role for demand in wanted], homes, findings)
     findings.raise_if_errors()
     return tuple(homes[demand.role.name] for demand in wanted)
@@ -44,6 +47,10 @@ def _owners(roles: Sequence[Role], homes: dict[str, Homes]) -> dict[int, str]:
 
 
 def _beside(role: Role) -> str:
+    return role.size.beside or _with(role)
+
+
+def _with(role: Role) -> str:
     return role.size.place.removeprefix("with:") if role.size.place.startswith("with:") else ""
 
 
@@ -52,7 +59,7 @@ def _nodes(demand: Demand, homes: dict[str, Homes], allocation: Allocation, owne
     size, count = demand.role.size, allocation.nodes
     if size.per_node or size.place == "every-node":
         return [node for node in range(count) for _ in range(demand.workers_per_node)]
-    if beside := _beside(demand.role):
+    if beside := _with(demand.role):
         leaders = [home[0] for home in homes[beside]]
         return [leaders[worker % len(leaders)] for worker in range(demand.workers)] if leaders else []
     if size.hosts:
@@ -93,11 +100,11 @@ def _refuse_together(role: Role, nodes: list[int], findings: Findings) -> None:
 
 
 def _check_dedicated(roles: Sequence[Role], homes: dict[str, Homes], findings: Findings) -> None:
-    """No role stands on a node that is another role's alone."""
+    """No role stands on a node that is another role's alone, but for those that are beside it."""
     if not any(role.size.dedicated for role in roles):
         return
     on_node: dict[int, list[str]] = {}
-    for role in roles:
+    for role in (role for role in roles if not role.size.beside):
         for node in dict.fromkeys(node for home in homes[role.name] for node in home):
             on_node.setdefault(node, []).append(role.name)
     told: set[tuple[str, str]] = set()

@@ -1,6 +1,6 @@
 """The third stage of placement: which GPU indices each worker owns on a node."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from attrs import frozen
@@ -32,15 +32,24 @@ def slice_nodes(
     """
     sizes: list[list[int]] = [[] for _ in gpus]
     for demand, role_homes in zip(wanted, homes, strict=True):
-        if demand.role.size.gpus:
+        if demand.gpus_of_its_own:
             for home in role_homes:
                 for node, size in zip(home, demand.slices, strict=True):
                     sizes[node].append(size)
     pieces = [iter(cut(tuple(of_node), have, groups)) for of_node, have in zip(sizes, gpus, strict=True)]
-    return [
-        [next(pieces[node]) if demand.role.size.gpus else () for home in role_homes for node in home]
+    found = {
+        demand.role.name: [next(pieces[node]) if demand.gpus_of_its_own else () for home in role_homes for node in home]
         for demand, role_homes in zip(wanted, homes, strict=True)
-    ]
+    }
+    beside = {demand.role.name: demand.role.size.beside for demand in wanted}
+    return [found[_last(beside, demand.role.name)] for demand in wanted]
+
+
+def _last(beside: Mapping[str, str], name: str) -> str:
+    """Return the end of a chain: the role that a role is beside, or that one is beside, and so on."""
+    while beside[name]:
+        name = beside[name]
+    return name
 
 
 @cache

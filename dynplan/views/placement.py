@@ -22,12 +22,13 @@ _BROKEN = "this plan breaks its promises: `dynplan check` says where"
 
 @frozen
 class Owner:
-    """A worker on a node; `rank` is None for a worker of one task."""
+    """A worker on a node; `rank` is None for a worker of one task. `shares` is the role that it is beside, or empty."""
 
     role: str
     worker: int
     rank: int | None
     ports: tuple[str, ...]
+    shares: str
 
     @property
     def number(self) -> str:
@@ -37,11 +38,22 @@ class Owner:
 
 @frozen
 class Segment:
-    """GPUs in a row with the same owners: nobody, one worker, or by mistake several."""
+    """GPUs in a row with the same owners: nobody, one worker and those beside it, or by mistake others."""
 
     first: int
     count: int
     owners: tuple[Owner, ...]
+
+    @property
+    def holder(self) -> Owner | None:
+        """The one worker that has the GPUs, None where it is nobody or, by mistake, several."""
+        holders = [owner for owner in self.owners if not owner.shares]
+        return holders[0] if len(holders) == 1 else None
+
+    @property
+    def joined(self) -> str:
+        """What stands between the names of its owners."""
+        return " + " if self.holder else " & "
 
 
 @frozen
@@ -115,7 +127,7 @@ def _visible(found: Outline) -> Outline:
     blocks = (name for worker in found.workers for task in worker.tasks for name, _ in task.ports)
     names = {
         found.name,
-        *(worker.role for worker in found.workers),
+        *(name for worker in found.workers for name in (worker.role, worker.shares)),
         *(node.host or "" for node in found.nodes),
         *blocks,
     }
@@ -132,7 +144,12 @@ def _visible(found: Outline) -> Outline:
         name=shown[found.name],
         nodes=tuple(evolve(node, host=node.host and shown[node.host]) for node in found.nodes),
         workers=tuple(
-            evolve(worker, role=shown[worker.role], tasks=tuple(_renamed(task, shown) for task in worker.tasks))
+            evolve(
+                worker,
+                role=shown[worker.role],
+                shares=shown[worker.shares],
+                tasks=tuple(_renamed(task, shown) for task in worker.tasks),
+            )
             for worker in found.workers
         ),
     )
@@ -167,7 +184,7 @@ def _held(found: Outline) -> list[_Held]:
     for worker in found.workers:
         for task in worker.tasks:
             rank = task.rank if len(worker.tasks) > 1 else None
-            owner = Owner(worker.role, worker.worker, rank, ports_text(task.ports))
+            owner = Owner(worker.role, worker.worker, rank, ports_text(task.ports), worker.shares)
             for gpu in task.gpus:
                 held[task.node].by_gpu.setdefault(gpu, []).append(owner)
             if not task.gpus:
@@ -191,8 +208,17 @@ def _kind(segments: Sequence[Segment], held: _Held) -> object:
 
 def _broken(found: Outline) -> str:
     """Say so where a GPU has two owners or is none of its node's: dynplan made no such plan."""
-    taken = [(task.node, gpu) for worker in found.workers for task in worker.tasks for gpu in task.gpus]
+    slices = {
+        (worker.role, worker.worker): [(task.node, task.gpus) for task in worker.tasks] for worker in found.workers
+    }
+    own = [worker for worker in found.workers if not worker.shares]
+    taken = [(task.node, gpu) for worker in own for task in worker.tasks for gpu in task.gpus]
     fine = len(set(taken)) == len(taken) and all(gpu < found.nodes[node].gpus for node, gpu in taken)
+    fine = fine and all(
+        slices[worker.role, worker.worker] == slices.get((worker.shares, worker.worker))
+        for worker in found.workers
+        if worker.shares
+    )
     return "" if fine else _BROKEN
 
 
@@ -205,7 +231,10 @@ def _summary(found: Outline, rows: Sequence[Row]) -> str:
         parts[0] += f" of {' or '.join(map(str, sizes))} GPUs"
         parts.append(f"{used} of {total} GPUs in use")
     if any(sizes) and count > 1:
-        shared = any(len({owner.role for segment in row.segments for owner in segment.owners}) > 1 for row in rows)
+        shared = any(
+            len({owner.role for segment in row.segments for owner in segment.owners if not owner.shares}) > 1
+            for row in rows
+        )
         parts.append(found.mode or ("shared" if shared else "separate"))
     if found.head is not None and count > 1:
         parts.append(f"head node {found.head}")
@@ -215,7 +244,8 @@ def _summary(found: Outline, rows: Sequence[Row]) -> str:
 def _role_line(name: str, workers: Sequence[Worker]) -> RoleLine:
     nodes = sorted({task.node for worker in workers for task in worker.tasks})
     sizes = dict.fromkeys(_gpus(worker) for worker in workers)
-    return RoleLine(name, len(workers), " or ".join(sizes), runs(nodes), _ports(workers))
+    beside = f"as {workers[0].shares}" if workers[0].shares and set(sizes) != {"-"} else ""
+    return RoleLine(name, len(workers), beside or " or ".join(sizes), runs(nodes), _ports(workers))
 
 
 def _gpus(worker: Worker) -> str:

@@ -19,6 +19,7 @@ _BAR = 46  # height of a row of GPUs
 _LINE = 15  # from one line of small text to the next
 _MOST_PER_LINE = 16  # GPUs side by side; a node with more takes several lines
 _LEAST_WIDTH = 640
+_MOST_STRIPS = 2  # of workers beside another one; more would cross the name
 _SANS, _MONO = 6.7, 6.1  # pixels of a letter, about, at 12 and at 10 pixels
 
 # White stands out on each of them by 4.5 to 1 or more (WCAG 2, 1.4.3).
@@ -112,8 +113,14 @@ def _sheet(seen: View) -> _Sheet:
 def _needs(segment: Segment) -> int:
     """Return how wide a GPU must be for a segment to hold its texts."""
     texts = [_width(_segment_name(segment)) + 16]
-    texts += [_width(port, _MONO) + 10 for owner in segment.owners for port in owner.ports]
+    texts += [_width(port, _MONO) + 10 for port in _ports(segment)]
     return -(-max(texts) // segment.count)
+
+
+def _ports(segment: Segment) -> Iterator[str]:
+    """Yield what is bound on a segment; of a worker beside another one with its role."""
+    for owner in segment.owners:
+        yield from (f"{owner.role} {port}" if owner.shares else port for port in owner.ports)
 
 
 # The head of the picture
@@ -134,8 +141,9 @@ def _legend(seen: View, sheet: _Sheet) -> Iterator[tuple[int, list[str]]]:
     for role in seen.roles:
         if role.name in sheet.colours:
             workers = "1 worker" if role.workers == 1 else f"{role.workers} workers"
-            gpus = "1 GPU" if role.gpus == "1" else f"{role.gpus} GPUs"
-            yield _key(f'fill="{sheet.colours[role.name]}"', f"{role.name}: {workers} of {gpus}")
+            gpus = "of 1 GPU" if role.gpus == "1" else f"of {role.gpus} GPUs"
+            what = role.gpus if role.gpus.startswith("as ") else gpus
+            yield _key(f'fill="{sheet.colours[role.name]}"', f"{role.name}: {workers} {what}")
     if any(not segment.owners for row in seen.rows for segment in row.segments):
         yield _key('class="free"', "free")
 
@@ -192,7 +200,7 @@ def _line(row: Row, start: int, sheet: _Sheet) -> _Block:
         if low < high:
             left, width = (low - start) * sheet.cell, (high - low) * sheet.cell - 4
             marks += _bar(segment, low, high, sheet, left)
-            ports = [port for owner in segment.owners for port in owner.ports] if low == segment.first else []
+            ports = [*_ports(segment)] if low == segment.first else []
             marks += [
                 _text(left + 2, _BAR + 14 + at * _LINE, _cut(port, width, _MONO), "small muted")
                 for at, port in enumerate(ports)
@@ -204,6 +212,7 @@ def _line(row: Row, start: int, sheet: _Sheet) -> _Block:
 def _bar(segment: Segment, low: int, high: int, sheet: _Sheet, left: int) -> Iterator[str]:
     width = (high - low) * sheet.cell - 4
     yield f'<rect {_paint(segment, sheet)} x="{left + 0.5}" y="0.5" width="{width - 1}" height="{_BAR - 1}" rx="6"/>'
+    yield from _strips(segment, width, sheet, left)
     cuts = "".join(f"M{left + at * sheet.cell - 2} 5V17" for at in range(1, high - low))
     if cuts:
         yield f'<path class="{"cut" if segment.owners else "rule"}" d="{cuts}"/>'
@@ -214,9 +223,20 @@ def _bar(segment: Segment, low: int, high: int, sheet: _Sheet, left: int) -> Ite
         yield _text(left + width // 2, 32, _short_name(segment, width - 8), "on", ' text-anchor="middle"')
 
 
+def _strips(segment: Segment, width: int, sheet: _Sheet, left: int) -> Iterator[str]:
+    """Draw the workers beside the one that has the GPUs, each a strip along the bar, the first one lowest."""
+    beside = [owner for owner in segment.owners if owner.shares] if segment.holder else []
+    for at, owner in enumerate(beside[:_MOST_STRIPS]):
+        fill = sheet.colours[owner.role]
+        yield (
+            f'<rect fill="{fill}" stroke="#ffffff" x="{left + 6.5}" y="{_BAR - 6.5 - 5 * at}" width="{width - 13}"'
+            ' height="4" rx="2"/>'
+        )
+
+
 def _paint(segment: Segment, sheet: _Sheet) -> str:
-    if len(segment.owners) == 1:
-        return f'fill="{sheet.colours[segment.owners[0].role]}"'
+    if segment.holder:
+        return f'fill="{sheet.colours[segment.holder.role]}"'
     return 'class="twice"' if segment.owners else 'class="free"'
 
 
@@ -241,13 +261,13 @@ def _node_name(row: Row) -> str:
 
 
 def _segment_name(segment: Segment) -> str:
-    return " & ".join(map(_owner_name, segment.owners))
+    return segment.joined.join(map(_owner_name, segment.owners))
 
 
 def _short_name(segment: Segment, width: int) -> str:
     """Return the name that fits: the colour says the role, too."""
     name = _segment_name(segment)
-    return name if _width(name) <= width else _cut(" & ".join(owner.number for owner in segment.owners), width)
+    return name if _width(name) <= width else _cut(segment.joined.join(owner.number for owner in segment.owners), width)
 
 
 def _owner_name(owner: Owner) -> str:

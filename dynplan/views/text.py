@@ -38,7 +38,7 @@ class _Sheet:
 
     def name(self, segment: Segment) -> str:
         """Return who owns a segment; where several do, all of them."""
-        return " & ".join(self.tags[owner.role] + owner.number for owner in segment.owners) or _FREE
+        return segment.joined.join(self.tags[owner.role] + owner.number for owner in segment.owners) or _FREE
 
     def needs(self, segment: Segment) -> int:
         """Return the columns a GPU needs for the segment's name to fit on each line that the segment is on."""

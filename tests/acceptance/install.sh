@@ -60,11 +60,16 @@ environment() { # NAME
 }
 
 mkdir -p "$cache"
+running=()
 for name; do
 	case $name in
 	dynamo*) "$here/../../tools/install.sh" stack ;;
 	routers) "$here/../../tools/install.sh" proxies ;;
 	esac
-	environment "$name"
+	environment "$name" & # pip is mostly one process that unpacks: side by side they take half the time
+	running+=($!)
+done
+for pid in "${running[@]}"; do
+	wait "$pid"
 done
 python "$here/make_model.py" "$cache/model"

@@ -203,7 +203,64 @@ num-nodes = 2
 gpus-per-worker = 1
 """
 
-PLANS = {"shared": SHARED, "wide": WIDE, "named": NAMED, "loose": LOOSE, "fewest": FEWEST, "bare": BARE}
+# Workers beside others: of two on one node, of one on two nodes, of one that is dedicated, and in a chain.
+BESIDE = """\
+schema = 1
+nodes = [
+    { node = 0, gpus = 4 },
+    { node = 1, gpus = 4 },
+    { node = 2, gpus = 4 },
+]
+workers = [
+    { role = "look", worker = 0, shares = "pair", tasks = [
+     { rank = 0, node = 0, gpus = [0, 1], ports = { http = { port = 8000 } } } ] },
+    { role = "look", worker = 1, shares = "pair", tasks = [
+     { rank = 0, node = 0, gpus = [2, 3], ports = { http = { port = 8001 } } } ] },
+    { role = "pair", worker = 0, tasks = [
+     { rank = 0, node = 0, gpus = [0, 1], ports = { http = { port = 8002 } } } ] },
+    { role = "pair", worker = 1, tasks = [
+     { rank = 0, node = 0, gpus = [2, 3], ports = { http = { port = 8003 } } } ] },
+    { role = "big", worker = 0, tasks = [
+     { rank = 0, node = 1, gpus = [0, 1, 2], ports = {} }, { rank = 1, node = 2, gpus = [0, 1, 2], ports = {} } ] },
+    { role = "spare", worker = 0, shares = "big", tasks = [
+     { rank = 0, node = 1, gpus = [0, 1, 2], ports = {} }, { rank = 1, node = 2, gpus = [0, 1, 2], ports = {} } ] },
+    { role = "last", worker = 0, shares = "spare", tasks = [
+     { rank = 0, node = 1, gpus = [0, 1, 2], ports = {} }, { rank = 1, node = 2, gpus = [0, 1, 2], ports = {} } ] },
+]
+placement = { mode = "separate", lower-bound = 3, head = 0 }
+job = { name = "demo" }
+cluster = { gpus-per-node = 4 }
+
+[roles.look]
+beside = "pair"
+ports = { http = { base = 8000 } }
+
+[roles.pair]
+gpus-per-worker = 2
+num-nodes = 1
+workers-per-node = 2
+ports = { http = { base = 8000 } }
+
+[roles.big]
+gpus-per-worker = 6
+dedicated = true
+
+[roles.spare]
+beside = "big"
+
+[roles.last]
+beside = "spare"
+"""
+
+PLANS = {
+    "beside": BESIDE,
+    "shared": SHARED,
+    "wide": WIDE,
+    "named": NAMED,
+    "loose": LOOSE,
+    "fewest": FEWEST,
+    "bare": BARE,
+}
 
 
 def tree_of(text: str) -> dict[str, Any]:
@@ -558,6 +615,74 @@ BROKEN: list[tuple[str, str, str, str]] = [
         '"web": {"port": 9092, "count": 1}',
         "error[D412]: worker 1 of `prefill` does not bind the ports that worker 0 of its role binds",
     ),
+    # Workers beside others
+    (
+        "beside",
+        'worker = 0, shares = "pair", tasks = [\n     { rank = 0, node = 0, gpus = [0, 1]',
+        'worker = 0, shares = "pair", tasks = [\n     { rank = 0, node = 0, gpus = [0]',
+        "error[D414]: worker 0 of `look` sees GPUs 0 of node 0, and worker 0 of `pair`, which it is beside, 0, 1",
+    ),
+    (
+        "beside",
+        'worker = 1, shares = "pair", tasks = [\n     { rank = 0, node = 0, gpus = [2, 3]',
+        'worker = 1, shares = "pair", tasks = [\n     { rank = 0, node = 1, gpus = [2, 3]',
+        "error[D414]: worker 1 of `look` has tasks on nodes 1, and worker 1 of `pair`, which it is beside, on 0",
+    ),
+    (
+        "beside",
+        '"spare", worker = 0, shares = "big", tasks = [\n     { rank = 0, node = 1, gpus = [0, 1, 2], ports = {} }, {',
+        '"spare", worker = 0, shares = "big", tasks = [\n     {',
+        "error[D405]: task 0 of worker 0 of `spare` has rank 1",
+    ),
+    (
+        "beside",
+        '"spare", worker = 0, shares = "big", tasks = [\n     { rank = 0, node = 1, gpus = [0, 1, 2], ports = {} },'
+        " { rank = 1, node = 2, gpus = [0, 1, 2], ports = {} } ] },",
+        '"spare", worker = 0, shares = "big", tasks = [\n     { rank = 0, node = 1, gpus = [0, 1, 2], ports = {} } ]},',
+        "error[D414]: worker 0 of `spare` has tasks on nodes 1, and worker 0 of `big`, which it is beside, on 1, 2\n"
+        "error[D414]: worker 0 of `last` has tasks on nodes 1, 2, and worker 0 of `spare`, which it is beside, on 1",
+    ),
+    (
+        "beside",
+        'worker = 1, shares = "pair"',
+        "worker = 1",
+        "error[D414]: worker 1 of `look` shares with nobody, and its role is beside `pair`\n"
+        "error[D414]: worker 1 of `look` shares with nobody, and worker 0 with `pair`",
+    ),
+    (
+        "beside",
+        'role = "pair", worker = 1,',
+        'role = "pair", worker = 1, shares = "big",',
+        "error[D414]: worker 1 of `pair` shares with `big`, and its role is beside nobody\n"
+        "error[D414]: worker 1 of `pair` shares with `big`, and worker 0 with nobody",
+    ),
+    (
+        "beside",
+        'role = "big", worker = 0,',
+        'role = "big", worker = 0, shares = "big",',
+        "error[D414]: worker 0 of `big` shares with `big`, and its role is beside nobody\n"
+        "error[D414]: the workers of `big` share with themselves: nobody holds their GPUs",
+    ),
+    (
+        "beside",
+        '    { role = "look", worker = 1, shares = "pair", tasks = [\n'
+        "     { rank = 0, node = 0, gpus = [2, 3], ports = { http = { port = 8001 } } } ] },\n",
+        "",
+        "error[D414]: `look` has 1 worker, and `pair`, which it shares with, has 2",
+    ),
+    (
+        "beside",
+        "port = 8001",
+        "port = 8002",
+        "error[D411]: port 8002 of node 0 is held by worker 1 of `look` (`http`) and by worker 0 of `pair` (`http`)",
+    ),
+    (
+        "bare",
+        '{"role": "prefill", "worker": 1,',
+        '{"role": "prefill", "worker": 1, "shares": "nobody",',
+        "error[D414]: worker 1 of `prefill` shares with `nobody`, and the plan has no worker of that role\n"
+        "error[D414]: worker 1 of `prefill` shares with `nobody`, and worker 0 with nobody",
+    ),
     # Form
     ("bare", '"schema": 1', '"schema": 2', "error[D501]: this is no plan of schema 1"),
     (
@@ -585,6 +710,20 @@ def test_a_broken_promise_is_named(name: str, old: str, new: str, expected: str)
 
 def messages(text: str) -> str:
     return "\n".join(line for line in told(text).splitlines() if line.startswith("error"))
+
+
+def test_workers_that_share_are_held_to_it_without_the_tables_of_the_job() -> None:
+    tree = tree_of(BESIDE)
+    bare = {key: tree[key] for key in ("schema", "nodes", "workers")}
+    assert check(bare) == ()
+    ring = [{**worker, "shares": "last"} if worker["role"] == "big" else worker for worker in bare["workers"]]
+    said = {finding.message for finding in check({**bare, "workers": ring})}
+    assert said == {
+        f"the workers of `{name}` share with themselves: nobody holds their GPUs" for name in ("big", "spare", "last")
+    }
+    for worker in bare["workers"]:
+        worker.pop("shares", None)
+    assert {finding.code for finding in check(bare)} == {"D401"}
 
 
 def test_roles_that_are_separate_may_not_be_merged_onto_fewer_nodes() -> None:
@@ -676,7 +815,7 @@ def test_a_finding_in_a_json_plan_shows_line_and_column() -> None:
 @pytest.mark.parametrize("value", [None, 7, -1, True, "x", [], {}, [7], [None], {"a": 1}, 10**30, 1.5])
 def test_no_tree_raises_anything(value: Any) -> None:
     """Each value of a good plan, in turn, is replaced by something else."""
-    for text in (WIDE, NAMED, LOOSE, BARE):
+    for text in (BESIDE, WIDE, NAMED, LOOSE, BARE):
         tree = tree_of(text)
         for path in list(paths(tree)):
             broken = replaced(tree, path, value)

@@ -110,6 +110,56 @@ def test_a_script_of_someone_elses_is_no_script_of_a_plan() -> None:
     assert "this is a script" in changed.stderr
 
 
+SWEEP = "[sweep]\n'roles.a.workers' = [1, 9]\n[cluster]\ngpus-per-node = 8\n[roles.a]\ngpus-per-worker = 1\n"
+
+
+def swept(folder: Path, name: str, text: str) -> str:
+    (folder / name).write_text(text)
+    return str(folder / name)
+
+
+def test_a_point_is_one_of_every_sweep_and_nothing_else_has_points(tmp_path: Path) -> None:
+    text = f"[job]\nname = 's'\nnum-nodes = 1\n{SWEEP}command = 'x'\n"
+    one, other = swept(tmp_path, "one.toml", text), swept(tmp_path, "other.toml", text)
+    assert check(one, other, "--point", "0").exit_code == 0
+    done = check(one, other, GOOD, str(EXAMPLES / "minimal" / "plan.toml"), "--point", "0", "--format", "json")
+    assert [(record["code"], Path(record["file"]).name) for record in json.loads(done.stdout)] == [
+        ("D127", "job.toml"),
+        ("D503", "plan.toml"),
+    ]
+    assert (
+        "`--point` change a job, and this is a script"
+        in check(str(EXAMPLES / "minimal" / "job.sbatch"), "--point", "0").stderr
+    )
+
+
+def test_findings_at_a_point_stand_where_its_values_do_in_every_form(tmp_path: Path) -> None:
+    job = swept(tmp_path, "one.toml", f"[job]\nname = 's'\nnum-nodes = 1\n{SWEEP.replace('9', '0.5')}command = 'x'\n")
+    told = check(job, "--point", "1").stderr
+    place = re.search(r"--> (.*):(\d+):(\d+)\n", told)
+    assert place
+    assert place[2] == "5"
+    (record, *_) = json.loads(check(job, "--point", "1", "--format", "json").stdout)
+    assert [record["file"], record["line"], record["column"]] == [place[1], int(place[2]), int(place[3])]
+
+
+def test_the_script_of_a_sweep_says_the_plan_of_each_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(app, ["sweep", str(EXAMPLES / "sweep" / "job.toml"), "-o", "runs"]).exit_code == 0
+    script = "runs/array-0.sbatch"
+    head, *points = check(script, "--strict").stdout.splitlines()
+    assert head.startswith(f"{script}: 7 points of a sweep, an index each. sizes: ")
+    assert head.endswith(f"; 7 plans by dynplan {__version__}, as it was written")
+    for name, line in zip((*map(str, range(6)), "long"), points, strict=True):
+        Path("one.sbatch").write_bytes(CliRunner().invoke(app, ["emit", f"runs/plans/{name}.toml"]).stdout_bytes)
+        plan = re.search(r"; plan (\w+) by", check("one.sbatch").stdout)
+        assert plan
+        assert line == f"  point {'6, long' if name == 'long' else name}: plan {plan[1]}"
+    edited = check("-", text=Path(script).read_text().replace("8192", "8193"))
+    assert "W601" in edited.stderr
+    assert edited.stdout.splitlines()[0].endswith(", edited since")
+
+
 def test_wrong_usage() -> None:
     assert check().exit_code == 2
     assert check("-", "-", text="").exit_code == 2

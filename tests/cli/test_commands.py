@@ -20,6 +20,7 @@ from dynplan.cli import app, reading
 from dynplan.language import parse, read, resolve
 from dynplan.language.plan_file import to_tree
 from dynplan.planner import plan
+from tests.cli.test_usage import LISTED
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 EXAMPLE = EXAMPLES / "dynamo-shared" / "job.toml"
@@ -337,9 +338,9 @@ def test_a_plan_where_a_job_belongs_is_named(folder: Path) -> None:
             "  |  ^^^^^^^^\n"
             "  = help: `dynplan emit` writes the script of a plan\n"
         )
-    for option in (["--set", "job.num-nodes=2"], ["--cluster", "base.toml"]):
+    for option in (["--set", "job.num-nodes=2"], ["--cluster", "base.toml"], ["--point", "0"]):
         assert refused("show", "-", *option, stdin=written).startswith(
-            "error[D503]: `--set` and `--cluster` change a job"
+            "error[D503]: `--set`, `--cluster` and `--point` change a job"
         )
     assert refused("emit", "job.toml").startswith("error[D501]: this is no plan of schema 1\n")
 
@@ -440,7 +441,7 @@ def test_wrong_usage_is_2_and_names_the_command(arguments: tuple[str, ...], fold
     assert b"Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["", "compile", "plan", "emit", "show", "check", "diff"])
+@pytest.mark.parametrize("command", ["", *LISTED])
 def test_help_fits_80_columns_and_ends_well(command: str) -> None:
     for option in ("--help", "-h"):
         done = dynplan(*filter(None, [command, option]), env={**os.environ, "COLUMNS": "80"})
@@ -453,17 +454,23 @@ def test_help_fits_80_columns_and_ends_well(command: str) -> None:
 
 def test_help_names_every_command_and_option() -> None:
     listed = re.findall(r"^  (\w+)  ", artefact("--help").decode().partition("Commands:")[2], re.MULTILINE)
-    assert listed == ["compile", "plan", "emit", "show", "check", "engines", "diff"]
+    assert listed == LISTED
     for command, options in {
-        "compile": ["--cluster", "--set", "--strict", "--output"],
-        "plan": ["--cluster", "--set", "--format", "--strict", "--output"],
+        "compile": ["--cluster", "--set", "--point", "--strict", "--output"],
+        "plan": ["--cluster", "--set", "--point", "--format", "--strict", "--output"],
         "emit": ["--strict", "--output"],
-        "show": ["--cluster", "--set", "--format", "--strict", "--output"],
-        "check": ["--cluster", "--set", "--format", "--strict"],
+        "show": ["--cluster", "--set", "--point", "--format", "--strict", "--output"],
+        "check": ["--cluster", "--set", "--point", "--format", "--strict"],
         "engines": ["--output"],
-        "diff": ["--cluster", "--set", "--format", "--output"],
+        "diff": ["--cluster", "--set", "--point", "--format", "--output"],
+        "init": ["--output", "--cluster-out", "--force"],
+        "explain": ["--output"],
+        "schema": ["--output"],
+        "help": [],
+        "sweep": ["--cluster", "--set", "--format", "--strict", "--max-running", "--output"],
+        "results": ["--format", "--output"],
     }.items():
-        assert re.findall(r"^  (?:-o, )?(--\w+)", artefact(command, "--help").decode(), re.MULTILINE) == options
+        assert re.findall(r"^  (?:-o, )?(--[\w-]+)", artefact(command, "--help").decode(), re.MULTILINE) == options
 
 
 def test_version_is_the_packages() -> None:

@@ -54,6 +54,16 @@ def test_a_plan_that_breaks_a_promise_is_wrong_input() -> None:
     assert "D411" in done.stderr
 
 
+def test_a_point_is_one_of_both_sweeps_or_of_one_beside_a_plan() -> None:
+    sweep, plan = str(EXAMPLES / "sweep" / "job.toml"), str(EXAMPLES / "sweep" / "plan.toml")
+    assert run(sweep, sweep, "--point", "long").exit_code == 0
+    assert run(sweep, plan, "--point", "0").exit_code == 0
+    assert run(plan, sweep, "--point", "long").stdout.startswith("sizes: 1 → 8 GPUs in use")
+    assert "D126" in run(sweep, plan).stderr
+    assert "D127" in run(sweep, SHARED, "--point", "0").stderr
+    assert "D503" in run(plan, plan, "--point", "0").stderr
+
+
 def test_wrong_usage_is_2() -> None:
     assert run(SHARED).exit_code == 2
     assert run("-", "-", text=b"").exit_code == 2

@@ -65,25 +65,34 @@ SIZES = [
     ("vllm", {"tensor-parallel-size": 2, "data-parallel-size": 4, "data-parallel-size-local": 4}, 8),
     ("vllm", ["-tp", "4", "-pp=2", "-pcp", "2", "-dcp", "4"], 16),
     ("vllm", ["-dp", "4", "-dpl", "2"], 4),
+    ("vllm", {"tensor-parallel-size": 2, "data-parallel-size": 8, "data-parallel-external-lb": True}, 2),  # one rank
+    ("vllm", ["-tp", "4", "-dp", "8", "-dpe"], 4),
     ("vllm", {"tp": 4, "dp": 4, "pcp": 4}, 1),  # it refuses these: no dashes are enough for them
     ("dynamo-vllm", {"tensor-parallel-size": 12}, 12),
     ("dynamo-vllm", ["-tp", "4", "-dp", "2"], 8),
     ("dynamo-vllm", {"tensor-parallel": 4, "data_parallel_size": 2}, 8),
+    ("dynamo-vllm", {"pipeline-parallel-size": 2, "prefill_context_parallel_size": 3}, 6),
+    ("dynamo-vllm", ["-pp", "2", "-pcp=3", "--data-parallel-size=2"], 12),
     ("sglang", {"tp-size": 4, "pp-size": 2}, 8),
     ("sglang", {"tp-size": 16, "dp-size": 16, "enable-dp-attention": True}, 16),
     ("sglang", {"tensor-parallel-size": 16, "data-parallel-size": 16, "enable-dp-attention": True}, 16),
     ("sglang", ["--tp", "16", "--dp=8", "--enable-dp-attention"], 16),
+    ("sglang", ["--tp-size", "4", "--pp-size=2", "--dp", "2"], 16),
     ("sglang", {"tp": 4, "dp": 2}, 8),  # replicas
     ("sglang", {"tp-size": 4, "dp-size": 2, "enable-dp-attention": False}, 8),
     ("sglang", {"tensor-parallel-size": 4, "attn-dp-size": 4, "ep-size": 4, "attn-cp-size": 2, "dcp-size": 2}, 4),
     ("sglang", {"tp_size": 4, "pp": 2}, 1),  # unknown to it, and ambiguous
     ("dynamo-sglang", {"tp-size": 2}, 2),
     ("dynamo-sglang", {"tp": 8, "dp": 8, "enable-dp-attention": True}, 8),
+    ("dynamo-sglang", {"tp-size": 2, "pipeline-parallel-size": 2, "dp-size": 2}, 8),
+    ("dynamo-sglang", ["--tensor-parallel-size", "4", "--pp-size", "2", "--dp", "4", "--enable-dp-attention"], 8),
     ("trtllm", {"tp_size": 4, "pp_size": 2, "ep_size": 4}, 8),
     ("trtllm", {"tensor_parallel_size": 4, "context_parallel_size": 2, "moe_cluster_parallel_size": 2}, 8),
+    ("trtllm", ["--tp_size", "4", "--pipeline_parallel_size=2", "--cp_size", "2", "--ep_size", "4"], 16),
     ("trtllm", {"tp-size": 4}, 1),
     ("dynamo-trtllm", {"tensor-parallel-size": 4, "pipeline-parallel-size": 2, "expert-parallel-size": 4}, 8),
     ("dynamo-trtllm", ["--tensor-parallel", "4"], 4),
+    ("dynamo-trtllm", ["--tensor-parallel-size=2", "--pipeline-parallel-size", "3", "--expert-parallel-size", "2"], 6),
 ]
 
 
@@ -102,8 +111,33 @@ def test_every_size_of_a_formula_is_one_that_the_engine_has() -> None:
         assert set(names(str(preset.get("gpus-per-worker", "")))) <= named, engine
 
 
-def test_every_formula_has_settings_with_the_right_number() -> None:
-    assert {engine for engine, preset in PRESETS.items() if "gpus-per-worker" in preset} == {row[0] for row in SIZES}
+FORMULAS = [
+    (engine, size)
+    for engine, preset in sorted(PRESETS.items())
+    for size in dict.fromkeys(names(str(preset.get("gpus-per-worker", ""))))
+]
+
+
+def sets(settings: Any, spellings: list[str]) -> bool:
+    """Whether a row of `SIZES` says a size, by any of its spellings; `*` ends a beginning."""
+    words = [f"--{key}" for key in settings] if isinstance(settings, dict) else settings
+    options = {word.partition("=")[0] for word in words}
+    return any(
+        option == spelling or (spelling.endswith("*") and option.startswith(spelling[:-1]))
+        for option in options
+        for spelling in spellings
+    )
+
+
+@pytest.mark.parametrize("place", [dict, list], ids=["args", "extra-args"])
+@pytest.mark.parametrize(("engine", "size"), FORMULAS)
+def test_every_size_of_a_formula_has_a_row_with_the_right_number(engine: str, size: str, place: type) -> None:
+    """A preset that comes with a formula comes with rows: each of its sizes in `args`, and in `extra-args`."""
+    preset = PRESETS[engine]
+    texts = [text.split() for key in ("sizes", "switches") for text in preset.get(key, [])]
+    spellings = next(text for text in texts if text[0].lstrip("-") == size)
+    rows = [settings for name, settings, gpus in SIZES if name == engine and gpus > 1 and isinstance(settings, place)]
+    assert any(sets(settings, spellings) for settings in rows)
 
 
 def test_the_page_says_what_the_presets_say() -> None:

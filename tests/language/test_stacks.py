@@ -1,6 +1,9 @@
 """Whole jobs of presets: what each of their parts is told of the others."""
 
 import json
+import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,6 +165,79 @@ def test_a_ray_cluster_is_a_head_workers_and_what_drives_it() -> None:
         "torchrun --nnodes 2 --node-rank {rank} --nproc-per-node 8 --master-addr {leader.ip} --master-port 29500"
         " train.py --out x"
     )
+
+
+def test_a_server_beside_the_head_of_a_ray_cluster_drives_it() -> None:
+    found = script(
+        '[roles.head]\nengine = "ray-head"\ngpus-per-worker = 8\n'
+        '[roles.serve]\nengine = "vllm"\nbeside = "head"\nafter = ["head"]\n'
+        'args = { model = "m", tensor-parallel-size = 16, distributed-executor-backend = "ray" }\n'
+        'env = { RAY_ADDRESS = "{beside.ip}:{beside.port.gcs}" }\n'
+    )
+    assert words(found, "serve").startswith("vllm serve --host 0.0.0.0 --port 8000 --model m")
+    assert "RAY_ADDRESS={ip}:6379" in next(step for step in found.roles if step.name == "serve").env
+
+
+# One worker with what a role of it must say, beside what its tasks run.
+ALONE = [
+    ("amd-smi", "", "amd-smi monitor --csv --watch 1 --file {job.dir}/gpus-{host}.csv"),
+    ("haproxy", 'extra-args = ["-f", "x.cfg"]', "haproxy -db -f x.cfg"),
+    (
+        "lm-eval",
+        'args = { model_args = "base_url=http://x", tasks = "gsm8k" }',
+        "lm_eval --model local-completions --output_path {job.dir}/lm-eval --model_args base_url=http://x"
+        " --tasks gsm8k",
+    ),
+    (
+        "sglang-bench",
+        'args = { model = "m", base-url = "http://x" }',
+        "python3 -m sglang.bench_serving --output-file {job.dir}/sglang-bench.jsonl --model m --base-url http://x",
+    ),
+    (
+        "dynamo-sglang",
+        'args = { model-path = "m", tp-size = 16 }',
+        "python3 -m dynamo.sglang --nnodes 2 --node-rank {rank} --dist-init-addr {leader.url-ip}:20000"
+        " --nccl-port 20014 --model-path m --tp-size 16",
+    ),
+    (
+        "dynamo-trtllm",
+        'args = { model-path = "m", tensor-parallel-size = 4 }',
+        "trtllm-llmapi-launch python3 -m dynamo.trtllm --gpus-per-node 4 --model-path m --tensor-parallel-size 4",
+    ),
+    (
+        "dynamo-vllm",
+        'args = { model = "m", tensor-parallel-size = 16 }',
+        "python3 -m dynamo.vllm --nnodes 2 --node-rank {rank} --master-addr {leader.ip} --master-port 29501"
+        " [--headless] --model m --tensor-parallel-size 16",
+    ),
+    (
+        "nvidia-smi",
+        "",
+        "nvidia-smi --query-gpu timestamp,index,name,utilization.gpu,utilization.memory,memory.used,power.draw"
+        " --format csv --loop 1 --filename {job.dir}/gpus-{host}.csv",
+    ),
+    ("dcgm-exporter", "", "dcgm-exporter --address :9401"),
+    (
+        "aiperf",
+        'args = { model = "m", url = "http://x" }',
+        "aiperf profile --ui none --artifact-dir {job.dir}/aiperf --model m --url http://x",
+    ),
+]
+
+
+@pytest.mark.parametrize(("engine", "says", "runs"), ALONE)
+def test_a_preset_runs_its_program_with_what_the_role_says(engine: str, says: str, runs: str) -> None:
+    assert words(script(f'[roles.a]\nengine = "{engine}"\n{says}\n'), "a") == runs
+
+
+def test_every_preset_is_used_by_an_example_or_by_a_test_of_what_it_runs() -> None:
+    root = Path(__file__).parents[2]
+    tables = [tomllib.loads(path.read_text()) for path in root.glob("examples/*/*.toml") if path.name != "plan.toml"]
+    examples = {role.get("engine") for table in tables for role in table.get("roles", {}).values()}
+    named = re.findall(r'engine = "([a-z-]+)"', Path(__file__).read_text())
+    assert {*examples, *named, *(engine for engine, _, _ in ALONE)} >= {
+        path.stem for path in root.glob("dynplan/engines/*.toml")
+    }
 
 
 def test_prometheus_reads_what_the_job_writes() -> None:

@@ -3,17 +3,22 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from dynplan.cli import app
 from dynplan.emitter import lower
+from dynplan.emitter.arrays import in_arrays, parts_of, write_array, write_submit
 from dynplan.emitter.parts import PARTS
-from tests.launch.lab import PROGRAM, ROOT, compiled, compiled_file, job_text, plan_of
+from tests.golden import SWEEP
+from tests.launch.lab import PROGRAM, ROOT, compiled, compiled_file, job_text, plan_of, program_parts
 
-EXAMPLES = sorted(ROOT.glob("examples/*/job.toml"))
+SUBMIT = ROOT / "dynplan" / "emitter" / "submit.sh"
+EXAMPLES = [path for path in sorted(ROOT.glob("examples/*/job.toml")) if path.parent != SWEEP]
 
 # What a job may use, each as the part of a job file that brings it.
 WORKER = '[roles.worker]\ncommand = "serve"\ngpus-per-worker = {gpus}\nports = {{ p = 9090 }}\n'
@@ -81,11 +86,32 @@ def combinations() -> dict[tuple[str, ...], str]:
     return found
 
 
+def arrays() -> dict[tuple[str, ...], str]:
+    """A script of points without any optional part, with all, and with some that are the same."""
+    jobs = [job_with(features) for features in (set(), {*OPTIONS} - {"hosts"}, {"phase", "files"}, {"phase", "tcp"})]
+    [array] = in_arrays((number, 'a point\'s "title"', plan_of(job)) for number, job in enumerate(jobs))
+    return {parts_of(array): write_array(array, "dynplan test", program_parts(), 2)}
+
+
+def swept(folder: Path) -> Iterator[str]:
+    """The scripts of the sweep among the examples."""
+    made = folder / "sweep"
+    assert not app(["sweep", str(SWEEP / "job.toml"), "-o", str(made)], standalone_mode=False)
+    yield from (path.read_text() for path in [*made.glob("*.sbatch"), made / "submit.sh"])
+
+
+def submit_script() -> str:
+    [array] = in_arrays([(0, "one", plan_of(job_with(set())))])
+    return write_submit({"array-0.sbatch": array}, "runs of/mine", "test", "dynplan test", SUBMIT.read_text())
+
+
 @pytest.fixture(scope="module")
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("scripts")
     found = []
-    for index, text in enumerate([*combinations().values(), *map(compiled_file, EXAMPLES)]):
+    for index, text in enumerate(
+        [*combinations().values(), *arrays().values(), *map(compiled_file, EXAMPLES), submit_script(), *swept(folder)]
+    ):
         found.append(folder / f"{index}.sh")
         found[-1].write_text(text)
     return found
@@ -101,7 +127,7 @@ def findings(*argv: str | Path) -> str:
 def test_the_combinations_hold_every_part_and_leave_out_every_part_that_can_be() -> None:
     made = combinations()
     for name, _ in PARTS:
-        assert any(name in parts for parts in made), name
+        assert any(name in parts for parts in (*made, *arrays())), name
     always = set.intersection(*map(set, made))
     assert len(made) == len(OPTIONS) + 2
     tasks = {"start", "plan", "probes", "surroundings", "task", "preflight"}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dynplan.checker import check
 from dynplan.emitter.digests import seal_of
 from dynplan.language.plan_file import to_tree
 from tests.launch.lab import Run, compiled, job_text, left_behind, plan_of, run, start, stub
@@ -362,6 +363,7 @@ def test_the_first_cause_wins_and_what_dies_later_is_not_named(tmp_path: Path) -
     assert (done.code, done.cause) == (70, f"role first worker 0 rank 0 on n0: exit status 5; log {log}")
     assert done.text("failure-marker.txt").startswith("[")
     assert done.cause in done.text("failure-marker.txt")
+    assert done.text("exit-code.txt") == f"{done.code}\n"
     assert not (done.directory / "success-marker.txt").exists()
 
 
@@ -665,7 +667,9 @@ def test_files_tell_where_everything_runs(tmp_path: Path) -> None:
     metrics = 'metrics = "http://{host}:{port.http}/metrics?a=1"'
     worker = role("worker", stub(), GPUS, "num-nodes = 2", "workers-per-node = 2", ports, metrics)
     job = job_text(
-        worker, role("cpu", stub()), phase("one", "echo {metrics-urls} {role.worker.endpoints.http}"), nodes=2
+        *(worker, role("cpu", stub()), role("look", stub(), 'beside = "worker"')),
+        phase("one", "echo {metrics-urls} {role.worker.endpoints.http}"),
+        nodes=2,
     )
     job = job.replace('name = "test"', r"""name = 'a "b" \ ü'""")
     done = run(job, tmp_path, nodes=("n0", "n1"))
@@ -677,8 +681,10 @@ def test_files_tell_where_everything_runs(tmp_path: Path) -> None:
     assert left["job"] == {"name": r'a "b" \ ü', "id": "7", "digest": seal.plan}
     assert [(node["node"], node["host"], node["gpus"]) for node in left["nodes"]] == [(0, "n0", 8), (1, "n1", 8)]
     assert left["workers"] == [
-        {key: worker[key] for key in ("role", "worker", "tasks")} for worker in planned["workers"]
+        {key: worker[key] for key in ("role", "worker", "shares", "tasks") if key in worker}
+        for worker in planned["workers"]
     ]
+    assert check(left) == ()
     endpoints = json.loads(done.text("endpoints.json"))
     assert endpoints["job"] == {"name": r'a "b" \ ü', "id": "7"}
     assert [(entry["worker"], entry["host"], entry["ports"]["http"]) for entry in endpoints["roles"]["worker"]] == [

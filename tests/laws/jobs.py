@@ -47,6 +47,7 @@ def optional(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Tables]:
 
 
 _YES = st.just(True)
+_FACT = st.sampled_from(["port", "url", "endpoint"])
 _SELDOM = st.sampled_from([False, False, False, True])
 
 
@@ -158,8 +159,11 @@ def _merged(tables: tuple[Tables, ...]) -> Tables:
 
 @st.composite
 def _role(draw: st.DrawFn, name: str, names: list[str], capacity: int, *, hosts: bool, ports: bool) -> Tables:
+    others = [other for other in names if other != name]
+    before = names[: names.index(name)]  # mostly, so that few of them stand in a ring
+    beside = [st.fixed_dictionaries({"beside": st.sampled_from(group)}) for group in (before, before, others) if group]
     with_gpus = [_gpu_sizes(capacity)] * 3 + [_host_sizes(capacity)] * (2 * hosts)
-    size = draw(st.one_of(*with_gpus, _cpu_sizes([other for other in names if other != name])))
+    size = draw(st.one_of(*with_gpus, _cpu_sizes(others), *beside))
     table: Tables = {"command": ["serve"], **size}
     bound = draw(_named_ports(3 * ports))
     sized = size.get("gpus-per-worker") == "tensor-parallel-size"
@@ -183,6 +187,10 @@ def jobs(draw: st.DrawFn, *, hosts: bool | None = None, ports: bool = True) -> T
     with_hosts = draw(st.booleans()) if hosts is None else hosts
     capacity = cluster["gpus-per-node"]
     roles = {name: draw(_role(name, names, capacity, hosts=with_hosts, ports=ports)) for name in names}
+    for role in roles.values():
+        if "beside" in role:
+            bound = [f"{{beside.{draw(_FACT)}.{port}}}" for port in roles[role["beside"]].get("ports", {})]
+            role["env"] = role.get("env", {}) | {"PARTNER": " ".join(["{beside.host} {gpus}", *bound])}
     job: Tables = {"name": "law"}
     if with_hosts and draw(st.booleans()):
         job["nodes"] = draw(st.one_of(st.just(list(HOSTS)), st.just("node-[a-c]"), st.just(["node-b", "node-a"])))

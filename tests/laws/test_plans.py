@@ -41,6 +41,46 @@ def test_the_checker_accepts_every_plan(tables: Tables) -> None:
     assert check(to_tree(plan_of(tables))) == ()
 
 
+@given(jobs())
+@law
+def test_a_worker_beside_another_one_has_its_nodes_and_gpus_and_nobody_else_has_them(tables: Tables) -> None:
+    plan = plan_of(tables)
+    workers = {(worker.role, worker.worker): worker for worker in plan.workers}
+    for worker in plan.workers:
+        assert worker.shares == plan.job.role(worker.role).size.beside
+        if worker.shares:
+            partner = workers[worker.shares, worker.worker]
+            assert [(task.node, task.gpus) for task in worker.tasks] == [
+                (task.node, task.gpus) for task in partner.tasks
+            ]
+    alone = [worker for worker in plan.workers if not worker.shares]
+    held = [(task.node, gpu) for worker in alone for task in worker.tasks for gpu in task.gpus]
+    assert len(held) == len(set(held))
+    bound = [
+        (task.node, block.port + at)
+        for worker in plan.workers
+        for task in worker.tasks
+        for _, block in task.ports
+        for at in range(block.count)
+    ]
+    assert len(bound) == len(set(bound))
+
+
+@given(jobs())
+@law
+def test_a_role_beside_each_of_them_moves_nobody(tables: Tables) -> None:
+    plan = plan_of(tables)
+    roles = tables["roles"]
+    more = {f"look-{name}": {"command": ["look"], "beside": name} for name in roles}
+    both = planned({**tables, "roles": {**roles, **more}})
+    assert check(to_tree(both)) == ()
+    assert (both.nodes, both.head, both.placement) == (plan.nodes, plan.head, plan.placement)
+    assert both.workers[: len(plan.workers)] == plan.workers
+    assert [tuple((task.node, task.gpus) for task in worker.tasks) for worker in both.workers[len(plan.workers) :]] == [
+        tuple((task.node, task.gpus) for task in worker.tasks) for worker in plan.workers
+    ]
+
+
 @st.composite
 def _shuffled(draw: st.DrawFn, value: Any, key: str = "") -> Any:
     if isinstance(value, list):

@@ -57,7 +57,7 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 KEYS = [
     *("num-nodes", "workers", "workers-per-node", "gpus-per-worker", "per-node", "spread", "dedicated", "place"),
     *("nodes", "ports", "after", "gpus-per-node", "gpu-groups", "port-range", "reserved-ports", "base", "count"),
-    *("also", "fixed", "min", "max", "scope", "same", "on"),
+    *("also", "fixed", "min", "max", "scope", "same", "on", "beside"),
 ]
 
 

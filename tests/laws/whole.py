@@ -109,7 +109,7 @@ def _furnish(draw: st.DrawFn, role: Tables, before: list[str], facts: st.SearchS
             launch=st.sampled_from(["per-node", "per-node", "per-gpu"]),
         )
     )
-    engine = draw(st.sampled_from(_ENGINES if role.get("gpus-per-worker") else [None, *_SERVICES]))
+    engine = draw(st.sampled_from(_ENGINES if {"gpus-per-worker", "beside"} & set(role) else [None, *_SERVICES]))
     if engine:
         role["engine"] = engine
     elif draw(st.integers(0, 4)) == 4:

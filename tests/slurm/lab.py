@@ -345,11 +345,16 @@ class Lab:
         return self.state(job_id) in ENDED
 
     def state(self, job_id: int) -> str:
-        """The job's state; asks the controller ten times a second at most."""
+        """The job's state; asks the controller ten times a second at most.
+
+        Where it has no time to answer (squeue then ends by SIGPIPE) the state is what it was.
+        """
         with self._lock:
             if time.monotonic() > self._asked + 0.1:
-                lines = self.cluster.run(["squeue", "--noheader", "--states=all", "--format=%i %T"]).stdout
-                self._states = {int(line.split()[0]): line.split()[1] for line in lines.splitlines()}
+                argv = ["squeue", "--noheader", "--states=all", "--array", "--format=%A %T"]
+                said = self.cluster.run(argv, check=False)
+                if said.returncode == 0:
+                    self._states = {int(line.split()[0]): line.split()[1] for line in said.stdout.splitlines()}
                 self._asked = time.monotonic()
             return self._states.get(job_id, "")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dynplan.diagnostics import InputError
 from dynplan.diagnostics.rendering import render
 from dynplan.language import parse, read, resolve
-from dynplan.language.plan_file import outline
+from dynplan.language.plan_file import outline, to_tree
 from dynplan.model import Outline, Plan, outline_of
 from dynplan.planner import plan
 from dynplan.views.placement import runs, view
@@ -161,6 +161,53 @@ def test_a_plan_without_commands_can_be_shown() -> None:
         "role  workers  GPUs  nodes  ports\n"
         "a     1        2     0\n"
     )
+
+
+BESIDE = """\
+[job]
+name = "demo"
+[cluster]
+gpus-per-node = 8
+[roles.decode]
+command = ["serve"]
+num-nodes = 2
+gpus-per-worker = 4
+ports = { http = 8000 }
+[roles.profiler]
+command = ["profile"]
+beside = "decode"
+ports = { http = 8000 }
+"""
+
+
+def test_a_worker_beside_another_one_is_named_on_its_slice_and_counts_no_gpu() -> None:
+    assert as_text(outline_of(job(BESIDE))) == (
+        "demo: 2 nodes of 8 GPUs, 8 of 16 GPUs in use, separate, head node 0\n"
+        "\n"
+        "GPU     0        1        2        3        4        5        6        7\n"
+        "node 0 │decode 0 + profiler 0              │·                                  │\n"
+        "node 1 │decode 1 + profiler 1              │·                                  │\n"
+        "\n"
+        "role      workers  GPUs       nodes  ports\n"
+        "decode    2        4          0-1    http 8000\n"
+        "profiler  2        as decode  0-1    http 8001\n"
+    )
+
+
+def test_a_picture_shows_who_is_beside_whom() -> None:
+    picture = as_svg(outline_of(job(BESIDE)))
+    texts = texts_of(picture)
+    assert texts[2:4] == ["decode: 2 workers of 4 GPUs", "profiler: 2 workers as decode"]
+    assert [text for text in texts if text and "+" in text] == ["decode 0 + profiler 0", "decode 1 + profiler 1"]
+    assert texts.count("profiler http 8001") == 2
+    assert 'class="twice"' not in picture
+
+
+@pytest.mark.parametrize("change", [{"gpus": [0, 1, 2]}, {"node": 1}])
+def test_a_worker_that_is_not_where_its_partner_is_breaks_the_plan(change: dict[str, Any]) -> None:
+    tree = to_tree(job(BESIDE))
+    tree["workers"][2]["tasks"][0] |= change
+    assert "this plan breaks its promises: `dynplan check` says where" in as_text(outline(tree)).splitlines()
 
 
 def test_a_gpu_that_is_booked_twice_is_seen_and_said() -> None:

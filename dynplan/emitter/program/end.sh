@@ -35,11 +35,12 @@ finish() {
 	exit "$code"
 }
 
-# tell_cause: prints why the job failed, and writes it to the output directory if that is there
+# tell_cause: prints why the job failed, and writes it and the exit code to the output directory if that is there
 tell_cause() {
 	local marker=/dev/null
 	if [[ -n $dir && -d $dir ]]; then
 		marker=$dir/failure-marker.txt
+		echo "$code" 2>/dev/null >"$dir/exit-code.txt" # on a full disk the marker says so
 	fi
 	print_cause | tee -- "$marker"
 }

@@ -30,6 +30,7 @@ load() {
 	workers=''
 	first=0
 	after=()
+	shares=()
 	starter=start_step
 	runner=run
 	restarts=0

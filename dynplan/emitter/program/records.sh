@@ -63,7 +63,11 @@ write_task() {
 			url=$filled
 			write_metrics
 		fi
-		printf ']\n\n[[workers]]\nrole = "%s"\nworker = %s\ntasks = [\n' "$role" "${row[worker]}" >&3
+		printf ']\n\n[[workers]]\nrole = "%s"\nworker = %s\n' "$role" "${row[worker]}" >&3
+		if ((${#shares[@]} > 0)); then
+			echo "shares = \"${shares[0]}\"" >&3
+		fi
+		echo 'tasks = [' >&3
 	fi
 	# A task for each GPU: what the plan says of their node is said once.
 	if ((row["local-rank"] > 0)); then

@@ -1,0 +1,60 @@
+"""The commands of the first hour: `init`, `explain`, `schema` and `help`. What they say is loaded by them."""
+
+from pathlib import Path as File
+from typing import cast
+
+import typer
+from typer.core import TyperGroup
+
+from dynplan.cli.program import ClusterOutput, Codes, CommandName, Engines, FileKind, Force, Output, app
+from dynplan.cli.streams import reporting, write
+
+_SECTIONS = File(__file__).parents[1] / "diagnostics" / "codes.txt"
+_SCHEMAS = File(__file__).parents[1] / "language" / "schemas"
+
+
+@app.command()
+def init(
+    engines: Engines = None,
+    output: Output = "",
+    cluster_output: ClusterOutput = "",
+    force: Force = False,
+) -> None:
+    """Write a job file to begin with, for engines that work together.
+
+    It compiles as it stands, and says of each line what it is for. An engine that is named twice is prefill and decode.
+    """
+    from dynplan.cli.starts import begin, refuse_what_is_there  # only this command begins a file
+
+    with reporting():
+        if not force:
+            refuse_what_is_there(output, cluster_output)
+        begin(engines or (), output, cluster_output)
+
+
+@app.command()
+def explain(codes: Codes = None, output: Output = "") -> None:
+    """Say what the code of a finding means, or list all codes."""
+    from dynplan.diagnostics.explanations import explained, table  # only this command explains
+
+    with reporting() as inputs:
+        write(explained(codes, _SECTIONS.read_text("utf-8")) if codes else table(), output, inputs)
+
+
+@app.command()
+def schema(kind: FileKind, output: Output = "") -> None:
+    """Write the JSON Schema of a kind of file, for an editor."""
+    with reporting() as inputs:
+        write((_SCHEMAS / f"{kind}.json").read_text("utf-8"), output, inputs)
+
+
+@app.command("help")
+def help_(context: typer.Context, command: CommandName = "") -> None:
+    """Show what dynplan can do, or what one of its commands can."""
+    program = context.find_root()
+    if not command:
+        typer.echo(program.get_help())
+        return
+    _, found, _ = cast(TyperGroup, program.command).resolve_command(program, [command])
+    if found:
+        typer.echo(found.get_help(found.make_context(command, [], parent=program, resilient_parsing=True)))
