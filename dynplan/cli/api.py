@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from dynplan.cli.inputs import is_plan, user_documents
 from dynplan.cli.inputs import load as load_document
-from dynplan.cli.planning import plan_job
-from dynplan.cli.stages import job_among, script_of
+from dynplan.cli.planning import job_of, plan_job
+from dynplan.cli.stages import script_of, tables_among
 from dynplan.diagnostics import Finding, Findings, InputError
 from dynplan.model import Job, Plan
 
@@ -19,12 +19,13 @@ def load(path: AnyPath, sets: Sequence[str], cluster: AnyPath, point: str) -> Jo
     document, findings = load_document(name), Findings()
     if is_plan(document):
         raise InputError([Finding("D504", "this is a plan, not a job file", ("schema",), document=document)])
-    return job_among(user_documents(name, document, sets, os.fspath(cluster), findings), findings, point)
+    documents = user_documents(name, document, sets, os.fspath(cluster), findings)
+    return job_of(tables_among(documents, findings, point), findings)
 
 
 def plan(job: Job) -> Plan:
     """Return the plan of a job with all warnings; see `dynplan.plan`."""
-    return plan_job(job)
+    return plan_job(job, job.tables)
 
 
 def emit(plan: Plan) -> str:

@@ -52,6 +52,20 @@ class Drawing(StrEnum):
     svg = "svg"
 
 
+class Page(StrEnum):
+    """How a report is written."""
+
+    html = "html"
+    json = "json"
+
+
+class Told(StrEnum):
+    """How something is told."""
+
+    text = "text"
+    json = "json"
+
+
 class Kind(StrEnum):
     """A kind of file that people write."""
 

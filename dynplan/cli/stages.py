@@ -8,11 +8,11 @@ import typer
 
 from dynplan.cli.documents import STDIN
 from dynplan.cli.inputs import Inputs, load, user_documents, with_presets
-from dynplan.cli.planning import job_of, plan_job
+from dynplan.cli.planning import job_of, plan_job, resolved_tables
 from dynplan.cli.program import STAMP
 from dynplan.diagnostics import NOWHERE, Document, Finding, Findings, InputError
 from dynplan.emitter import lower, write
-from dynplan.model import Job, Plan
+from dynplan.model import Plan
 
 _PROGRAM = File(__file__).parents[1] / "emitter" / "program"
 
@@ -42,17 +42,21 @@ def planned(
     """
     findings = Findings()
     inputs[:] = documents_of(name, document, sets, cluster, findings)
-    return plan_job(job_among(inputs, findings, point))
+    tables = tables_among(inputs, findings, point)
+    return plan_job(job_of(tables, findings), tables)
 
 
-def job_among(inputs: Inputs, findings: Findings, point: str = "") -> Job:
-    """Return the job that a user's documents describe, or one point of their sweep; presets come to the documents."""
+def tables_among(inputs: Inputs, findings: Findings, point: str = "") -> Mapping[str, Any]:
+    """Return the tables of the job that a user's documents describe, or of a point of their sweep.
+
+    Presets come to the documents.
+    """
     if point or any("sweep" in part.data for part in inputs):
-        from dynplan.cli.sweeping import job_of_point  # hardly any job is a sweep
+        from dynplan.cli.sweeping import tables_of_point  # hardly any job is a sweep
 
-        return job_of_point(point, inputs, findings)
+        return tables_of_point(point, inputs, findings)
     inputs[:] = with_presets(inputs, findings)
-    return job_of(inputs, findings)
+    return resolved_tables(inputs, findings)
 
 
 def documents_of(

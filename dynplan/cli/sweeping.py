@@ -1,16 +1,17 @@
 """The points of a sweep as jobs: what the job file says of each, and its plan."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from attrs import evolve, field, frozen
 
 from dynplan.cli.documents import POINT, Input, folder_of
 from dynplan.cli.inputs import Inputs, with_presets
-from dynplan.cli.planning import job_of, plan_of
+from dynplan.cli.planning import plan_of, resolved_tables
 from dynplan.diagnostics import Document, Finding, Findings, InputError, Path, nearest
 from dynplan.language import merged_data
 from dynplan.language.sweep import Point, Sweep, constants, place_of, read_sweep, tables_of
-from dynplan.model import Job, Plan
+from dynplan.model import Plan
 
 _MOST_NAMED = 6  # points that a message names
 _COMPUTED = ("gpus-per-worker", "count")  # numbers that may come from what a point sets in `args`
@@ -53,8 +54,8 @@ def sweep_of(documents: Sequence[Document], findings: Findings) -> Sweep:
         raise InputError((*findings.told, *problem.findings)) from None
 
 
-def job_of_point(wanted: str, inputs: Inputs, findings: Findings) -> Job:
-    """Return the job of one point.
+def tables_of_point(wanted: str, inputs: Inputs, findings: Findings) -> Mapping[str, Any]:
+    """Return the tables of the job that one point is.
 
     Args:
         wanted: its number or its name.
@@ -74,7 +75,7 @@ def job_of_point(wanted: str, inputs: Inputs, findings: Findings) -> Job:
     point = _chosen(wanted, sweep)
     documents = _documents(point, inputs, findings)
     inputs[:] = [documents[0], *inputs, *(document for document in documents if document.root)]
-    return job_of(documents, findings, constants(sweep, point))
+    return resolved_tables(documents, findings, constants(sweep, point))
 
 
 def plan_points(sweep: Sweep, documents: Sequence[Document], inputs: Inputs, before: Findings) -> Iterator[Planned]:

@@ -23,7 +23,6 @@ from dynplan.model import Job, Phase, Role, Stop, Tables
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _OPTIONS = re.compile(r"--[A-Za-z][A-Za-z0-9_-]*( --?[A-Za-z][A-Za-z0-9_-]*\*?)*")
 _MPI = re.compile(r"[a-z0-9_]+")
-_TIME = re.compile(r"([0-9]+-[0-9]+(:[0-9]+){0,2}|[0-9]+(:[0-9]+){0,2}|infinite|unlimited)", re.IGNORECASE | re.ASCII)
 _SIGNAL = re.compile(r"(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)")
 
 
@@ -107,10 +106,16 @@ def _num_nodes(job: Table) -> Any:
 def _time(job: Table) -> str:
     value = job.get("time")
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else job.text("time")
-    if text and not _TIME.fullmatch(text):
+    if text and not _is_time(text):
         job.bad("time", f"`time` cannot be `{text}`", 'write `"HH:MM:SS"`, `"D-HH:MM:SS"` or minutes')
         return ""
     return text
+
+
+def _is_time(text: str) -> bool:
+    from dynplan.language.limits import is_time  # many jobs leave their time to the site
+
+    return is_time(text)
 
 
 def _output_dir(job: Table) -> str:

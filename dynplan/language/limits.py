@@ -1,10 +1,18 @@
 """Limits that the time of the job cuts short: nothing would ever say that they were reached."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dynplan.diagnostics import Findings, Path
 from dynplan.language.tables import Table, dotted
+
+_TIME = re.compile(r"([0-9]+-[0-9]+(:[0-9]+){0,2}|[0-9]+(:[0-9]+){0,2}|infinite|unlimited)", re.IGNORECASE | re.ASCII)
+
+
+def is_time(text: str) -> bool:
+    """Tell whether a text is a time limit of Slurm."""
+    return _TIME.fullmatch(text) is not None
 
 
 def check_limits(tables: Mapping[str, Any], own: Mapping[str, Any], findings: Findings) -> None:

@@ -106,8 +106,12 @@ def _sheet(seen: View) -> _Sheet:
     side = max(84, 16 + _width(max(names, key=len)))
     least, most = (72, 132) if per_line <= 8 else (52, 72)
     wanted = (needs for row in seen.rows for segment in row.segments for needs in [_needs(segment)])
-    colours = {role: _COLOURS[at % len(_COLOURS)] for at, role in enumerate(seen.owners)}
-    return _Sheet(side, per_line, min(most, max([least, *wanted])), colours)
+    return _Sheet(side, per_line, min(most, max([least, *wanted])), colours_of(seen.owners))
+
+
+def colours_of(owners: Sequence[str]) -> dict[str, str]:
+    """Return the colour of each role with GPUs, given in declaration order."""
+    return {role: _COLOURS[at % len(_COLOURS)] for at, role in enumerate(owners)}
 
 
 def _needs(segment: Segment) -> int:

@@ -15,19 +15,8 @@ from tests.golden import CODES_PAGE, CODES_TEXT, for_the_terminal
 from tests.manpage import PAGE, manual
 
 LISTED = [
-    "compile",
-    "plan",
-    "emit",
-    "show",
-    "check",
-    "engines",
-    "diff",
-    "sweep",
-    "results",
-    "init",
-    "explain",
-    "schema",
-    "help",
+    *("compile", "plan", "emit", "show", "check", "engines", "diff", "import", "status", "logs", "report"),
+    *("sweep", "results", "init", "explain", "schema", "help"),
 ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dynplan.checker import check
+from dynplan.cli import app
 from dynplan.emitter.digests import seal_of
 from dynplan.language.plan_file import to_tree
 from tests.launch.lab import Run, compiled, job_text, left_behind, plan_of, run, start, stub
@@ -699,6 +700,23 @@ def test_files_tell_where_everything_runs(tmp_path: Path) -> None:
     }
     urls = ",".join(f"http://{place}/metrics?a=1" for place in ("n0:18260", "n0:18261", "n1:18260", "n1:18261"))
     assert done.text("phases/one.log").splitlines()[-1] == f"{urls} n0:18260,n0:18261,n1:18260,n1:18261"
+
+
+def test_the_plan_that_is_left_says_what_to_expect(tmp_path: Path) -> None:
+    up = '[{ log = "up", timeout = "20s" }, { command = ["true"], timeout = "1m" }]'
+    first = role("first", '"echo up; sleep 60"', "workers = 2", 'place = "head"', f"ready = {up}")
+    second = role("second", '"sleep 60"', "num-nodes = 2", "gpus-per-worker = 16", "workers = 1", 'after = ["first"]')
+    job = job_text(first, second, phase("one", "true", 'timeout = "30s"'), phase("two", "true"), nodes=2)
+    done = run(job, tmp_path, nodes=("n0", "n1"))
+    assert (done.code, done.cause) == (0, ""), done.output
+    assert tomllib.loads(done.text("plan.toml"))["expected"] == [
+        {"role": "first", "tasks": 2, "ready-timeout": 60, "after": []},
+        {"role": "second", "tasks": 2, "ready-timeout": 0, "after": ["first"]},
+        {"phase": "one", "timeout": 30},
+        {"phase": "two", "timeout": 0},
+    ]
+    # It is a plan like any other.
+    assert not app(["check", str(done.directory / "plan.toml")], standalone_mode=False)
 
 
 def test_events_are_seven_fields_a_line(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import tomllib
 
 import pytest
 
+from dynplan.language.plan_file import outline
+from dynplan.views.progress import Left, progress_of
 from tests.slurm.lab import Lab, Run, scenario, succeeded
 
 PYTHON = "/usr/bin/python3"  # Debian's, for which python3-mpi4py is
@@ -90,6 +92,22 @@ def test_what_is_left_of_them_has_one_entry_for_each_node(run: Run) -> None:
         ("prefill", 1): [(0, 0, [4, 5, 6, 7])],
         ("decode", 0): [(0, 1, [0, 1, 2, 3, 4]), (1, 2, [0, 1, 2, 3, 4])],
     }
+
+
+@scenario(worlds)
+def test_status_knows_a_task_for_each_gpu(run: Run) -> None:
+    tree = tomllib.loads(run.log("plan.toml"))
+    seen = progress_of(Left("out", run.log("events.log"), outline(tree), tree, "done", None))
+    tasks = {
+        (role.name, each.worker): [task.node for task in each.tasks] for role in seen.roles for each in role.workers
+    }
+    first, *two = run.nodes
+    assert tasks == {
+        ("prefill", 0): [first] * 4,
+        ("prefill", 1): [first] * 4,
+        ("decode", 0): [host for host in two for _ in range(5)],
+    }
+    assert [role.ready_workers for role in seen.roles] == [2, 1]
 
 
 DYING = f"""{TEN}

@@ -41,6 +41,7 @@ write_plan() {
 		quoted_addresses[node]=$quoted
 		echo "  { node = $node, host = ${quoted_hosts[node]}, ip = $quoted, gpus = $gpus }," >&3
 	done
+	write_expected >&3
 	for role in "${roles[@]}"; do
 		load "$role"
 		echo "${comma:+], }\"$role\": [" >&4
@@ -52,6 +53,31 @@ write_plan() {
 		done
 	done
 	echo ']' >&3 && echo ']}}' >&4 && echo ']' >&5
+}
+
+# write_expected: writes how many tasks each role has, for which roles it waits, and how many seconds they and the
+# phases may take, 0 where there is no limit: `dynplan status` counts with it
+write_expected() {
+	local role name index most earlier
+	printf ']\nexpected = [\n'
+	for role in "${roles[@]}"; do
+		load "$role"
+		most=0
+		earlier=''
+		for index in "${probe_first[@]}"; do
+			if [[ ${probe_words[index]} == *ready ]] && ((${probe_words[index + 1]} > most)); then
+				most=${probe_words[index + 1]}
+			fi
+		done
+		if ((${#after[@]} > 0)); then
+			printf -v earlier '"%s", ' "${after[@]}"
+		fi
+		echo "  { role = \"$role\", tasks = $tasks, ready-timeout = $most, after = [${earlier%, }] },"
+	done
+	for name in "${phases[@]}"; do
+		load "phase:$name"
+		echo "  { phase = \"$name\", timeout = $timeout },"
+	done
 }
 
 # write_task: writes what is in row, and for the first task of a worker what is the worker's
