@@ -1,12 +1,14 @@
 """The promises about GPUs: whose they are, in one piece, in order, and inside one group where that can be."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 from attrs import frozen
 
-from dynplan.checker.stated import StatedNode, StatedPlan, StatedTask, StatedWorker
+from dynplan.checker.pieces import Piece, in_turn, pieces_of
+from dynplan.checker.shapes import room_of
+from dynplan.checker.stated import RequestedRole, StatedNode, StatedPlan, StatedTask, StatedWorker
 from dynplan.diagnostics import Findings
 
 _MOST_GPUS = 32  # more on one node: whether another arrangement crosses fewer groups is not searched for
@@ -19,8 +21,17 @@ def check_gpus(plan: StatedPlan, findings: Findings) -> None:
     """Report GPUs that are held twice, outside their node, apart, out of order or across groups."""
     holdings: list[list[Holding]] = [[] for _ in plan.nodes]
     largest = max(node.gpus for node in plan.nodes)
-    for worker in (worker for worker in plan.workers if not worker.shares):  # the others hold what these hold
-        _check_worker(worker, largest, findings)
+    roles = {role.name: role for role in plan.request.roles} if plan.request else {}
+    room = room_of(plan.request) if plan.request else largest
+    for worker in plan.workers:
+        role = roles.get(worker.role)
+        if role and role.equal_slices:
+            _check_equal(worker, findings)
+        if worker.shares:
+            continue  # it holds what another one holds
+        _check_worker(worker, largest, role, room, findings)
+        if role and role.pins:
+            _check_pins(worker, role, findings)
         for task in worker.tasks:
             if task.gpus:
                 holdings[task.node].append((worker, task))
@@ -28,11 +39,34 @@ def check_gpus(plan: StatedPlan, findings: Findings) -> None:
         before = len(findings.found)
         _check_node(node, held, findings)
         if plan.request and len(findings.found) == before:
-            _check_order(node, held, plan.request.groups, findings)
+            pinned = {gpu for worker, _ in held for pins in roles[worker.role].pins for gpu in pins}
+            others = [(worker, task) for worker, task in held if not roles[worker.role].pins]
+            _check_order(node, others, plan.request.groups, frozenset(pinned), findings)
 
 
-def _check_worker(worker: StatedWorker, largest: int, findings: Findings) -> None:
-    """A worker that fits on a node has one task; a larger one's slices differ by at most one GPU."""
+def _check_equal(worker: StatedWorker, findings: Findings) -> None:
+    """A program that takes equal slices has them."""
+    sizes = sorted({len(task.gpus) for task in worker.tasks}, reverse=True)
+    if len(sizes) > 1:
+        message = f"the slices of {worker.name} have {_listed(sizes)} GPUs, and its role takes equal ones"
+        findings.error("D406", message, (*worker.path, "tasks"))
+
+
+def _check_pins(worker: StatedWorker, role: RequestedRole, findings: Findings) -> None:
+    """A worker whose role names its GPUs has these on each of its nodes."""
+    pins = role.pins[worker.worker % len(role.pins)]
+    for task in worker.tasks:
+        if task.gpus != pins:
+            has = _listed(task.gpus) if task.gpus else "none"
+            message = f"the GPUs of {worker.name} on node {task.node} are {has}, and its role names {_listed(pins)}"
+            findings.error("D415", message, (*task.path, "gpus"))
+            return
+
+
+def _check_worker(
+    worker: StatedWorker, largest: int, role: RequestedRole | None, room: int, findings: Findings
+) -> None:
+    """A worker that fits on a node has one task; a larger one's slices differ by at most one GPU, or fill nodes."""
     nodes = Counter(task.node for task in worker.tasks)
     if len(worker.tasks) == 1:
         return
@@ -40,13 +74,20 @@ def _check_worker(worker: StatedWorker, largest: int, findings: Findings) -> Non
     if twice:
         findings.error("D406", f"{worker.name} has two tasks on node {twice.node}", (*worker.path, "tasks"))
         return
-    span = -(-worker.gpus // largest) if largest else 0
+    fills = role is not None and role.split == "fill" and worker.gpus > largest
+    whole = room if fills else largest
+    span = -(-worker.gpus // whole) if whole > 0 else 0
     if len(nodes) > max(1, span):
         nodes_needed = "one node holds" if span <= 1 else f"{span} nodes hold"
         message = f"{worker.name} has {worker.gpus} GPUs on {len(nodes)} nodes, and {nodes_needed} them"
         findings.error("D406", message, (*worker.path, "tasks"))
     sizes = [len(task.gpus) for task in worker.tasks]
-    if max(sizes) - min(sizes) > 1:
+    filled = [size == whole for size in sizes[:-1]] == [True] * (len(sizes) - 1) and 0 < sizes[-1] <= whole
+    if fills and not filled:
+        message = f"the slices of {worker.name} have {_listed(sizes)} GPUs, by rank, and a node has {whole} for them"
+        fix = "whole nodes come first, and the last slice is the rest"
+        findings.error("D406", message, (*worker.path, "tasks"), help=fix)
+    elif max(sizes) - min(sizes) > 1 and not fills and (role or not filled):
         message = f"the slices of {worker.name} have {_listed(sorted(set(sizes), reverse=True))} GPUs"
         fix = "slices of one worker differ by at most one GPU"
         findings.error("D406", message, (*worker.path, "tasks"), help=fix)
@@ -73,19 +114,25 @@ def _check_node(node: StatedNode, held: Sequence[Holding], findings: Findings) -
             owner[gpu] = worker.name
 
 
-def _check_order(node: StatedNode, held: Sequence[Holding], groups: Groups, findings: Findings) -> None:
-    """GPUs go out from index 0 up in the order of the list; only groups may change that."""
+def _check_order(
+    node: StatedNode, held: Sequence[Holding], groups: Groups, pinned: frozenset[int], findings: Findings
+) -> None:
+    """GPUs go out from index 0 up in the order of the list, around pinned ones; only groups may change that.
+
+    Pinned ones may where some would find no place in turn.
+    """
     sizes = tuple(len(task.gpus) for _, task in held)
     firsts = tuple(task.gpus[0] for _, task in held)
-    in_a_row = tuple(_firsts(sizes))
-    if firsts == in_a_row and not groups:
+    pieces = pieces_of(node.gpus, pinned)
+    in_a_row = in_turn(sizes, pieces)
+    if not groups and in_a_row in (firsts, None):
         return
-    runs = _runs(groups, node.gpus)
-    row = _inside(in_a_row, sizes, runs)
-    most = row if row == sum(_fits(size, runs) for size in sizes) else _most_inside(sizes, runs)
+    runs = _runs(groups, node.gpus, pinned)
+    row = _inside(in_a_row, sizes, runs) if in_a_row is not None else -1
+    most = row if row == sum(_fits(size, runs) for size in sizes) else _most_inside(sizes, runs, pieces)
     if most is None or most == _inside(firsts, sizes, runs) != row:
         return
-    if most == row:
+    if most == row and in_a_row is not None:
         _report_order(node, held, in_a_row, findings)
     else:
         _report_crossing(node, held, runs, most, findings)
@@ -123,18 +170,12 @@ class _Run:
 
 
 @cache
-def _runs(groups: Groups, gpus: int) -> tuple[_Run, ...]:
-    """Return the stretches of a node; without groups it is one."""
-    group_of = {gpu: at for at, group in enumerate(groups) for gpu in group}
+def _runs(groups: Groups, gpus: int, pinned: frozenset[int]) -> tuple[_Run, ...]:
+    """Return the stretches of a node that nobody has by index; without groups it is one."""
+    group_of = {gpu: at for at, group in enumerate(groups) for gpu in group} | dict.fromkeys(pinned, -1)
     borders = [gpu for gpu in range(1, gpus) if group_of.get(gpu) != group_of.get(gpu - 1)]
-    return tuple(_Run(first, end) for first, end in zip([0, *borders], [*borders, gpus], strict=True))
-
-
-def _firsts(sizes: Sequence[int]) -> Iterator[int]:
-    at = 0
-    for size in sizes:
-        yield at
-        at += size
+    runs = (_Run(first, end) for first, end in zip([0, *borders], [*borders, gpus], strict=True))
+    return tuple(run for run in runs if run.first not in pinned)
 
 
 def _fits(size: int, runs: tuple[_Run, ...]) -> bool:
@@ -150,13 +191,13 @@ def _inside(firsts: Sequence[int], sizes: Sequence[int], runs: tuple[_Run, ...])
 
 
 @cache
-def _most_inside(sizes: tuple[int, ...], runs: tuple[_Run, ...]) -> int | None:
+def _most_inside(sizes: tuple[int, ...], runs: tuple[_Run, ...], pieces: tuple[Piece, ...]) -> int | None:
     """Return the most slices that lie inside a run each, over all arrangements; None where it is not searched.
 
     A slice may be moved down until it meets another one or the start of its run without leaving the
     run, so only those places are tried.
     """
-    end = runs[-1].end
+    end = runs[-1].end if runs else 0
     if end > _MOST_GPUS:
         return None
     starts = [run.first for run in runs]
@@ -167,10 +208,11 @@ def _most_inside(sizes: tuple[int, ...], runs: tuple[_Run, ...]) -> int | None:
             return 0
         if sum(left) > end - at:
             return -len(sizes) - 1
-        choices = dict.fromkeys(left)
+        room = max((stop - at for first, stop in pieces if first <= at < stop), default=0)
+        choices = [size for size in dict.fromkeys(left) if size <= room]
         found = [_in(at, size, runs) + most(at + size, _without(left, size)) for size in choices]
         later = next((start for start in starts if start > at), None)
-        return max(found + ([most(later, left)] if later is not None else []))
+        return max([*found, -len(sizes) - 1] + ([most(later, left)] if later is not None else []))
 
     return most(0, tuple(sorted(sizes)))
 

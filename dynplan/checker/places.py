@@ -121,7 +121,7 @@ def _check_nodes(shape: Shape, plan: StatedPlan, places: Mapping[str, int], find
         if shape.span > 1:
             homes = (tuple(stands[at : at + shape.span]) for at in range(0, len(stands), shape.span))
         _check_homes(workers, homes, "the hosts its role names come to", findings)
-    elif role.spread or (shape.span > 1 and shape.nodes):
+    elif role.spread or (shape.span > 1 and (shape.nodes or role.pins)):
         _check_apart(workers, findings)
     elif shape.per and not shape.follows:
         _check_blocks(shape, workers, findings)

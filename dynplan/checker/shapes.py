@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from dynplan.checker.pieces import go_together, pieces_of
 from dynplan.checker.stated import Request, RequestedRole
 
 
@@ -70,13 +71,34 @@ def shapes_of(request: Request, nodes: int) -> tuple[list[Shape], int]:
 
     A role beside another one comes to nothing of its own.
     """
-    capacity, roles = max(request.gpus_per_node, 1), [role for role in request.roles if not role.beside]
-    room = capacity - sum(role.gpus * _per(role, capacity) for role in roles if role.per_node)
-    return [_shape(role, capacity, room, nodes) for role in roles], room
+    capacity, room = max(request.gpus_per_node, 1), room_of(request)
+    roles = [role for role in request.roles if not role.beside]
+    return [_shape(role, capacity, room, _most(request, role.gpus), nodes) for role in roles], room
 
 
-def _shape(role: RequestedRole, capacity: int, room: int, count: int) -> Shape:
+def room_of(request: Request) -> int:
+    """Return the GPUs of a node that roles on every node leave."""
+    capacity = max(request.gpus_per_node, 1)
+    every = [role for role in request.roles if role.per_node and not role.beside]
+    return capacity - sum(role.gpus * _per(role, capacity) for role in every)
+
+
+def _most(request: Request, gpus: int) -> int:
+    """Return how many slices of so many GPUs a node holds beside the roles on every node."""
+    capacity = max(request.gpus_per_node, 1)
+    every = [role for role in request.roles if role.per_node and not role.beside]
+    pieces = pieces_of(capacity, {gpu for role in every for pins in role.pins for gpu in pins})
+    held = [role.gpus for role in every for _ in range(_per(role, capacity)) if role.gpus and not role.pins]
+    most = max(0, room_of(request)) // max(1, gpus)
+    while most > 1 and not go_together([*held, *[gpus] * most], pieces):
+        most -= 1
+    return max(1, most)
+
+
+def _shape(role: RequestedRole, capacity: int, room: int, most: int, count: int) -> Shape:
     span = max(1, -(-role.gpus // capacity))
+    if span > 1 and role.split == "fill":
+        span = -(-role.gpus // max(1, room))
     named = len(role.hosts) or role.num_nodes
     if role.per_node:
         per = _per(role, capacity)
@@ -88,13 +110,13 @@ def _shape(role: RequestedRole, capacity: int, room: int, count: int) -> Shape:
         return Shape(role, workers, span, None, named, named or _wide_alone(role, workers, span, room))
     if not role.gpus:
         return _shape_without_gpus(role, named)
-    per = _per(role, room)
+    per = most if role.fill else _per(role, room)
     if named is None and role.workers and (role.fill or role.per):
         named = -(-role.workers // per)
     if named is None and role.workers and role.spread:
         named = role.workers
     if named is None and role.workers:
-        return Shape(role, role.workers, 1, None, None, -(-role.workers // max(1, room // role.gpus)))
+        return Shape(role, role.workers, 1, None, None, -(-role.workers // most))
     return Shape(role, per * (named or 1), 1, per, named or 1, named or 1)
 
 
@@ -103,8 +125,11 @@ def _per(role: RequestedRole, room: int) -> int:
 
 
 def _wide_alone(role: RequestedRole, workers: int, span: int, room: int) -> int:
-    """Only the smallest slice of a worker can share a node with another one's, two by two."""
-    pairs = not role.spread and role.gpus % span and 2 * (role.gpus // span) <= room
+    """Only the smallest slice of a worker can share a node with another one's, of an even split two by two."""
+    if role.split == "fill":
+        rest = role.gpus - (span - 1) * room
+        return workers * (span - 1) + -(-workers // (1 if role.spread else max(1, room // max(1, rest))))
+    pairs = not role.spread and not role.pins and role.gpus % span and 2 * (role.gpus // span) <= room
     return workers * span - (workers // 2 if pairs else 0)
 
 

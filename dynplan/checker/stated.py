@@ -93,7 +93,10 @@ class RequestedPort:
 
 @frozen
 class RequestedRole:
-    """A role as the job asks for it; None where the job does not say, `fill` is `"max"` per node."""
+    """A role as the job asks for it; None where the job does not say, `fill` is `"max"` per node.
+
+    `pins` are the GPUs of each of its workers on a node, where it names them by index.
+    """
 
     path: Path
     name: str
@@ -106,6 +109,9 @@ class RequestedRole:
     per_node: bool
     spread: bool
     dedicated: bool
+    split: str
+    equal_slices: bool
+    pins: tuple[tuple[int, ...], ...]
     place: str
     beside: str
     ports: tuple[RequestedPort, ...]
@@ -289,22 +295,38 @@ def _asked(top: _Part) -> Request:
 
 def _role(name: str, part: _Part) -> RequestedRole:
     fill = part.data.get("workers-per-node") == "max"
+    pins = _pins(part)
+    per = None if fill else part.maybe("workers-per-node")
     return RequestedRole(
         path=part.path,
         name=name,
-        gpus=part.count("gpus-per-worker", 0),
+        gpus=part.count("gpus-per-worker", len(pins[0]) if pins else 0),
         workers=part.maybe("workers"),
         num_nodes=part.maybe("num-nodes"),
-        per=None if fill else part.maybe("workers-per-node"),
+        per=len(pins) if pins else per,
         fill=fill,
         hosts=part.texts("nodes"),
         per_node=part.flag("per-node"),
         spread=part.flag("spread"),
         dedicated=part.flag("dedicated"),
+        split=part.text("split"),
+        equal_slices=part.flag("equal-slices"),
+        pins=pins,
         place=part.text("place"),
         beside=part.text("beside"),
         ports=tuple(_port(port, part) for port in part.part("ports").data),
     )
+
+
+def _pins(role: _Part) -> tuple[tuple[int, ...], ...]:
+    """Return the GPUs of a role by index: one list, or one for each worker of a node."""
+    lists = role.list("gpus")
+    if lists and not any(isinstance(item, list) for item in lists):
+        lists = [lists]
+    if not all(isinstance(item, list) and item for item in lists):
+        role.wrong((*role.path, "gpus"), "a list of GPU indices, or a list of such lists")
+        return ()
+    return tuple(tuple(role.number(gpu, (*role.path, "gpus")) for gpu in item) for item in lists)
 
 
 def _port(name: str, role: _Part) -> RequestedPort:

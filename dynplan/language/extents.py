@@ -8,14 +8,14 @@ from dynplan.language.lookups import lookup_of
 from dynplan.language.misplaced import misplaced
 from dynplan.language.sizes import report_expression
 from dynplan.language.tables import LARGEST, Table, name_of
-from dynplan.model import Size
+from dynplan.model import Pins, Size
 
 _ONE = "leave out one of the two"
 _GPUS = "gpus-per-worker"
 # What the role that another one is beside says for both.
 OF_PARTNER = (
-    *(_GPUS, "workers", "num-nodes", "nodes", "workers-per-node"),
-    *("per-node", "spread", "dedicated", "place"),
+    *(_GPUS, "gpus", "workers", "num-nodes", "nodes", "workers-per-node"),
+    *("per-node", "spread", "dedicated", "split", "place"),
 )
 
 
@@ -42,27 +42,32 @@ def read_hosts(table: Table, key: str) -> tuple[str, ...]:
     return tuple(hosts)
 
 
-def read_size(table: Table, partner_gpus: int) -> Size:
+def read_size(table: Table, partner: Size | None) -> Size:
     """Read how many workers a role has, how large each is, and where they may stand.
 
     Args:
         table: the role.
-        partner_gpus: the GPUs of a worker of the role that it is beside; used only where it is beside one.
+        partner: of the role that it is beside, the one at the end of a chain; None where it is beside none.
     """
     fill = table.get("workers-per-node") == "max"
     beside = _beside(table)
-    gpus = partner_gpus if beside else _gpus(table)
+    pins = _pins(table)
+    gpus = _gpus(table, pins) if not beside else partner.gpus if partner else 1
+    split = table.choice("split", ("even", "fill"), "even")
     hosts = read_hosts(table, "nodes")
     size = Size(
         gpus=gpus or 0,
         workers=table.count("workers"),
         num_nodes=table.count("num-nodes"),
-        workers_per_node=None if fill else table.count("workers-per-node"),
+        workers_per_node=None if fill else len(pins) if len(pins) > 1 else table.count("workers-per-node"),
         fill=fill,
         hosts=hosts,
         per_node=table.flag("per-node", False),
         spread=table.flag("spread", False),
         dedicated=table.flag("dedicated", False),
+        split=partner.split if partner else "fill" if split == "fill" else "even",
+        equal_slices=table.flag("equal-slices", False),
+        pins=() if beside else pins,
         place=_place(table),
         beside=beside,
     )
@@ -89,8 +94,18 @@ def _check_beside(table: Table, partner: str) -> None:
             table.bad(key, message, "leave it out, or `beside`", "D113", also=table.at("beside"))
 
 
-def _gpus(table: Table) -> int | None:
+def _pins(table: Table) -> Pins:
+    if "gpus" not in table or "beside" in table:
+        return ()
+    from dynplan.language.pins import read_pins  # few roles say which GPUs they have
+
+    return read_pins(table)
+
+
+def _gpus(table: Table, pins: Pins) -> int | None:
     value = table.get("gpus-per-worker")
+    if value is None and "gpus" in table:
+        return len(pins[0]) if pins else 1  # what is wrong with them is reported
     if not isinstance(value, str):
         return table.number(value, table.at("gpus-per-worker"), 0, LARGEST)
     try:
@@ -112,7 +127,8 @@ def _place(table: Table) -> str:
 def _check_size(table: Table, size: Size, gpus: int | None) -> None:
     """Refuse sizes that contradict each other, whatever the cluster is."""
     nodes_keys = [key for key in ("num-nodes", "nodes", "workers", "workers-per-node") if key in table]
-    if "gpus-per-worker" not in table and size.place == "" and not size.per_node and _wants_gpus(table, size):
+    sized = _GPUS in table or "gpus" in table
+    if not sized and size.place == "" and not size.per_node and _wants_gpus(table, size):
         _no_gpus(table, nodes_keys[0])
     if size.place and size.gpus:
         fix, also = "leave it out, or name hosts in `nodes`", table.at("gpus-per-worker")
@@ -128,6 +144,9 @@ def _check_size(table: Table, size: Size, gpus: int | None) -> None:
     if size.fill and not size.gpus:
         message, lacks = '`"max"` is as many workers as a node has GPUs for', table.at("gpus-per-worker")
         table.bad("workers-per-node", message, "set a number", "D113", lacks=lacks)
+    if size.split == "fill" and not size.gpus:
+        message, lacks = "`split` is for roles with GPUs", table.at(_GPUS)
+        table.bad("split", message, "set `gpus-per-worker`, or leave it out", "D113", lacks=lacks)
     if size.hosts and size.num_nodes is not None and size.num_nodes != len(size.hosts):
         table.bad(
             "nodes",

@@ -37,7 +37,7 @@ _ROLE: dict[str, tuple[str, str]] = {
         ("workers", ""),
     ),
     **dict.fromkeys(
-        ("gpus", "num-gpus", "gpu", "ngpus", "n-gpus", "gpu-count", "gpus-per-task", "gpus-per-replica", "gres"),
+        ("num-gpus", "gpu", "ngpus", "n-gpus", "gpu-count", "gpus-per-task", "gpus-per-replica", "gres"),
         ("gpus-per-worker", ""),
     ),
     **dict.fromkeys(("tp", "tensor-parallel", "tp-size", "tensor-parallel-size"), ("args", "")),

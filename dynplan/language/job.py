@@ -18,7 +18,7 @@ from dynplan.language.probes import read_probes
 from dynplan.language.relations import check_constraints, check_relations
 from dynplan.language.tables import Table
 from dynplan.language.templates import refs
-from dynplan.model import Job, Phase, Role, Stop, Tables
+from dynplan.model import Job, Phase, Role, Size, Stop, Tables
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _OPTIONS = re.compile(r"--[A-Za-z][A-Za-z0-9_-]*( --?[A-Za-z][A-Za-z0-9_-]*\*?)*")
@@ -135,7 +135,7 @@ def _roles(top: Table, gpus_per_node: int) -> tuple[Role, ...]:
     found: dict[str, Role] = {}
     for name, table in sorted(entries, key=lambda entry: bool(partners[entry[0]])):  # roles that are beside none first
         partner = found.get(partners[name])
-        found[name] = _role(name, table, default, gpus_per_node, partner.size.gpus if partner else 1)
+        found[name] = _role(name, table, default, gpus_per_node, partner.size if partner else None)
     roles = tuple(found[name] for name, _ in entries)
     if not roles:
         path = ("roles",) if "roles" in top else ()
@@ -156,7 +156,7 @@ def _partner(name: str, entries: Sequence[tuple[str, Table]]) -> str:
     return seen[-1] if beside[name] else ""
 
 
-def _role(name: str, table: Table, container: Any, gpus_per_node: int, partner_gpus: int) -> Role:
+def _role(name: str, table: Table, container: Any, gpus_per_node: int, partner: Size | None) -> Role:
     _check_name(name, "role", table)
     _ = "order" in table, "enabled" in table  # taken before they come here
     table.line("engine")  # a preset, merged under this table before it came here
@@ -165,13 +165,13 @@ def _role(name: str, table: Table, container: Any, gpus_per_node: int, partner_g
     mpi, cpus = _mpi(table), table.count("cpus-per-task")
     options = tuple((key, str(value)) for key, value in (("cpus-per-task", cpus), ("mpi", mpi)) if value)
     restart, stop = table.table("restart"), table.table("stop")
-    size = read_size(table, partner_gpus)
+    size = read_size(table, partner)
     _check_sizes(table)
     role = Role(
         name=name,
         task=table.choice("kind", ("service", "task"), "service") == "task",
         size=size,
-        ports=read_ports(table, size.gpus, _on_node(size.gpus, gpus_per_node)),
+        ports=read_ports(table, size.gpus, _on_node(size, gpus_per_node)),
         launch=read_launch(table, container, options),
         after=table.strings("after"),
         ready=read_probes(table, "ready"),
@@ -193,9 +193,13 @@ def _role(name: str, table: Table, container: Any, gpus_per_node: int, partner_g
     return role
 
 
-def _on_node(gpus: int, gpus_per_node: int) -> int:
-    """Return the GPUs of a worker on one node, the most where its slices differ by one."""
-    return -(-gpus // -(-gpus // gpus_per_node)) if gpus and gpus_per_node else gpus
+def _on_node(size: Size, gpus_per_node: int) -> int:
+    """Return the GPUs of a worker on one node, the most where its slices differ."""
+    if not size.gpus or not gpus_per_node:
+        return size.gpus
+    if size.split == "fill":
+        return min(size.gpus, gpus_per_node)
+    return -(-size.gpus // -(-size.gpus // gpus_per_node))
 
 
 def _check_sizes(table: Table) -> None:

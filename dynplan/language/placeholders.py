@@ -15,7 +15,7 @@ from dynplan.language.templates import Ref, parse, refs
 from dynplan.model import Job, Record, Role, TextFile
 
 # Integers that differ from task to task and may stand in `{= ... }`.
-TASK_NUMBERS = ("rank", "num-tasks", "gpu-count", "worker", "num-workers", "node")
+TASK_NUMBERS = ("rank", "num-tasks", "gpu-count", "gpus-before", "worker", "num-workers", "node")
 # Facts of every task and phase that are known when the job runs.
 NODE_FACTS = ("host", "ip", "node", "url-host", "url-ip", "interface")
 LEADER_FACTS = ("leader.host", "leader.ip", "leader.url-host", "leader.url-ip")

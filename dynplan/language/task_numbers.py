@@ -68,8 +68,11 @@ def values(expression: str, job: Job, role: Role, workers: Sequence[Worker]) -> 
     known: dict[tuple[int, ...], int] = {}
     found: list[int] = []
     for worker in workers:
+        before, last = 0, worker.tasks[0]
         for task in worker.tasks:
-            numbers |= _numbers(worker, task, len(workers))
+            before += len(last.gpus) if task.node != last.node else 0
+            last = task
+            numbers |= _numbers(worker, task, len(workers), before)
             key = tuple([numbers[name] for name in used])
             if key not in known:
                 known[key] = evaluate(expression, lookup)
@@ -77,12 +80,13 @@ def values(expression: str, job: Job, role: Role, workers: Sequence[Worker]) -> 
     return found[0] if found.count(found[0]) == len(found) else found
 
 
-def _numbers(worker: Worker, task: Task, num_workers: int) -> dict[str, int]:
-    """Return the numbers of a task by their names, `TASK_NUMBERS`."""
+def _numbers(worker: Worker, task: Task, num_workers: int, before: int) -> dict[str, int]:
+    """Return the numbers of a task by their names, `TASK_NUMBERS`; `before` it are so many GPUs of its worker."""
     return {
         "rank": task.rank,
         "num-tasks": len(worker.tasks),
         "gpu-count": len(task.gpus),
+        "gpus-before": before,
         "worker": worker.worker,
         "num-workers": num_workers,
         "node": task.node,
@@ -93,6 +97,18 @@ def _has_expressions(job: Job, role: Role) -> bool:
     launch = role.launch
     words = (*launch.command, *launch.leader_args, *launch.follower_args)
     return any(isinstance(word, When) for word in words) or any("{=" in text for text in texts(job, role))
+
+
+def counting_on_equal(job: Job, role: Role, workers: Iterable[Worker]) -> str:
+    """Return an expression of a role that multiplies ranks by a task's GPUs, where slices of a worker differ; or none.
+
+    `rank * gpu-count` is the first GPU of a task only where those before it have as many; `gpus-before` is it anywhere.
+    """
+    if not _has_expressions(job, role):
+        return ""
+    running = started(role, workers)
+    found = expressions(job, role, running)
+    return next((text for text in found if {"rank", "gpu-count"} <= set(names(text))), "")
 
 
 def check_expressions(plan: Plan) -> None:

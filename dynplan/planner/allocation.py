@@ -10,7 +10,6 @@ from dynplan.planner.demand import (
     MOST_TASKS,
     Demand,
     dedicated_nodes,
-    gpus_on_every_node,
     nodes_with_open_ones,
     separate_nodes,
 )
@@ -51,8 +50,7 @@ def _placed(
 ) -> Allocation:
     count = len(gpus)
     named = hosts + (None,) * (count - len(hosts))
-    every = gpus_on_every_node(wanted)
-    homes = place(wanted, [have - every for have in gpus], named)
+    homes = place(wanted, gpus, named)
     mode: Literal["separate", "shared"] = "separate" if count >= separate and not _overlap(wanted) else "shared"
     by_role = tuple(homes.get(demand.role.name, []) for demand in wanted)
     return Allocation(named, gpus, mode, lower, _head(wanted, homes, count), by_role)
@@ -161,15 +159,14 @@ def _fewest(job: Job, wanted: Sequence[Demand], hosts: tuple[str, ...], separate
     """Answer `num-nodes = "min"`."""
     from dynplan.planner.search import fewest  # 13 ms, and few jobs leave the number of nodes to a search
 
-    every = gpus_on_every_node(wanted)
-    total, lower = fewest(wanted, job.cluster.gpus_per_node - every)
+    total, lower = fewest(wanted, job.cluster.gpus_per_node)
     least = max(
         *(demand.nodes for demand in wanted), dedicated_nodes(wanted) + len(hosts), nodes_with_open_ones(wanted), 1
     )
     lower = max(lower, least)
     problem = NoRoomError("")
     most = max(separate, lower)  # nodes of its own for every role always do, but for named hosts
-    for count in range(lower if hosts else max(total, least), most + 1):
+    for count in range(lower if hosts else min(max(total, least), most), most + 1):
         findings = Findings()
         _check_counts(job, wanted, count, findings)
         findings.raise_if_errors()

@@ -5,9 +5,27 @@ from typing import Literal
 
 from attrs import frozen
 
-from dynplan.diagnostics import Findings, Path
-from dynplan.model import Job, Record, Role
-from dynplan.planner.refusals import Ladder, counted, fewer, ladder, refuse, smaller
+from dynplan.diagnostics import Findings
+from dynplan.model import Job, Record, Role, Size
+from dynplan.planner.content import Content
+from dynplan.planner.cutting import Slice
+from dynplan.planner.no_node import (
+    at_key,
+    check_pins,
+    filling,
+    least_slice,
+    refuse_around,
+    refuse_no_gpus,
+    refuse_odd_nodes,
+    refuse_pinned_twice,
+    refuse_span,
+    refuse_unequal,
+    refuse_workers,
+    sized_by,
+    smaller_workers,
+)
+from dynplan.planner.refusals import Ladder, counted, fewer, ladder, refuse
+from dynplan.planner.spans import nodes_alone, slices_of, whole_of
 
 # `nodes`: `workers_per_node` of them on each of `nodes` distinct nodes. `loose`: workers of at most a node, anywhere.
 # `wide`: workers larger than a node. `every`: so many on every node. `none`: no GPUs. `beside`: those of another role.
@@ -52,6 +70,14 @@ class Demand(Record):
         return self.workers_per_node * self.slices[0] if self.slices else 0
 
     @property
+    def block(self) -> tuple[Slice, Slice]:
+        """What it puts on each of its nodes, for the forms `nodes` and `every`: slices, or GPUs by index."""
+        pins = self.role.size.pins
+        if pins:
+            return (), tuple(gpu for of_worker in pins for gpu in of_worker)
+        return self.slices * self.workers_per_node, ()
+
+    @property
     def gpus(self) -> int:
         """GPUs of all its workers."""
         return sum(self.slices) * self.workers
@@ -75,9 +101,11 @@ def demands(job: Job, nodes: Sequence[int]) -> tuple[Demand, ...]:
     taken = sum(demand.gpus_on_node for demand in every)
     if taken > min(nodes) and not findings.found:
         _refuse_every(every, taken, min(nodes), findings)
-    found = tuple(by_name.get(role.name) or _demand(role, max(nodes), every, findings) for role in job.roles)
+    base = _base(every, max(nodes), findings)
+    found = tuple(by_name.get(role.name) or _demand(role, base, every, findings) for role in job.roles)
     for demand in found:
         _check_numbers(demand, findings)
+    _check_beside(found, findings)
     findings.raise_if_errors()
     return found
 
@@ -85,6 +113,19 @@ def demands(job: Job, nodes: Sequence[int]) -> tuple[Demand, ...]:
 def gpus_on_every_node(wanted: Sequence[Demand]) -> int:
     """Return the GPUs of each node that the roles on every node take together."""
     return sum(demand.gpus_on_node for demand in wanted if demand.form == "every")
+
+
+def pinned(wanted: Sequence[Demand]) -> bool:
+    """Tell whether a role has GPUs by index: nodes are not chosen by numbers of GPUs alone then."""
+    return any(demand.role.size.pins for demand in wanted)
+
+
+def on_every_node(wanted: Sequence[Demand], gpus: int) -> Content | None:
+    """Return a node of so many GPUs with what the roles on every node have of it; None where it does not hold them."""
+    found: Content | None = Content(gpus)
+    for demand in (demand for demand in wanted if demand.form == "every"):
+        found = found and found.with_slices(*demand.block)
+    return found
 
 
 def separate_nodes(wanted: Sequence[Demand]) -> int:
@@ -113,82 +154,96 @@ def _needs_open_node(demand: Demand) -> bool:
     return not (size.hosts or size.per_node or size.place not in ("", "head"))
 
 
-def slices_of(gpus: int, capacity: int) -> tuple[int, ...]:
-    """Split a worker's GPUs over the fewest nodes, in slices that differ by at most one, larger first."""
-    count = -(-gpus // capacity)
-    each, more = divmod(gpus, count)
-    return (each + 1,) * more + (each,) * (count - more)
-
-
 def _on_every_node(role: Role) -> bool:
     return role.size.per_node and role.size.gpus > 0
 
 
 def _every(role: Role, capacity: int, findings: Findings) -> Demand:
     size = role.size
+    if capacity and size.pins and not check_pins(role, capacity, findings):
+        return Demand(role, "none", 0, 0, 0, ())
     if size.gpus > capacity:
         if capacity:
-            _refuse_span(role, "per-node", capacity, findings)
+            refuse_span(role, "per-node", capacity, findings)
         else:
-            _refuse_no_gpus(role, findings)
+            refuse_no_gpus(role, findings)
         return Demand(role, "none", 0, 0, 0, ())
-    return Demand(role, "every", 0, _per(role, capacity, findings), 0, (size.gpus,))
+    return Demand(role, "every", 0, _per(role, Content(capacity), findings), 0, (size.gpus,))
 
 
-def _demand(role: Role, capacity: int, every: Sequence[Demand], findings: Findings) -> Demand:
-    """Return one role's demand, on nodes of so many GPUs that other roles take some of on every node."""
+def _base(every: Sequence[Demand], gpus: int, findings: Findings) -> Content:
+    """Return a node with the roles on every node on it; two that do not go together are refused."""
+    for at, demand in enumerate(every):
+        if findings.found or on_every_node(every[: at + 1], gpus):
+            continue
+        other = next((one for one in every[:at] if on_every_node((one, demand), gpus) is None), every[at - 1])
+        refuse_pinned_twice(demand.role, other.role, "every node", findings)
+    return on_every_node(every, gpus) or Content(gpus, (gpus,))
+
+
+def _demand(role: Role, base: Content, every: Sequence[Demand], findings: Findings) -> Demand:
+    """Return one role's demand, on nodes that other roles take some GPUs of on every node."""
     if role.size.beside:
         return Demand(role, "beside", 0, 0, 0, ())
-    gpus, room = role.size.gpus, max(0, capacity - sum(demand.gpus_on_node for demand in every))
+    gpus, capacity, room = role.size.gpus, base.gpus, base.free
     if gpus == 0:
         return _without_gpus(role, findings)
     if capacity == 0:
-        _refuse_no_gpus(role, findings)
-    elif -(-gpus // -(-gpus // capacity)) > room:
-        _refuse_no_room(role, every, capacity, findings)
+        refuse_no_gpus(role, findings)
+    elif role.size.pins and not check_pins(role, capacity, findings):
+        pass
+    elif not _holds(base, role.size):
+        _refuse_no_room(role, base, every, findings)
     elif gpus > capacity:
         return _wide(role, capacity, room, findings)
     else:
-        return _narrow(role, room, findings)
+        return _narrow(role, base, findings)
     return Demand(role, "none", 0, 0, 0, ())
 
 
-def _narrow(role: Role, room: int, findings: Findings) -> Demand:
+def _holds(base: Content, size: Size) -> bool:
+    """Tell whether a worker finds room on a node, with as much of it as it has there at the least."""
+    if size.pins:
+        return base.with_slices((), tuple(sorted(gpu for pins in size.pins for gpu in pins))) is not None
+    return base.most(least_slice(size, base.gpus, base.free)) > 0
+
+
+def _narrow(role: Role, base: Content, findings: Findings) -> Demand:
     """A role whose workers are at most a node each."""
     size = role.size
     slices = (size.gpus,)
-    per = _per(role, room, findings)
+    per = _per(role, base, findings)
     count = len(size.hosts) or size.num_nodes
     if count is None and size.workers:
-        if size.fill or size.workers_per_node:
+        if size.fill or size.workers_per_node or size.pins:
             count = -(-size.workers // per)
         elif size.spread:
             count = size.workers
         else:
-            return Demand(role, "loose", size.workers, 0, -(-size.workers // (room // size.gpus)), slices)
+            return Demand(role, "loose", size.workers, 0, -(-size.workers // base.most(size.gpus)), slices)
     return _on_nodes(role, "nodes", per, count or 1, slices, findings)
 
 
 def _wide(role: Role, capacity: int, room: int, findings: Findings) -> Demand:
     """A role whose workers are larger than a node: it takes whole groups of nodes."""
     size = role.size
-    span = -(-size.gpus // capacity)
+    whole = whole_of(size, capacity, room)
+    span = -(-size.gpus // whole)
     if size.fill or (size.workers_per_node or 1) > 1:
-        _refuse_span(role, "workers-per-node", capacity, findings)
+        refuse_span(role, "workers-per-node", whole, findings)
     named = len(size.hosts) or size.num_nodes
     workers = size.workers or max(1, (named or span) // span)
     if named and named % span:
-        _refuse_odd_nodes(role, named, span, capacity, findings)
+        refuse_odd_nodes(role, named, span, whole, findings)
     elif named and workers != named // span:
-        _refuse_workers(role, f"{named} nodes, {span} for each worker, make", named, 1, span, findings)
+        refuse_workers(role, f"{named} nodes, {span} for each worker, make", named, 1, span, findings)
     if workers * span > MOST_TASKS:
         return Demand(role, "wide", workers, 0, workers * span, (size.gpus,))  # _check_numbers refuses it
-    slices = slices_of(size.gpus, capacity)
-    apart = bool(named) or size.spread
-    # Two of a worker's smallest slices fit on one node only if it has one of them: from another worker.
-    pairs = not apart and slices[0] > slices[-1] and 2 * slices[-1] <= room
-    nodes = workers * span - (workers // 2 if pairs else 0)
-    return Demand(role, "wide", workers, 0, nodes, slices, apart)
+    slices = slices_of(size, whole)
+    if size.equal_slices and slices[0] != slices[-1]:
+        refuse_unequal(role, role, slices, findings)
+    apart = bool(named or size.pins) or size.spread
+    return Demand(role, "wide", workers, 0, nodes_alone(workers, slices, room, apart=apart), slices, apart)
 
 
 def _without_gpus(role: Role, findings: Findings) -> Demand:
@@ -212,36 +267,45 @@ def _on_nodes(role: Role, form: Form, per: int, count: int, slices: tuple[int, .
     if size.workers not in (None, per * count):
         each = f"with {counted(per, 'worker')}"
         layout = f"1 node {each} makes" if count == 1 else f"{count} nodes {each} each make"
-        _refuse_workers(role, layout, count, per, 1, findings)
+        refuse_workers(role, layout, count, per, 1, findings)
     if size.spread and per > 1:
         message = f"role `{role.name}` wants {per} workers on a node, and `spread` allows one"
-        tries = ladder(_at(role, "workers-per-node"), [1]), ladder(_at(role, "spread"), [False])
-        refuse(findings, "D202", message, _at(role, "spread"), *tries, otherwise="leave out `spread`")
+        tries = ladder(at_key(role, "workers-per-node"), [1]), ladder(at_key(role, "spread"), [False])
+        refuse(findings, "D202", message, at_key(role, "spread"), *tries, otherwise="leave out `spread`")
     return Demand(role, form, per * count, per, count, slices)
 
 
-def _per(role: Role, room: int, findings: Findings) -> int:
+def _per(role: Role, base: Content, findings: Findings) -> int:
     """Return the workers on each node, at most as many as fit."""
-    size = role.size
-    fits = room // size.gpus
+    size, room = role.size, base.free
+    if size.pins:
+        return len(size.pins)
+    fits = base.most(size.gpus)
     per = fits if size.fill else size.workers_per_node or 1
     if per <= fits:
         return max(1, per)
     message = (
         f"role `{role.name}` wants {per} workers of {counted(size.gpus, 'GPU')} on a node,"
-        f" which is {counted(per * size.gpus, 'GPU')}, but a node has {room}"
+        f" which is {counted(per * size.gpus, 'GPU')}, but a node has {room}{' in pieces' * bool(base.pins)}"
     )
-    path = _at(role, "workers-per-node")
-    tries = ladder(path, fewer(fits)), _smaller_workers(role, room // per)
+    path = at_key(role, "workers-per-node")
+    tries = ladder(path, fewer(fits)), smaller_workers(role, room // per)
     refuse(findings, "D209", message, path, *tries, otherwise="ask for fewer workers on a node, or smaller ones")
     return max(1, fits)
 
 
-def _smaller_workers(role: Role, most: int) -> Ladder:
-    return ladder(_at(role, "gpus-per-worker"), smaller(role.size.gpus, most))
-
-
 # What is refused
+
+
+def _check_beside(wanted: Sequence[Demand], findings: Findings) -> None:
+    """Refuse programs that take equal slices and stand beside workers of others."""
+    by_name = {demand.role.name: demand for demand in wanted}
+    for role in (demand.role for demand in wanted if demand.form == "beside" and demand.role.size.equal_slices):
+        demand = by_name[role.size.beside]
+        while demand.form == "beside":
+            demand = by_name[demand.role.size.beside]
+        if demand.form == "wide" and demand.slices[0] != demand.slices[-1] and not demand.role.size.equal_slices:
+            refuse_unequal(role, demand.role, demand.slices, findings)
 
 
 def _check_numbers(demand: Demand, findings: Findings) -> None:
@@ -249,41 +313,28 @@ def _check_numbers(demand: Demand, findings: Findings) -> None:
     role, tasks = demand.role, demand.workers * max(1, len(demand.slices))
     if demand.nodes > MOST_NODES:
         message = f"role `{role.name}` needs {demand.nodes} nodes, and a job has at most {MOST_NODES}"
-        refuse(findings, "D212", message, _sized_by(role), otherwise="ask for fewer or smaller workers")
+        refuse(findings, "D212", message, sized_by(role), otherwise="ask for fewer or smaller workers")
     elif tasks > MOST_TASKS:
         message = f"role `{role.name}` comes to {tasks} tasks, and a role has at most {MOST_TASKS}"
-        refuse(findings, "D212", message, _sized_by(role), otherwise="ask for fewer workers")
+        refuse(findings, "D212", message, sized_by(role), otherwise="ask for fewer workers")
 
 
-def _sized_by(role: Role) -> Path:
-    size = role.size
-    keys = {"num-nodes": size.num_nodes, "workers": size.workers, "workers-per-node": size.workers_per_node}
-    values = {key: value for key, value in keys.items() if value}
-    largest = max(values, key=lambda key: values[key] or 0, default="gpus-per-worker")
-    return _at(role, "gpus-per-worker" if size.gpus > (values.get(largest) or 0) else largest)
-
-
-def _refuse_no_gpus(role: Role, findings: Findings) -> None:
-    message = f"role `{role.name}` needs {counted(role.size.gpus, 'GPU')}, but the cluster has no `gpus-per-node`"
-    path = ("cluster", "gpus-per-node")
-    sizes = [max(8, role.size.gpus), role.size.gpus]
-    besides = "name a cluster file with `--cluster`"
-    refuse(findings, "D210", message, _at(role, "gpus-per-worker"), ladder(path, sizes), besides=besides)
-
-
-def _refuse_no_room(role: Role, every: Sequence[Demand], capacity: int, findings: Findings) -> None:
-    gpus = role.size.gpus
-    room = max(0, capacity - sum(demand.gpus_on_node for demand in every))
+def _refuse_no_room(role: Role, base: Content, every: Sequence[Demand], findings: Findings) -> None:
+    gpus, capacity, room = role.size.gpus, base.gpus, base.free
+    if base.pins or role.size.pins:
+        refuse_around(role, base, [demand.role for demand in every], findings)
+        return
     message = (
         f"role `{role.name}` needs {counted(gpus, 'GPU')} per worker,"
         f" but of a node's {capacity} the roles on every node leave {room}"
     )
-    least = -(-gpus // -(-gpus // capacity))  # on one node
-    tries = [_smaller_workers(role, room)]
+    least = least_slice(role.size, capacity, 1)
+    tries = [smaller_workers(role, room)]
     for demand in every:
         tries += _less_on_every_node(demand, room + demand.gpus_on_node - least)
+    tries.append(filling(role, capacity))
     otherwise = "give the roles on every node fewer or smaller workers"
-    refuse(findings, "D210", message, _at(role, "gpus-per-worker"), *tries, otherwise=otherwise)
+    refuse(findings, "D210", message, at_key(role, "gpus-per-worker"), *tries, otherwise=otherwise)
 
 
 def _refuse_every(every: Sequence[Demand], taken: int, capacity: int, findings: Findings) -> None:
@@ -293,61 +344,14 @@ def _refuse_every(every: Sequence[Demand], taken: int, capacity: int, findings: 
         rungs for demand in every[::-1] for rungs in _less_on_every_node(demand, capacity - taken + demand.gpus_on_node)
     ]
     otherwise = "give one of them nodes of its own"
-    refuse(findings, "D209", message, _at(every[-1].role, "per-node"), *tries, otherwise=otherwise)
+    refuse(findings, "D209", message, at_key(every[-1].role, "per-node"), *tries, otherwise=otherwise)
 
 
 def _less_on_every_node(demand: Demand, most: int) -> list[Ladder]:
     """Suggest that a role on every node takes no more than so many GPUs of each."""
     fits = max(0, most) // demand.slices[0]
     return [
-        ladder(_at(demand.role, "workers-per-node"), fewer(fits) if fits < demand.workers_per_node else []),
-        _smaller_workers(demand.role, max(0, most) // demand.workers_per_node),
-        ladder(_at(demand.role, "per-node"), [False]),
+        ladder(at_key(demand.role, "workers-per-node"), fewer(fits) if fits < demand.workers_per_node else []),
+        smaller_workers(demand.role, max(0, most) // demand.workers_per_node),
+        ladder(at_key(demand.role, "per-node"), [False]),
     ]
-
-
-def _refuse_span(role: Role, key: str, capacity: int, findings: Findings) -> None:
-    size = role.size
-    span = -(-size.gpus // capacity)
-    message = f"role `{role.name}` needs {counted(size.gpus, 'GPU')} per worker, but a node has {capacity}"
-    single = ladder(_at(role, key), [1 if key == "workers-per-node" else False])
-    per = size.workers_per_node or 1
-    besides = f"leave out `{key}`: each worker spans {span} nodes"
-    refuse(findings, "D201", message, _at(role, key), single, _smaller_workers(role, capacity // per), besides=besides)
-
-
-def _refuse_odd_nodes(role: Role, count: int, span: int, capacity: int, findings: Findings) -> None:
-    size = role.size
-    message = (
-        f"role `{role.name}` needs {counted(size.gpus, 'GPU')} per worker, but a node has {capacity}:"
-        f" each worker spans {span} nodes, and `{role.name}` asks for {count}"
-    )
-    wanted = span * (size.workers or -(-count // span))
-    more = ladder(_at(role, "num-nodes"), [] if size.hosts else [wanted])
-    path = _at(role, "gpus-per-worker")
-    otherwise = f"name {wanted} hosts" if size.hosts else "ask for whole workers, or smaller ones"
-    refuse(findings, "D201", message, path, more, _smaller_workers(role, capacity), otherwise=otherwise)
-
-
-def _refuse_workers(role: Role, layout: str, nodes: int, per: int, span: int, findings: Findings) -> None:
-    """`workers` does not agree with the nodes and the workers on each."""
-    size = role.size
-    asked, workers = size.workers or 0, per * nodes // span
-    of = f" of {counted(size.gpus, 'GPU')}" if size.gpus else ""
-    need = -(-asked // per) * span
-    message = f"role `{role.name}` asks for {counted(asked, 'worker')}{of}, but {layout} {workers}"
-    if need != nodes:
-        message += f": {counted(asked, 'worker')} need{'s' * (asked == 1)} {counted(need, 'node')}"
-    fits = [asked // nodes] if span == 1 and asked % nodes == 0 else []
-    more = [asked * span // per] if not size.hosts and not asked % per else []
-    tries = (
-        ladder(_at(role, "workers"), [workers]),
-        ladder(_at(role, "workers-per-node"), fits),
-        ladder(_at(role, "num-nodes"), more),
-    )
-    otherwise = "leave out `workers`, or the number of nodes"
-    refuse(findings, "D202", message, _at(role, "workers"), *tries, otherwise=otherwise)
-
-
-def _at(role: Role, key: str) -> Path:
-    return ("roles", role.name, key)

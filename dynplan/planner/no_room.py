@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from dynplan.diagnostics import Finding, Findings
 from dynplan.model import Job
-from dynplan.planner.demand import Demand, gpus_on_every_node, nodes_with_open_ones, separate_nodes
+from dynplan.planner.demand import Demand, gpus_on_every_node, nodes_with_open_ones, pinned, separate_nodes
+from dynplan.planner.no_node import filling
 from dynplan.planner.nodes import place
 from dynplan.planner.refusals import JOB_NODES, Ladder, counted, ladder, refuse, smaller
 from dynplan.planner.remaining import NoRoomError
@@ -25,9 +26,10 @@ def refuse_large(job: Job, wanted: Sequence[Demand], large: Sequence[Demand], co
     path = ("job", "nodes") if job.hosts else JOB_NODES
     largest = max(demand.nodes for demand in large)
     more = ladder(JOB_NODES, [] if job.hosts else _enough(job, wanted, largest - 1))
-    fewer = tuple(rungs for demand in large for rungs in _fewer(demand, count))
+    fuller = [_filling(demand, job) for demand in large]
+    fewer = [rungs for demand in large for rungs in _fewer(demand, count)]
     otherwise = "name more hosts" if job.hosts else "ask for fewer nodes"
-    refuse(findings, "D203", message, path, more, *fewer, otherwise=otherwise)
+    refuse(findings, "D203", message, path, more, *fuller, *fewer, otherwise=otherwise)
 
 
 def refusals(job: Job, wanted: Sequence[Demand], gpus: Sequence[int], problem: NoRoomError) -> list[Finding]:
@@ -39,8 +41,15 @@ def refusals(job: Job, wanted: Sequence[Demand], gpus: Sequence[int], problem: N
     others = [demand for demand in wanted if demand.takes_nodes and demand is not failing]
     tries = [
         ladder(JOB_NODES, [] if job.hosts else _enough(job, wanted, len(gpus))),
+        *(_filling(demand, job) for demand in (failing, *others)),
         *(rungs for demand in (failing, *others) for rungs in _shrunk(demand, job)),
     ]
+    if pinned(wanted) and problem.proven:
+        from dynplan.planner.no_pin import refuse_pins  # few jobs say which GPUs a role has
+
+        found = refuse_pins(job, wanted, gpus, failing.role.name, tries)
+        if found:
+            return found
     path = ("job", "nodes") if job.hosts else JOB_NODES
     findings = Findings()
     message = _message(wanted, failing, others, gpus, proven=problem.proven)
@@ -73,6 +82,11 @@ def _fewer(demand: Demand, count: int) -> list[Ladder]:
     ]
 
 
+def _filling(demand: Demand, job: Job) -> Ladder:
+    """Suggest that the workers of a role fill nodes, where slices of one size each are worth whole nodes to them."""
+    return () if demand.apart else filling(demand.role, job.cluster.gpus_per_node)
+
+
 def _message(
     wanted: Sequence[Demand], failing: Demand, others: Sequence[Demand], gpus: Sequence[int], *, proven: bool
 ) -> str:
@@ -85,7 +99,7 @@ def _message(
     if not proven:
         return f"no arrangement of the roles on {nodes} was found within the search budget ({needs})"
     together = f"together they need {total} of {sum(gpus)} GPUs"
-    left = _without_room(failing, others, [have - sum(demand.gpus_on_node for demand in every) for have in gpus])
+    left = _without_room(failing, [*every, *others], gpus)
     if left is None:
         return f"the roles do not fit on {nodes}: {together} ({needs})"
     node, free = left
@@ -98,16 +112,17 @@ def _message(
     return f"{message}: {together}, {why}"
 
 
-def _without_room(failing: Demand, others: Sequence[Demand], free: Sequence[int]) -> tuple[int, int] | None:
+def _without_room(failing: Demand, others: Sequence[Demand], gpus: Sequence[int]) -> tuple[int, int] | None:
     """Return the first node without room for a role, and what the others leave of it when they are placed alone."""
-    left = list(free)
+    every = gpus_on_every_node(others)
+    left = [have - every for have in gpus]
     try:
-        homes = place(others, free, (None,) * len(free)) if not any(d.role.size.hosts for d in others) else None
+        homes = place(others, gpus, (None,) * len(gpus)) if not any(d.role.size.hosts for d in others) else None
     except NoRoomError:
         return None
     if not homes:
         return None
-    for demand in others:
+    for demand in (demand for demand in others if demand.takes_nodes):
         for home in homes[demand.role.name][:: demand.workers_per_node or 1]:
             for rank, node in enumerate(home):
                 left[node] = (
@@ -124,8 +139,7 @@ def _enough(job: Job, wanted: Sequence[Demand], count: int) -> list[int]:
         return [*range(count + 1, min(need, count + 4)), need]
     from dynplan.planner.search import fewest  # only an error gets here
 
-    every = gpus_on_every_node(wanted)
-    least = max(fewest(wanted, job.cluster.gpus_per_node - every)[0], count + 1)
+    least = max(fewest(wanted, job.cluster.gpus_per_node)[0], count + 1)
     return [*range(least, min(need, least + 2)), need]
 
 

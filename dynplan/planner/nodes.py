@@ -11,7 +11,7 @@ from typing import Literal
 from attrs import frozen
 
 from dynplan.model import Record
-from dynplan.planner.demand import Demand
+from dynplan.planner.demand import Demand, gpus_on_every_node, pinned
 from dynplan.planner.remaining import Homes, NoRoomError, Remaining, first_fit, stand_on
 
 
@@ -41,12 +41,12 @@ class Allocation(Record):
         return len(self.hosts)
 
 
-def place(demands: Sequence[Demand], free: Sequence[int], hosts: Sequence[str | None]) -> dict[str, Homes]:
+def place(demands: Sequence[Demand], gpus: Sequence[int], hosts: Sequence[str | None]) -> dict[str, Homes]:
     """Place every role that takes nodes.
 
     Args:
         demands: of every role; those without GPUs and those on every node are left out.
-        free: per node the GPUs that roles on every node leave.
+        gpus: per node its GPUs.
         hosts: per node the name the user gave it, or None.
 
     Returns:
@@ -55,6 +55,12 @@ def place(demands: Sequence[Demand], free: Sequence[int], hosts: Sequence[str | 
     Raises:
         NoRoomError: they do not fit.
     """
+    if pinned(demands):
+        from dynplan.planner.pinned import place_pinned  # few jobs say which GPUs a role has
+
+        return place_pinned(demands, gpus, hosts)
+    every = gpus_on_every_node(demands)
+    free = [have - every for have in gpus]
     index = {host: node for node, host in enumerate(hosts) if host is not None}
     named = frozenset(index[host] for demand in demands if demand.form == "none" for host in demand.role.size.hosts)
     remaining = Remaining(list(free), [False] * len(free), [False] * len(free), named)

@@ -4,15 +4,16 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, count, islice, repeat
 
 from dynplan.diagnostics import Finding
-from dynplan.language.task_numbers import check_expressions
+from dynplan.language.task_numbers import check_expressions, counting_on_equal
 from dynplan.model import Job, Node, Placement, Plan, Ports, Role, Task, Worker
 from dynplan.planner.allocation import allocate
+from dynplan.planner.cutting import Slice
 from dynplan.planner.demand import Demand, demands
 from dynplan.planner.nodes import Allocation
 from dynplan.planner.ports import assign
 from dynplan.planner.remaining import Homes
 from dynplan.planner.services import place_services
-from dynplan.planner.slices import Slice, slice_nodes
+from dynplan.planner.slices import slice_nodes
 
 
 def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
@@ -32,13 +33,14 @@ def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
     homes = place_services(wanted, allocation)
     slices = slice_nodes(wanted, homes, allocation.gpus, job.cluster.groups)
     ports, warnings = assign(job.roles, homes, allocation.nodes, job.cluster)
+    workers = tuple(_workers(job.roles, homes, slices, ports))
     found = Plan(
         job=job,
         placement=Placement(allocation.mode, allocation.lower),
         head=allocation.head,
         nodes=tuple(map(Node, range(allocation.nodes), allocation.hosts, allocation.gpus)),
-        workers=tuple(_workers(job.roles, homes, slices, ports)),
-        warnings=(*_placement_warnings(job, wanted, allocation, homes), *warnings),
+        workers=workers,
+        warnings=(*_placement_warnings(job, wanted, allocation, homes), *_unequal(job, wanted, workers), *warnings),
     )
     check_expressions(found)
     return found
@@ -54,6 +56,20 @@ def _workers(
         tasks = map(Task, ranks, chain.from_iterable(role_homes), of_slices, of_ports)
         of_workers = map(tuple, map(islice, repeat(tasks), sizes))
         yield from map(Worker, repeat(role.name), count(), of_workers, repeat(role.size.beside))
+
+
+def _unequal(job: Job, wanted: Sequence[Demand], workers: Sequence[Worker]) -> Iterator[Finding]:
+    """Yield a warning for each role that computes with ranks as if all slices of a worker were alike."""
+    uneven = {demand.role.name for demand in wanted if len(set(demand.slices)) > 1}
+    for demand in wanted if uneven else ():
+        role = demand.role
+        of_role = [worker for worker in workers if worker.role == role.name]
+        if role.name not in uneven and not any(len({len(task.gpus) for task in one.tasks}) > 1 for one in of_role):
+            continue
+        if text := counting_on_equal(job, role, of_role):
+            message = f"`{text.strip()}` of role `{role.name}` takes the slices of a worker for alike, and they are not"
+            fix = "`gpus-before` is the number of the worker's GPUs on the nodes before a task's"
+            yield Finding("W203", message, ("roles", role.name), fix)
 
 
 def _placement_warnings(

@@ -5,13 +5,18 @@ from collections.abc import Iterator, Sequence
 from attrs import frozen
 
 from dynplan.model import Record
-from dynplan.planner.demand import Demand
+from dynplan.planner.demand import Demand, gpus_on_every_node, pinned
 from dynplan.planner.packing import BinClass, Kind, Pattern, Unknown, arrange, pack
 from dynplan.planner.remaining import Homes, NoRoomError, Remaining, first_fit, stand_on, take_slices
 
 
-def fewest(demands: Sequence[Demand], capacity: int) -> tuple[int, int]:
-    """Return the fewest nodes that hold every role without named hosts, and a proven lower bound."""
+def fewest(demands: Sequence[Demand], gpus: int) -> tuple[int, int]:
+    """Return the fewest nodes of so many GPUs that hold every role without named hosts, and a proven lower bound."""
+    if pinned(demands):
+        from dynplan.planner.pinned import fewest_pinned  # few jobs say which GPUs a role has
+
+        return fewest_pinned(demands, gpus)
+    capacity = gpus - gpus_on_every_node(demands)
     dedicated = sum(demand.nodes for demand in demands if demand.role.size.dedicated and demand.form != "none")
     shared = [demand for demand in demands if _floats(demand)]
     if not shared:

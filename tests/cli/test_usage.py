@@ -70,10 +70,10 @@ def test_without_a_code_all_of_them_are_listed() -> None:
 @pytest.mark.parametrize(
     ("code", "near"),
     [
-        ("203", "did you mean `D203`?"),
+        ("203", "did you mean `D203` or `W203`?"),
         ("301", "did you mean `D301` or `W301`?"),
         ("E0203", "`dynplan explain` lists all of them"),
-        ("D213", "did you mean `D113`, `D203`, `D210`, `D211`, `D212` or `D413`?"),
+        ("D216", "did you mean `D206`, `D210`, `D211`, `D212`, `D213` or `D214`?"),
         ("D599", "did you mean `D501`, `D502`, `D503`, `D504` or `D505`?"),
         ("", "`dynplan explain` lists all of them"),
     ],

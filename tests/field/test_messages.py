@@ -319,7 +319,7 @@ def test_a13_a_list_of_values_in_a_phase_is_one_phase_for_each() -> None:
     ("word", "ours"),
     [
         *(("depends_on", "after"), ("replicas", "workers"), ("image", "container"), ("cmd", "command")),
-        *(("gpus", "gpus-per-worker"), ("volumes", "mounts"), ("nodeSelector", "nodes"), ("entrypoint", "command")),
+        *(("gpu", "gpus-per-worker"), ("volumes", "mounts"), ("nodeSelector", "nodes"), ("entrypoint", "command")),
         *(("environment", "env"), ("ntasks", "workers-per-node"), ("cpus", "cpus-per-task"), ("memory", "sbatch")),
         *(
             ("restart_policy", "restart"),

@@ -48,6 +48,8 @@ def optional(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Tables]:
 
 _YES = st.just(True)
 _FACT = st.sampled_from(["port", "url", "endpoint"])
+_HOST_LISTS = st.one_of(st.lists(st.sampled_from(HOSTS), min_size=1, max_size=4, unique=True), st.just("node-[a-b]"))
+_SPLIT = st.sampled_from(["fill", "even"])
 _SELDOM = st.sampled_from([False, False, False, True])
 
 
@@ -122,15 +124,42 @@ def _gpu_sizes(capacity: int) -> st.SearchStrategy[Tables]:
         st.fixed_dictionaries({"per-node": _YES}, optional={"workers-per-node": per}),
     )
     gpus = st.fixed_dictionaries({"gpus-per-worker": _gpus(capacity)})
-    return st.tuples(ways, gpus, optional(spread=_SELDOM, dedicated=_SELDOM)).map(_merged)
+    return st.tuples(ways, gpus, optional(spread=_SELDOM, dedicated=_SELDOM, split=_SPLIT)).map(_merged)
+
+
+@st.composite
+def _pins(draw: st.DrawFn, capacity: int) -> Tables:
+    """GPUs by index, of one worker or of two on each node."""
+    length = draw(st.integers(1, max(1, capacity // 2)))
+    first = draw(st.integers(0, capacity - length))
+    one = list(range(first, first + length))
+    more = [list(range(at, at + length)) for at in (0, capacity - length)]
+    others = [other for other in more if not set(other) & set(one)]
+    two: list[Any] = [one, others[0]] if others else one
+    return {"gpus": two if draw(st.booleans()) else one}
+
+
+def _pinned_sizes(capacity: int, *, hosts: bool) -> st.SearchStrategy[Tables]:
+    """The ways to say how many workers a role has whose GPUs have their indices."""
+    named = [st.fixed_dictionaries({"nodes": _HOST_LISTS})] * (2 * hosts)
+    ways = st.one_of(
+        st.fixed_dictionaries({"num-nodes": st.integers(1, 4)}),
+        st.fixed_dictionaries({"workers": st.integers(1, 4)}),
+        st.fixed_dictionaries({"per-node": _YES}),
+        st.just({}),
+        *named,
+    )
+    wide = st.fixed_dictionaries(
+        {"gpus": st.just(list(range(capacity))), "workers": st.integers(1, 2), "gpus-per-worker": st.just(2 * capacity)}
+    )
+    narrow = st.tuples(ways, _pins(capacity), optional(dedicated=_SELDOM)).map(_merged)
+    return st.one_of(narrow, narrow, narrow, narrow, wide)
 
 
 def _host_sizes(capacity: int) -> st.SearchStrategy[Tables]:
-    hosts = st.lists(st.sampled_from(HOSTS), min_size=1, max_size=4, unique=True)
-    listed = st.one_of(hosts, st.just("node-[a-b]"))
     return st.fixed_dictionaries(
-        {"nodes": listed, "gpus-per-worker": _gpus(capacity)},
-        optional={"workers-per-node": st.sampled_from(["max", 1, 2]), "dedicated": _SELDOM},
+        {"nodes": _HOST_LISTS, "gpus-per-worker": _gpus(capacity)},
+        optional={"workers-per-node": st.sampled_from(["max", 1, 2]), "dedicated": _SELDOM, "split": _SPLIT},
     )
 
 
@@ -163,6 +192,7 @@ def _role(draw: st.DrawFn, name: str, names: list[str], capacity: int, *, hosts:
     before = names[: names.index(name)]  # mostly, so that few of them stand in a ring
     beside = [st.fixed_dictionaries({"beside": st.sampled_from(group)}) for group in (before, before, others) if group]
     with_gpus = [_gpu_sizes(capacity)] * 3 + [_host_sizes(capacity)] * (2 * hosts)
+    with_gpus.append(_pinned_sizes(capacity, hosts=hosts))
     size = draw(st.one_of(*with_gpus, _cpu_sizes(others), *beside))
     table: Tables = {"command": ["serve"], **size}
     bound = draw(_named_ports(3 * ports))

@@ -26,7 +26,8 @@ def small_jobs(draw: st.DrawFn) -> Tables:
         if "num-nodes" in size and gpus > capacity:
             size["num-nodes"] *= 2
         dedicated = draw(st.sampled_from([False, False, False, True]))
-        roles[name] = {"command": ["serve"], "gpus-per-worker": gpus, **size, "dedicated": dedicated}
+        split = draw(st.sampled_from(["even", "fill"]))
+        roles[name] = {"command": ["serve"], "gpus-per-worker": gpus, "split": split, **size, "dedicated": dedicated}
     return {"job": {"num-nodes": "min"}, "cluster": {"gpus-per-node": capacity}, "roles": roles}
 
 
@@ -37,7 +38,9 @@ def items_of(name: str, role: Tables, capacity: int) -> list[Item]:
     """Return what a role puts on nodes, one entry for each worker and node."""
     gpus = role["gpus-per-worker"]
     span = -(-gpus // capacity)
-    slices = [gpus // span + (at < gpus % span) for at in range(span)]
+    even = [gpus // span + (at < gpus % span) for at in range(span)]
+    fill = [min(capacity, gpus - at * capacity) for at in range(span)]
+    slices = fill if role["split"] == "fill" else even
     workers = role["num-nodes"] // span if "num-nodes" in role else role["workers"]
     apart = name if "num-nodes" in role or "spread" in role else ""
     return [(size, apart) for _ in range(workers) for size in slices]

@@ -81,6 +81,17 @@ def test_a_role_beside_each_of_them_moves_nobody(tables: Tables) -> None:
     ]
 
 
+@given(jobs())
+@law
+def test_a_role_that_names_its_gpus_has_exactly_these_on_each_of_its_nodes(tables: Tables) -> None:
+    plan = plan_of(tables)
+    assume(any("gpus" in role for role in tables["roles"].values()))
+    for worker in plan.workers:
+        if named := tables["roles"][worker.role].get("gpus"):
+            lists = named if isinstance(named[0], list) else [named]
+            assert {task.gpus for task in worker.tasks} == {tuple(lists[worker.worker % len(lists)])}
+
+
 @st.composite
 def _shuffled(draw: st.DrawFn, value: Any, key: str = "") -> Any:
     if isinstance(value, list):

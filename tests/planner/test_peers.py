@@ -71,13 +71,19 @@ def test_4_a_worker_of_twelve_is_six_and_six_and_the_rest_is_for_others() -> Non
 
 
 def test_5_two_workers_of_six_on_nodes_of_four() -> None:
-    """12 GPUs in 3 nodes would be enough in number, but a worker takes 3 + 3."""
+    """12 GPUs in 3 nodes are enough in number, but a worker takes 3 + 3 unless it says that it fills nodes."""
     role = "decode workers=2 gpus-per-worker=6"
     assert len(plan_of(job(role, nodes='"min"', gpus=4)).nodes) == 4
     assert told(job(role, nodes="3", gpus=4)) == (
         "D203 not enough nodes: the job has 3, and role `decode` needs at least 4 for 2 workers of 6 GPUs\n"
-        "set `job.num-nodes = 4`, or set `roles.decode.workers = 1`"
+        'set `job.num-nodes = 4`, or set `roles.decode.split = "fill"`'
     )
+    filling = role + ' split="fill"'
+    assert placed(job(filling, nodes="3", gpus=4)) == [
+        "decode.0 on 0:0-3 1:0-1",
+        "decode.1 on 2:0-3 1:2-3",
+    ]
+    assert len(plan_of(job(filling, nodes='"min"', gpus=4)).nodes) == 3
 
 
 def test_6_sixteen_workers_without_a_size_are_refused() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynplan.planner.slices import Groups, cut
+from dynplan.planner.cutting import Groups, cut
 from tests.laws.profile import law
 
 

@@ -1,0 +1,50 @@
+"""What a site has: nodes, GPUs, port ranges, and how it wants to be asked."""
+
+from attrs import frozen
+
+from dynplan.model.values import Pairs, Record, Texts
+
+HIGHEST_PORT = 65535
+# What a vendor's runtime reads its GPUs from, by `gpu-vendor`.
+GPU_VARIABLES = {"nvidia": "CUDA_VISIBLE_DEVICES", "amd": "ROCR_VISIBLE_DEVICES", "intel": "ZE_AFFINITY_MASK"}
+AUTO_PORT = 0  # the base of a port whose number comes from the cluster's `port-range`
+
+
+@frozen(eq=False, repr=False)
+class PortRange(Record):
+    """The ports `first` to `last`, both included."""
+
+    first: int
+    last: int
+
+
+DEFAULT_LIMITS = (("n", "hard"),)  # of workers: every file that the node allows
+
+
+@frozen(eq=False, repr=False)
+class Cluster(Record):
+    """What a site has and how it wants to be asked.
+
+    `groups` are the GPU islands of a node (NVLink, NUMA), each a tuple of GPU indices;
+    empty where the node is one island. `gpu_vendor` is a key of GPU_VARIABLES;
+    `interfaces` are names, patterns of the shell or networks, the first one that a node has counts;
+    `gpu_request` is one of `gpus-per-node`, `gres`, `gres:TYPE`, `none`. `launch_timeout_s`: how long a
+    step may take from its srun to the first word of each of its tasks. `limits` are soft limits of workers
+    by the letters of bash's `ulimit`, each `hard`, `unlimited` or a number in its unit.
+    """
+
+    name: str
+    gpus_per_node: int
+    groups: tuple[tuple[int, ...], ...]
+    gpu_vendor: str
+    gpu_request: str
+    container_runtime: str
+    port_range: PortRange
+    reserved: tuple[PortRange, ...]
+    ephemeral: PortRange
+    interfaces: Texts
+    launch_timeout_s: int
+    limits: Pairs
+    env: Pairs
+    srun: Pairs
+    sbatch: tuple[tuple[str, str | int | bool], ...]

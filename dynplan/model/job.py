@@ -1,0 +1,76 @@
+"""What a job asks for: its roles, phases and files, and the cluster that it is for."""
+
+from typing import Literal
+
+from attrs import frozen
+
+from dynplan.diagnostics import Finding
+from dynplan.model.cluster import Cluster
+from dynplan.model.role import Launch, Role
+from dynplan.model.values import Pairs, Record, Tables, Texts
+
+
+@frozen(eq=False, repr=False)
+class Phase(Record):
+    """One foreground command, run when every role is ready."""
+
+    name: str
+    on: str
+    launch: Launch
+    setup: Texts
+    after_command: Texts
+    timeout_s: int
+    health_check: bool
+    continue_on_failure: bool
+
+
+@frozen(eq=False, repr=False)
+class EachText(Record):
+    """Text of a file, a template, for every worker of `role` or, with `tasks`, every task; `between` between two."""
+
+    role: str
+    text: str
+    tasks: bool
+    between: str
+
+
+@frozen(eq=False, repr=False)
+class TextFile(Record):
+    """A file that tasks find in the job's directory: its name, and its text as templates."""
+
+    name: str
+    content: tuple[str | EachText, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every template of the file, a repeated one once."""
+        return tuple(part if isinstance(part, str) else part.text for part in self.content)
+
+
+@frozen(eq=False, repr=False)
+class Job(Record):
+    """A job as asked for.
+
+    `num_nodes` is a number, `"min"`, or None where the roles decide. `tables` are those that it was read from, with
+    all inheritance and `vars` resolved: a plan repeats them, and needs no job file. `warnings` are of `dynplan.load`.
+    """
+
+    name: str
+    num_nodes: int | Literal["min"] | None
+    hosts: tuple[str, ...]
+    time: str
+    output_dir: str
+    umask: str
+    setup: str
+    env: Pairs
+    sbatch: tuple[tuple[str, str | int | bool], ...]
+    roles: tuple[Role, ...]
+    phases: tuple[Phase, ...]
+    files: tuple[TextFile, ...]
+    cluster: Cluster
+    tables: Tables
+    warnings: tuple[Finding, ...] = ()
+
+    def role(self, name: str) -> Role:
+        """Return the role of that name; the reader has checked that it exists."""
+        return next(role for role in self.roles if role.name == name)

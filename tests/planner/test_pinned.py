@@ -1,0 +1,182 @@
+"""Roles that name their GPUs, `gpus = [0, 1]`: these on each of their nodes, and the others around them."""
+
+import pytest
+
+from tests.planner.test_split import job
+from tests.plans import placed, plan_of, told
+
+
+@pytest.mark.parametrize(
+    ("roles", "nodes", "expected"),
+    [
+        # The number of GPUs is that of the list; one on each of its nodes.
+        (["a; num-nodes = 2; gpus = [1, 2]"], "", ["a.0 on 0:1-2", "a.1 on 1:1-2"]),
+        (["a; workers = 2; gpus = [3]"], "", ["a.0 on 0:3", "a.1 on 1:3"]),
+        (['a; nodes = ["x", "y"]; gpus = [2]'], "", ["a.0 on 0:2", "a.1 on 1:2"]),
+        # A list for each worker of a node.
+        (
+            ["a; workers = 4; gpus = [[2, 3], [0, 1]]"],
+            "",
+            ["a.0 on 0:2-3", "a.1 on 0:0-1", "a.2 on 1:2-3", "a.3 on 1:0-1"],
+        ),
+        (["a; num-nodes = 1; gpus = [[0], [3]]"], "", ["a.0 on 0:0", "a.1 on 0:3"]),
+        # On several nodes, the same on each.
+        (["a; workers = 1; gpus-per-worker = 6; gpus = [1, 2, 3]"], "", ["a.0 on 0:1-3 1:1-3"]),
+        # Others go around it, whoever comes first in the file, and each side by side.
+        (
+            ["b; num-nodes = 1; gpus-per-worker = 1", "a; num-nodes = 1; gpus = [0, 1]"],
+            "1",
+            ["b.0 on 0:2", "a.0 on 0:0-1"],
+        ),
+        (
+            ["b; num-nodes = 1; gpus-per-worker = 2; workers-per-node = 1", "a; num-nodes = 1; gpus = [1]"],
+            "1",
+            ["b.0 on 0:2-3", "a.0 on 0:1"],
+        ),
+        (
+            ["b; workers = 2; gpus-per-worker = 1", "a; num-nodes = 1; gpus = [1]"],
+            "1",
+            ["b.0 on 0:0", "b.1 on 0:2", "a.0 on 0:1"],
+        ),
+        # Two that go together share a node, and two that do not are kept apart.
+        (["a; num-nodes = 1; gpus = [0, 1]", "b; num-nodes = 1; gpus = [2, 3]"], "1", ["a.0 on 0:0-1", "b.0 on 0:2-3"]),
+        (
+            ["a; num-nodes = 1; gpus = [0, 1]", "b; num-nodes = 1; gpus = [1, 2]"],
+            '"min"',
+            ["a.0 on 0:0-1", "b.0 on 1:1-2"],
+        ),
+        # Three of two GPUs find room where two of their nodes are cut in pieces.
+        (
+            ["a; num-nodes = 2; gpus = [1]", "b; workers = 3; gpus-per-worker = 2"],
+            '"min"',
+            ["a.0 on 0:1", "a.1 on 1:1", "b.0 on 0:2-3", "b.1 on 2:0-1", "b.2 on 2:2-3"],
+        ),
+        # On every node: the others find what it leaves.
+        (
+            ["b; num-nodes = 2; gpus-per-worker = 2", "a; per-node = true; gpus = [1]"],
+            "",
+            ["b.0 on 0:2-3", "b.1 on 1:2-3", "a.0 on 0:1", "a.1 on 1:1"],
+        ),
+        (
+            ["a; num-nodes = 1; gpus = [0]", "eye; per-node = true; gpus-per-worker = 1"],
+            "2",
+            ["a.0 on 0:0", "eye.0 on 0:1", "eye.1 on 1:0"],
+        ),
+        (
+            ["b; workers = 2; gpus-per-worker = 2", "a; per-node = true; gpus = [2]"],
+            "",
+            ["b.0 on 0:0-1", "b.1 on 1:0-1", "a.0 on 0:2", "a.1 on 1:2"],
+        ),
+        # A dedicated role has its nodes alone, and a role beside another one sees what that one does.
+        (
+            ["a; num-nodes = 1; gpus = [2, 3]; dedicated = true", "b; num-nodes = 1; gpus-per-worker = 1"],
+            "2",
+            ["a.0 on 0:2-3", "b.0 on 1:0"],
+        ),
+        (["a; num-nodes = 1; gpus = [2, 3]", 'look; beside = "a"'], "", ["a.0 on 0:2-3", "look.0 on 0:2-3"]),
+    ],
+)
+def test_named_gpus_are_kept_and_others_go_around_them(roles: list[str], nodes: str, expected: list[str]) -> None:
+    assert placed(job(*roles, nodes=nodes)) == expected
+
+
+def test_without_a_shared_node_every_role_stands_as_in_separate_mode() -> None:
+    plan = plan_of(job("a; num-nodes = 2; gpus = [1]", "b; num-nodes = 1; gpus-per-worker = 2", nodes="3"))
+    assert (plan.placement.mode, [worker.tasks[0].node for worker in plan.workers]) == ("separate", [0, 1, 2])
+
+
+def test_every_node_is_used_before_one_is_shared() -> None:
+    """In the order of the file the last one finds no node; the search would leave one empty."""
+    roles = [
+        "a; num-nodes = 2; gpus-per-worker = 3",
+        "b; num-nodes = 2; gpus = [0]",
+        "c; num-nodes = 1; gpus-per-worker = 1",
+    ]
+    plan = plan_of(job(*roles, nodes="4"))
+    assert {task.node for worker in plan.workers for task in worker.tasks} == {0, 1, 2, 3}
+
+
+def test_a_slice_stays_in_its_group_beside_named_gpus() -> None:
+    groups = "gpu-groups = [[0, 1], [2, 3]]"
+    others = "c; num-nodes = 1; gpus-per-worker = 1", "b; num-nodes = 1; gpus-per-worker = 2"
+    roles = "a; num-nodes = 1; gpus = [3]", *others
+    assert placed(job(*roles, nodes="1", more=groups)) == ["a.0 on 0:3", "c.0 on 0:2", "b.0 on 0:0-1"]
+    crossing = job("a; num-nodes = 1; gpus = [1, 2]", "b; workers = 2; gpus-per-worker = 1", nodes="1", more=groups)
+    assert placed(crossing) == ["a.0 on 0:1-2", "b.0 on 0:0", "b.1 on 0:3"]
+
+
+@pytest.mark.parametrize(
+    ("roles", "nodes", "expected"),
+    [
+        (
+            ["a; num-nodes = 1; gpus = [3, 4]"],
+            "",
+            "D214 role `a` names GPU 4, and a node has 4 GPUs, 0 to 3\nname others, or leave `gpus` out",
+        ),
+        (
+            ["a; workers = 1; gpus-per-worker = 3; gpus = [0, 1]"],
+            "",
+            "D214 role `a` needs 3 GPUs per worker and `gpus` names 2\n"
+            "set `roles.a.gpus-per-worker = 2`, or name as many as a worker has on a node",
+        ),
+        (
+            ["a; workers = 1; gpus-per-worker = 8; gpus = [0, 1]"],
+            "",
+            "D214 role `a` needs 8 GPUs per worker on each of 2 nodes and `gpus` names 2\n"
+            "set `roles.a.gpus-per-worker = 2`, or name as many as a worker has on a node",
+        ),
+        (
+            ["a; per-node = true; gpus = [0, 1]", "b; per-node = true; gpus = [1, 2]"],
+            "",
+            "D214 role `b` is to have GPU 1, which `a` has on every node\nset `roles.b.gpus = [2, 3]`",
+        ),
+        (
+            ["a; per-node = true; gpus = [0, 1]", "b; num-nodes = 2; gpus = [1]"],
+            "",
+            "D214 role `b` is to have GPU 1, which `a` has on every node\nset `roles.b.gpus = [2]`",
+        ),
+        (
+            ["a; per-node = true; gpus = [1]", "b; num-nodes = 2; gpus-per-worker = 3"],
+            "",
+            "D210 role `b` needs 3 GPUs per worker, side by side on each node, and of a node's 4 `a`, on every node,"
+            " leave 3 in pieces\nset `roles.b.gpus-per-worker = 2`",
+        ),
+        (
+            ['a; nodes = ["x"]; gpus = [0, 1]', 'b; nodes = ["x"]; gpus = [1, 2]'],
+            "",
+            "D214 role `b` is to have GPUs 1 and 2 of node 0 (`x`), and GPU 1 is held by worker 0 of `a`, which is"
+            " pinned to it\nset `roles.b.gpus = [2, 3]`",
+        ),
+        (
+            ["a; num-nodes = 2; gpus = [0, 1]", "b; num-nodes = 1; gpus = [0]"],
+            "2",
+            "D214 role `b` is to have GPU 0 of node 0, and GPU 0 is held by worker 0 of `a`, which is pinned to it\n"
+            "set `roles.b.gpus = [2]`, or set `job.num-nodes = 3`",
+        ),
+        (
+            ["a; num-nodes = 1; gpus-per-worker = 3", "b; num-nodes = 1; gpus = [1, 2]"],
+            "1",
+            "D214 role `b` is to have GPUs 1 and 2 of node 0, and beside that is no place for worker 0 of `a`, planned"
+            " on GPUs 0 to 2\nset `job.num-nodes = 2`, or set `roles.a.gpus-per-worker = 1`",
+        ),
+    ],
+)
+def test_gpus_that_a_role_cannot_have_are_told_with_who_holds_them(roles: list[str], nodes: str, expected: str) -> None:
+    assert told(job(*roles, nodes=nodes)) == expected
+
+
+def test_the_fewest_nodes_around_named_gpus_are_found_for_many() -> None:
+    """Ten thousand workers: blocks are counted, not listed."""
+    roles = "a; num-nodes = 3000; gpus = [3, 4]", "b; workers = 5000; gpus-per-worker = 3"
+    plan = plan_of(job(*roles, nodes='"min"', gpus=8))
+    assert (len(plan.nodes), plan.placement.lower) == (3000, 3000)
+
+
+def test_an_answer_that_is_not_proven_says_so_and_comes_soon() -> None:
+    """Six sizes around two named places: more ways than are tried."""
+    loose = [f"r{at}; workers = {300 + at}; gpus-per-worker = {gpus}" for at, gpus in enumerate((1, 1, 2, 2, 3, 5))]
+    named = "p; num-nodes = 300; gpus = [3, 4]", "q; num-nodes = 150; gpus = [6]"
+    plan = plan_of(job(*named, *loose, nodes='"min"', gpus=8))
+    lower, nodes = plan.placement.lower, len(plan.nodes)
+    assert 625 <= lower <= nodes < 660
+    assert [finding.code for finding in plan.warnings] == ["W202"] * (lower < nodes)
