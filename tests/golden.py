@@ -39,12 +39,13 @@ COMMANDS = {
 PROGRAM = {path.stem: path.read_text().rstrip("\n") for path in ROOT.glob("dynplan/emitter/program/*.sh")}
 CODES_PAGE = ROOT / "docs" / "diagnostics.md"
 CODES_TEXT = ROOT / "dynplan" / "diagnostics" / "codes.txt"
-PAGES = [ROOT / "README.md", CODES_PAGE, ROOT / "docs" / "sweeps.md"]
+PAGES = [ROOT / "README.md", CODES_PAGE, ROOT / "docs" / "review.md", ROOT / "docs" / "sweeps.md"]
 
 _PART = re.compile(
     r"^## (?P<code>[DW]\d+)"
     r"|^```text (?P<wrong>\S+)\n.*?^```$"
-    r"|^```console\n\$ dynplan (?P<words>show|compile|sweep) (?P<job>\S+)(?P<head> \| head -(?P<lines>\d+))?\n.*?^```$",
+    r"|^```console\n\$ dynplan (?P<words>show|compile|diff|sweep) (?P<job>\S+(?: examples/\S+)?)"
+    r"(?P<head> \| head -(?P<lines>\d+))?\n.*?^```$",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -90,7 +91,7 @@ def of_sweep() -> dict[str, str]:
 def _without_program(script: str) -> str:
     for name, text in PROGRAM.items():
         script = script.replace(text, f"# ... program/{name}.sh")
-    return script
+    return re.sub(r"(?<=, text )[0-9a-f]{12}", "of all of it", script)  # which changes with the program
 
 
 def with_outputs(page: str) -> str:
@@ -128,7 +129,7 @@ def message(wrong: str, code: str) -> str:
 
 def console(command: str, job: str, head: str, lines: int) -> str:
     """Return a fence with a command and what it prints, the first lines of it where `head` asks for so many."""
-    done = CliRunner().invoke(app, [command, str(ROOT / job)], catch_exceptions=False)
+    done = CliRunner().invoke(app, [command, *(str(ROOT / name) for name in job.split())], catch_exceptions=False)
     text = done.stdout.splitlines()[: lines or None]
     return "\n".join(["```console", f"$ dynplan {command} {job}{head}", *text, "```"])
 

@@ -157,6 +157,24 @@ def test_a_job_with_other_values_gives_an_error_in_words(tree: Any) -> None:
         outcome(command, text)
 
 
+TEXTS = st.one_of(
+    st.sampled_from(JOBS).flatmap(lambda job: changed(job, st.sampled_from(OTHERS))).map(tomli_w.dumps),
+    changed(PLAN, st.sampled_from([None, *OTHERS])).map(lambda tree: json.dumps(tree, default=str)),
+)
+
+
+@settings(max_examples=100)
+@given(text=TEXTS)
+def test_a_difference_is_told_or_what_is_wrong_and_never_both(text: str) -> None:
+    for form in ("text", "markdown", "json"):
+        done = CliRunner().invoke(
+            app, ["diff", str(EXAMPLE), "-", "--format", form], input=text, catch_exceptions=False
+        )
+        assert done.exit_code in (0, 1)
+        assert bool(done.stdout) != bool(done.stderr)
+        assert all(line.isprintable() for line in (done.stdout + done.stderr).split("\n"))
+
+
 @settings(max_examples=100)
 @given(tree=changed(SWEPT, st.sampled_from(OTHERS)))
 def test_a_sweep_with_other_values_gives_an_error_in_words(tree: Any) -> None:

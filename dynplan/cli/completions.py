@@ -40,7 +40,10 @@ def commands(context: typer.Context, begun: str) -> Words:
 def settings(context: typer.Context, begun: str) -> Words:
     """Yield the keys of the job on the command line that begin so, each with its `=`."""
     # Arguments before an option that has no value yet are not told apart from one another.
-    named = [context.params.get("job"), context.params.get("source"), *context.args]
+    given = context.params
+    named = [given.get("job"), given.get("source"), *(given.get("sources") or ()), given.get("after"), *context.args]
+    if context.info_name == "diff":  # which sets keys of the last that is named
+        named.reverse()
     file = next((name for name in named if isinstance(name, str) and File(name).is_file()), "")
     data = _data(file) if file else {}
     for key in settable(json.loads(_SCHEMA.read_text("utf-8")), data):

@@ -27,8 +27,14 @@ def load(name: str) -> Document:
     Raises:
         InputError: D001 to D004.
     """
-    content, shown = read_named(name), "<stdin>" if name == STDIN else name
-    return parsed(shown, content, parse_json if content.raw.lstrip()[:1] == b"{" else parse)
+    return loaded(name, read_named(name))
+
+
+def loaded(name: str, content: Content) -> Document:
+    """Return what is in a file that has been read, as `load`."""
+    return parsed(
+        "<stdin>" if name == STDIN else name, content, parse_json if content.raw.lstrip()[:1] == b"{" else parse
+    )
 
 
 def is_plan(document: Document) -> bool:

@@ -37,6 +37,14 @@ class Format(StrEnum):
     json = "json"
 
 
+class Findings(StrEnum):
+    """How findings are told."""
+
+    text = "text"
+    json = "json"
+    github = "github"
+
+
 class Drawing(StrEnum):
     """How a placement is drawn."""
 
@@ -87,6 +95,9 @@ def _completed(kind: str) -> Callable[[typer.Context, str], Any]:
 
 JobFile = Annotated[str, typer.Argument(metavar="JOB", help="Job file; - for standard input.")]
 JobOrPlan = Annotated[str, typer.Argument(metavar="JOB|PLAN", help="Job file or plan; - for standard input.")]
+JobsOrPlans = Annotated[
+    list[str], typer.Argument(metavar="JOB|PLAN...", help="Job files, plans, scripts; - for standard input.")
+]
 PlanFile = Annotated[str, typer.Argument(metavar="PLAN", help="Plan in TOML or JSON; - for standard input.")]
 EngineName = Annotated[
     str,
@@ -137,6 +148,15 @@ Sets = Annotated[
         autocompletion=_completed("settings"),
     ),
 ]
+AfterSets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set a key of AFTER to a TOML value; may be repeated.",
+        autocompletion=_completed("settings"),
+    ),
+]
 Output = Annotated[
     str,
     typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, all of it or nothing, not to standard output."),
@@ -147,6 +167,7 @@ Point = Annotated[
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Take a warning for an error: write nothing, exit with 1.")]
 AsFormat = Annotated[Format, typer.Option("--format", help="How to write the plan.", show_default=True)]
+AsFindings = Annotated[Findings, typer.Option("--format", help="How to tell what is wrong.", show_default=True)]
 AsDrawing = Annotated[Drawing, typer.Option("--format", help="How to draw the placement.", show_default=True)]
 AsTable = Annotated[Table, typer.Option("--format", help="How to write the table.", show_default=True)]
 SweepFolder = Annotated[

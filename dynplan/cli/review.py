@@ -1,11 +1,29 @@
 """The commands for people who look before they submit: `show`, `check` and `engines`."""
 
 from collections.abc import Sequence
+from functools import partial
 
-from dynplan.cli.inputs import is_plan
-from dynplan.cli.program import AsDrawing, ClusterFile, Drawing, EngineName, JobOrPlan, Output, Point, Sets, Strict, app
+import typer
+
+from dynplan.cli.documents import STDIN, read_named
+from dynplan.cli.inputs import Inputs, is_plan, loaded
+from dynplan.cli.program import (
+    AsDrawing,
+    AsFindings,
+    ClusterFile,
+    Drawing,
+    EngineName,
+    Findings,
+    JobOrPlan,
+    JobsOrPlans,
+    Output,
+    Point,
+    Sets,
+    Strict,
+    app,
+)
 from dynplan.cli.stages import allowed, check_plan, check_promises, planned, read, script_of
-from dynplan.cli.streams import reporting, tell, write
+from dynplan.cli.streams import Report, attempted, reporting, tell_all, write
 from dynplan.diagnostics import Finding, InputError
 from dynplan.model import Outline, outline_of
 
@@ -24,7 +42,7 @@ def show(
     with reporting() as inputs:
         document = read(source, inputs)
         if is_plan(document):
-            _refuse_changes(sets, cluster, point)
+            refuse_changes(sets, cluster, point)
             from dynplan.language.plan_file import outline  # `compile` reads no plan
 
             found = outline(document.data)
@@ -36,29 +54,78 @@ def show(
 
 @app.command()
 def check(
-    source: JobOrPlan, cluster: ClusterFile = "", sets: Sets = None, point: Point = "", strict: Strict = False
+    sources: JobsOrPlans,
+    cluster: ClusterFile = "",
+    sets: Sets = None,
+    point: Point = "",
+    form: AsFindings = Findings.text,
+    strict: Strict = False,
 ) -> None:
-    """Say what is wrong with a job or a plan, and write nothing else.
+    """Say what is wrong with jobs or plans, and write nothing else.
 
-    Every promise of a plan is checked again, by code that the planner does not share.
+    Every promise of a plan is checked again, by code that the planner does not share. Of a script it says which plan
+    it is, and whether it was edited.
     """
+    if sources.count(STDIN) > 1:
+        raise typer.BadParameter("standard input can be read once")
+    reports = [attempted(partial(_checked, source, cluster, sets, point, strict)) for source in sources]
+    if form is Findings.text:
+        tell_all(reports)
+    if told := _told(reports, form):
+        with reporting() as inputs:
+            write(told, "", inputs)
+    if any(report.failed for report in reports):
+        raise typer.Exit(1)
+
+
+def _checked(
+    source: str, cluster: str, sets: Sequence[str] | None, point: str, strict: bool, inputs: Inputs
+) -> Sequence[Finding]:
+    """Return the warnings about a job or a plan; raises InputError for one that is wrong."""
+    from dynplan.cli.scripts import check_script, script_in  # only this command reads scripts
     from dynplan.language.plan_file import from_tree, outline, to_tree  # `compile` reads no plan and writes none
 
-    with reporting() as inputs:
-        document = read(source, inputs)
-        if is_plan(document):
-            _refuse_changes(sets, cluster, point)
-            beside = check_plan(document.data)
-            # A plan without commands may come from anywhere.
-            own = from_tree(document.data) if "roles" in document.data else outline(document.data) if strict else None
-            allowed((*beside, *(own.warnings if own else ())), strict=strict)
-            tell(beside, inputs)
-            return
-        found = planned(source, document, sets, cluster, inputs, point)
-        allowed(found.warnings, strict=strict)
-        tell(found.warnings, inputs)
+    content = read_named(source)
+    if text := script_in(source, content):
+        refuse_changes(sets, cluster, point, "a script")
+        inputs[:] = [text]
+        edited = check_script(text)
+        allowed(edited, strict=strict)
+        return edited
+    inputs[:] = [document := loaded(source, content)]
+    if is_plan(document):
+        refuse_changes(sets, cluster, point)
+        beside = check_plan(document.data)
+        # A plan without commands may come from anywhere.
+        own = from_tree(document.data) if "roles" in document.data else outline(document.data) if strict else None
+        allowed((*beside, *(own.warnings if own else ())), strict=strict)
+        return beside
+    found = planned(source, document, sets, cluster, inputs, point)
+    allowed(found.warnings, strict=strict)
+    try:
         check_promises(to_tree(found))
         script_of(found)  # a script may be too large for Slurm
+    except InputError as problem:
+        raise InputError((*found.warnings, *problem.findings)) from None
+    return found.warnings
+
+
+def _told(reports: Sequence[Report], form: Findings) -> str:
+    """Return what goes to standard output: the findings, where they are for programs, or which plans scripts are of."""
+    if form is Findings.text:
+        from dynplan.cli.scripts import described, is_script  # only this command reads scripts
+
+        return "".join(
+            described(script) for r in reports if not r.failed for script in r.documents if is_script(script)
+        )
+    from dynplan.diagnostics.records import as_commands, as_records  # people are the usual readers
+
+    records = [record for report in reports for record in as_records(report.findings, report.documents)]
+    if form is Findings.github:
+        return as_commands(records)
+    import json  # only the form for programs needs it
+
+    return json.dumps(records, indent=1, ensure_ascii=False) + "\n"
 
 
 @app.command()
@@ -70,10 +137,11 @@ def engines(name: EngineName = "", output: Output = "") -> None:
         write(text_of(name) if name else listed(), output, inputs)
 
 
-def _refuse_changes(sets: Sequence[str] | None, cluster: str, point: str) -> None:
+def refuse_changes(sets: Sequence[str] | None, cluster: str, point: str, what: str = "a plan") -> None:
+    """Raise InputError for options that change or choose a job, where what is given is a plan, or a script."""
     if sets or cluster or point:
         fix = "plan the job again with them: `dynplan plan JOB`"
-        message = "`--set`, `--cluster` and `--point` change a job, and this is a plan"
+        message = f"`--set`, `--cluster` and `--point` change a job, and this is {what}"
         raise InputError([Finding("D503", message, help=fix)])
 
 

@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from operator import and_
@@ -11,11 +11,12 @@ from pathlib import Path as File
 from typing import TextIO
 
 import typer
+from attrs import frozen
 
 from dynplan.cli.documents import POINT, STDIN, Input
 from dynplan.cli.inputs import Inputs
 from dynplan.cli.reading import Origin, origin_of
-from dynplan.diagnostics import NOWHERE, Finding, InputError
+from dynplan.diagnostics import NOWHERE, Document, Finding, InputError
 
 _OWNER, _ALL = 0o600, 0o666  # who may read and write a new file; the umask comes off
 
@@ -31,21 +32,55 @@ def reporting() -> Iterator[Inputs]:
         raise typer.Exit(1) from None
 
 
-def tell(findings: Sequence[Finding], inputs: Inputs) -> None:
-    """Write findings to standard error, each with its place in the documents read."""
+@frozen
+class Report:
+    """What was found about one input of several, the documents that it is made of, and whether it is wrong."""
+
+    findings: tuple[Finding, ...]
+    documents: tuple[Document, ...]
+    failed: bool
+
+
+def attempted(check: Callable[[Inputs], Sequence[Finding]]) -> Report:
+    """Return what `check` finds about an input, where others are looked at as well: it is wrong, or has warnings."""
+    inputs: Inputs = []
+    try:
+        findings, failed = check(inputs), False
+    except InputError as problem:
+        findings, failed = problem.findings, True
+    findings, documents = _placed(findings, inputs)
+    return Report(tuple(findings), tuple(documents), failed)
+
+
+def tell_all(reports: Iterable[Report]) -> None:
+    """Write the findings of each report to standard error, a blank line between two."""
+    lead = ""
+    for report in reports:
+        tell(report.findings, report.documents, lead)
+        lead = lead or ("\n" if report.findings else "")
+
+
+def tell(findings: Sequence[Finding], inputs: Sequence[Document], lead: str = "") -> None:
+    """Write findings to standard error, behind `lead`, each with its place in the documents read."""
     if not findings or sys.stderr is None:
         return
     from dynplan.diagnostics.rendering import render  # nothing to report is the usual case
 
-    if any(document.name == POINT for document in inputs):
-        from dynplan.cli.sweeping import placed  # hardly any job is a sweep
-
-        findings, inputs = placed(findings, inputs)
+    findings, inputs = _placed(findings, inputs)
     try:
-        sys.stderr.write(render(findings, inputs))
+        sys.stderr.write(lead + render(findings, inputs))
         sys.stderr.flush()
     except OSError:  # whoever closed standard error wants to hear nothing
         _hush(sys.stderr)
+
+
+def _placed(findings: Sequence[Finding], inputs: Sequence[Document]) -> tuple[Sequence[Finding], Sequence[Document]]:
+    """Return findings at places of what a user wrote, and these documents."""
+    if not any(document.name == POINT for document in inputs):
+        return findings, inputs
+    from dynplan.cli.sweeping import placed  # hardly any job is a sweep
+
+    return placed(findings, inputs)
 
 
 def _hush(stream: TextIO) -> None:

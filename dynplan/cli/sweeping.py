@@ -99,7 +99,7 @@ def plan_points(sweep: Sweep, documents: Sequence[Document], inputs: Inputs, bef
             yield Planned(point, plan, tuple(_placed(plan.warnings, point)))
 
 
-def placed(findings: Sequence[Finding], inputs: Inputs) -> tuple[list[Finding], Inputs]:
+def placed(findings: Sequence[Finding], inputs: Sequence[Document]) -> tuple[list[Finding], list[Document]]:
     """Return findings at the places where a point's values stand, and the documents without the point's own."""
     own = next(document for document in inputs if isinstance(document, AtPoint))
     others = [document for document in inputs if document is not own]

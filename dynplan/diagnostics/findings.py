@@ -83,6 +83,7 @@ CODES: dict[str, str] = {
     "D502": "a plan whose parts do not fit together",
     "D503": "an option that does not go with a plan",
     "D504": "a plan where a job file belongs",
+    "D505": "a script that says nothing of a plan",
     "D601": "a script larger than Slurm takes",
     "D602": "more data than Linux takes",
     "D701": "the file is not valid YAML",
@@ -108,6 +109,7 @@ CODES: dict[str, str] = {
     "W203": "an expression that takes slices for alike",
     "W301": "a port in the ephemeral range",
     "W501": "a plan that does more than its roles say",
+    "W601": "a script edited since it was written",
 }
 
 

@@ -15,7 +15,7 @@ from dynplan.diagnostics.findings import Document, Finding, Path, Span
 from dynplan.diagnostics.places import spans
 from dynplan.diagnostics.visible import told, visible
 
-__all__ = ["Document", "render"]
+__all__ = ["Document", "Place", "placed", "render"]
 
 _WIDTH = 100  # columns of an excerpt; a longer line is cut around the place
 _BEFORE = 30  # columns that a cut keeps before the place
@@ -49,7 +49,7 @@ _Lines = Callable[[str], list[str]]
 
 
 @frozen
-class _Place:
+class Place:
     """Where a finding points; `turn` is its document's in reading order."""
 
     turn: int
@@ -58,6 +58,7 @@ class _Place:
 
     @property
     def order(self) -> tuple[int, int, int]:
+        """What findings are sorted by: the turn of their document, then line and column."""
         return (self.turn, self.span.line, self.span.column) if self.span else (self.turn, 0, 0)
 
 
@@ -69,15 +70,10 @@ def render(findings: Iterable[Finding], documents: Sequence[Document]) -> str:
     whole must be left out of `data`, or findings point at it. No findings give an empty string; of very many
     the first are shown, and the rest is counted.
     """
-    spans_of, lines_of = cache(spans), cache(_lines)
-    found = sorted(findings, key=lambda finding: finding.severity == "warning")
-    placed = [(_place(finding, documents, spans_of), finding) for finding in found[:_MOST_PLACED]]
-    placed.sort(key=lambda pair: pair[0].order)
-    once = {_alike(finding, place): (place, finding) for place, finding in reversed(placed)}
-    blocks = {
-        "\n".join(_block(finding, place, lines_of)): finding.severity for place, finding in reversed(once.values())
-    }
-    rest = [finding.severity for finding in found[_MOST_PLACED:]]
+    lines_of = cache(_lines)
+    found, more = placed(findings, documents)
+    blocks = {"\n".join(_block(finding, place, lines_of)): finding.severity for place, finding in found}
+    rest = [finding.severity for finding in more]
     parts = [*blocks]
     if len(parts) > _MOST_SHOWN:  # no warning in the place of an error
         parts = sorted(blocks, key=lambda block: blocks[block] == "warning")[:_MOST_SHOWN]
@@ -85,7 +81,22 @@ def render(findings: Iterable[Finding], documents: Sequence[Document]) -> str:
     return "\n\n".join(parts) + "\n" if parts else ""
 
 
-def _alike(finding: Finding, place: _Place) -> tuple[object, ...]:
+def placed(
+    findings: Iterable[Finding], documents: Sequence[Document]
+) -> tuple[list[tuple[Place, Finding]], list[Finding]]:
+    """Return findings with their places, in source order and each once; and of very many those that have none.
+
+    `documents` as for `render`.
+    """
+    spans_of = cache(spans)
+    found = sorted(findings, key=lambda finding: finding.severity == "warning")
+    pairs = [(_place(finding, documents, spans_of), finding) for finding in found[:_MOST_PLACED]]
+    pairs.sort(key=lambda pair: pair[0].order)
+    once = {_alike(finding, place): (place, finding) for place, finding in reversed(pairs)}
+    return list(reversed(once.values())), found[_MOST_PLACED:]
+
+
+def _alike(finding: Finding, place: Place) -> tuple[object, ...]:
     """Return what two findings share that say the same: what many phases inherit is told once."""
     message = finding.message
     if finding.path[:1] in (("roles",), ("phases",)) and len(finding.path) > 1:
@@ -104,10 +115,10 @@ def _summary(severities: list[str], shown: int) -> Iterator[str]:
 # From key path to place
 
 
-def _place(finding: Finding, documents: Sequence[Document], spans_of: _Spans) -> _Place:
+def _place(finding: Finding, documents: Sequence[Document], spans_of: _Spans) -> Place:
     reading = _reading(documents)
     document, span = _locate(finding, documents, spans_of)
-    return _Place(reading.index(document) if document in reading else len(reading), document, span)
+    return Place(reading.index(document) if document in reading else len(reading), document, span)
 
 
 def _reading(documents: Sequence[Document]) -> list[Document]:
@@ -228,7 +239,7 @@ def _kebab(key: str) -> str:
 # From place to text
 
 
-def _block(finding: Finding, place: _Place, lines_of: _Lines) -> Iterator[str]:
+def _block(finding: Finding, place: Place, lines_of: _Lines) -> Iterator[str]:
     yield f"{finding.severity}[{finding.code}]: {told(finding.message)}"
     document, span = place.document, place.span
     gutter = " " * len(str(span.line)) if span else " "

@@ -5,11 +5,12 @@ for each text that it has, in the arm of a `case` over the index: tasks see func
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, starmap
 
 from attrs import evolve, frozen
 
 from dynplan.diagnostics import InputError, Path
+from dynplan.emitter.digests import POINTS_SEAL_LINE
 from dynplan.emitter.limits import check_task_size
 from dynplan.emitter.lowered import Option, Script, Settings
 from dynplan.emitter.lowering import lower
@@ -24,9 +25,12 @@ from dynplan.emitter.writing import (
     head,
     joined,
     named_hosts,
+    plan_digest,
+    with_digest,
 )
 from dynplan.model import Plan, Record
 
+_OWN = ("digest", "output_dir")  # of what holds for the whole job, what is surely another for each point
 _OUTPUT = ("output", "%x-%j.out")  # what a job by itself has where it says nothing
 
 
@@ -37,12 +41,22 @@ class ArrayPoint(Record):
     Attributes:
         number: the index, SLURM_ARRAY_TASK_ID.
         title: a line for people: what differs from the other points.
-        script: what a script of its own would say.
+        script: what a script of its own would say, the digest of its plan too.
     """
 
     number: int
     title: str
     script: Script
+
+
+def array_point(number: int, title: str, plan: Plan) -> ArrayPoint:
+    """Return a plan as an index of a job array.
+
+    Raises:
+        InputError: D601 or D602 for texts that Slurm or Linux do not take.
+    """
+    script = lower(plan)
+    return ArrayPoint(number, title, with_digest(script, plan_digest(script)))
 
 
 def in_arrays(points: Iterable[tuple[int, str, Plan]]) -> list[tuple[ArrayPoint, ...]]:
@@ -52,9 +66,8 @@ def in_arrays(points: Iterable[tuple[int, str, Plan]]) -> list[tuple[ArrayPoint,
         InputError: D601 or D602 for texts that Slurm or Linux do not take.
     """
     found: dict[tuple[Option, ...], list[ArrayPoint]] = {}  # which hosts are named, and in what order, is one of them
-    for number, title, plan in points:
-        script = lower(plan)
-        found.setdefault(script.directives, []).append(ArrayPoint(number, title, script))
+    for point in starmap(array_point, points):
+        found.setdefault(point.script.directives, []).append(point)
     return [tuple(array) for array in found.values()]
 
 
@@ -96,7 +109,7 @@ def write_array(points: Sequence[ArrayPoint], stamp: str, program: Mapping[str, 
         check_task_size(own, point.script.nodes, (program[name] for name in parts if name in FOR_TASKS))
     options = [_of_array(option) for option in first.directives]
     options.append(("array", indices([point.number for point in points], most_running)))
-    top = head(evolve(first, directives=tuple(options), summary=_summary(points)), stamp)
+    top = head(evolve(first, directives=tuple(options), summary=_summary(points)), stamp, POINTS_SEAL_LINE)
     before = {name: pieces for (name,), pieces in _pieces(points, functions_of_parts).items()}
     before["hosts"] = named_hosts(first)
     data = [_choice(points), *chain.from_iterable(_pieces(points, _functions).values())]
@@ -163,7 +176,7 @@ def _functions(script: Script) -> Iterator[tuple[Path, Function]]:
 
 
 def _own(script: Script) -> Settings:
-    return tuple(setting for settings in script.job for setting in settings if setting[0] == "output_dir")
+    return tuple(setting for settings in script.job for setting in settings if setting[0] in _OWN)
 
 
 def _pieces(

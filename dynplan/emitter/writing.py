@@ -1,11 +1,12 @@
 """Writing: what a script says becomes its text. Values are quoted here, and nothing is computed."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby, starmap
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dynplan.diagnostics import Path
+from dynplan.emitter.digests import digest, seal_line, sealed
 from dynplan.emitter.limits import check_script_size, check_task_size
 from dynplan.emitter.lowered import Script, Setting, Settings, Step
 from dynplan.emitter.parts import FIRST, FOR_TASKS
@@ -27,11 +28,14 @@ def write(script: Script, stamp: str, program: Mapping[str, str]) -> str:
     Raises:
         InputError: D601 or D602 where the script or a part of it is larger than Slurm or Linux take.
     """
+    plan = plan_digest(script)
+    script = with_digest(script, plan)
     data = {path: function.text() for path, function in functions(script)}
     check_task_size(data, script.nodes, (program[name] for name in script.program if name in FOR_TASKS))
     before = {name: [function.text()] for (name,), function in functions_of_parts(script)}
     before["hosts"] = named_hosts(script)
-    return joined("\n".join(head(script, stamp)), data.values(), before, script.program, program)
+    top = head(script, stamp, seal_line(plan))
+    return joined("\n".join(top), data.values(), before, script.program, program)
 
 
 def joined(
@@ -43,6 +47,8 @@ def joined(
 ) -> str:
     """Return a script: its head, its data, and the parts of the program, each behind what stands before it.
 
+    Its seal holds the digest of all of it.
+
     Raises:
         InputError: D601 where it is larger than Slurm takes.
     """
@@ -50,7 +56,7 @@ def joined(
     for name in parts:
         if name != FIRST:
             pieces += [*before.get(name, []), program[name].rstrip("\n")]
-    text = "\n\n".join(pieces) + "\n"
+    text = sealed("\n\n".join(pieces) + "\n")
     check_script_size(text)
     return text
 
@@ -71,13 +77,26 @@ class Function(Record):
         return f"{comment}{indent}{self.name}() {{\n{body}\n{indent}}}"
 
 
-def head(script: Script, stamp: str) -> Iterator[str]:
-    """Yield the first lines of a script: the directives, and what it is."""
+def plan_digest(script: Script) -> str:
+    """Return the digest of all that a script by itself says of its plan, whoever wrote it and with which program."""
+    data = chain(functions(script), functions_of_parts(script))
+    texts = (function.text() for _, function in data)
+    return digest("\n".join([*starmap(directive, script.directives), *named_hosts(script), *texts]))
+
+
+def with_digest(script: Script, plan: str) -> Script:
+    """Return a script that knows the digest of its plan, and leaves it in `plan.toml`."""
+    return evolve(script, job=((("digest", plan),), *script.job))
+
+
+def head(script: Script, stamp: str, seal: str) -> Iterator[str]:
+    """Yield the first lines of a script: the directives, what it is, and its seal, which is still open."""
     yield "#!/bin/bash -p"
     yield from (directive(name, value) for name, value in script.directives)
     yield "#"
     yield f"# {script.summary}"
     yield f"# Made by {stamp}: change the job file, not this."
+    yield seal
 
 
 def functions(script: Script, heading: str = HEADING) -> Iterator[tuple[Path, Function]]:

@@ -11,11 +11,13 @@
 #
 # dynamo-separate: 2 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+# Plan f6a99b8dac85, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
+	digest=f6a99b8dac85
 	nodes=2 gpus=8 longest_grace=30 has_log=yes
 	job_name=dynamo-separate quoted_name='"dynamo-separate"' output_dir='results/dynamo-separate-{job.id}'
 	roles=(etcd nats decode prefill frontend)

@@ -12,11 +12,13 @@
 #
 # explicit-hosts: 3 nodes of 8 GPUs, shared.
 # Made by dynplan 0.1.0: change the job file, not this.
+# Plan 89ef82a25150, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
+	digest=89ef82a25150
 	nodes=3 gpus=8 longest_grace=30
 	job_name=explicit-hosts quoted_name='"explicit-hosts"' output_dir='results/explicit-hosts-{job.id}'
 	roles=(decode prefill)

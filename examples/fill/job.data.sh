@@ -11,11 +11,13 @@
 #
 # fill: 3 nodes of 4 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+# Plan 10ef32436c7a, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
+	digest=10ef32436c7a
 	nodes=3 gpus=4 longest_grace=30 has_followers=yes
 	job_name=fill quoted_name='"fill"' output_dir='results/fill-{job.id}'
 	roles=(train)

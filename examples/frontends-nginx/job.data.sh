@@ -11,11 +11,13 @@
 #
 # frontends-nginx: 4 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+# Plan 7122661d6f49, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
+	digest=7122661d6f49
 	nodes=4 gpus=8 longest_grace=30 has_log=yes has_paths=yes
 	hint=' (its image must hold bash; what srun says stands above)'
 	job_name=frontends-nginx quoted_name='"frontends-nginx"' output_dir='results/frontends-nginx-{job.id}'

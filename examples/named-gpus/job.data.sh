@@ -10,11 +10,13 @@
 #
 # named-gpus: 2 nodes of 8 GPUs, shared.
 # Made by dynplan 0.1.0: change the job file, not this.
+# Plan fb32ac38f150, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
+	digest=fb32ac38f150
 	nodes=2 gpus=8 longest_grace=30
 	job_name=named-gpus quoted_name='"named-gpus"' output_dir='results/named-gpus-{job.id}'
 	roles=(decode prefill draft)

@@ -11,11 +11,13 @@
 #
 # ray-vllm: 2 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+# Plan eaaf2ce398a6, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
+	digest=eaaf2ce398a6
 	nodes=2 gpus=8 longest_grace=30 has_log=yes has_paths=yes
 	hint=' (its image must hold bash; what srun says stands above)'
 	job_name=ray-vllm quoted_name='"ray-vllm"' output_dir='results/ray-vllm-{job.id}'

@@ -11,11 +11,13 @@
 #
 # rl-trainer: 1 node of 8 GPUs, shared.
 # Made by dynplan 0.1.0: change the job file, not this.
+# Plan 862b058881e8, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
+	digest=862b058881e8
 	nodes=1 gpus=8 longest_grace=30 has_log=yes has_paths=yes
 	hint=' (its image must hold bash; what srun says stands above)'
 	job_name=rl-trainer quoted_name='"rl-trainer"' output_dir='results/rl-trainer-{job.id}'

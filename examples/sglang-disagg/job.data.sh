@@ -11,11 +11,13 @@
 #
 # sglang-disagg: 4 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+# Plan e73d63acf723, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
+	digest=e73d63acf723
 	nodes=4 gpus=8 longest_grace=185 has_log=yes has_paths=yes
 	hint=' (its image must hold bash; what srun says stands above)'
 	job_name=sglang-disagg quoted_name='"sglang-disagg"' output_dir='results/sglang-disagg-{job.id}'

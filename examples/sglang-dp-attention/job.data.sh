@@ -11,11 +11,13 @@
 #
 # sglang-dp-attention: 2 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+# Plan ae3a8dcd369d, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
+	digest=ae3a8dcd369d
 	nodes=2 gpus=8 longest_grace=30 has_log=yes has_followers=yes has_paths=yes
 	hint=' (its image must hold bash; what srun says stands above)'
 	job_name=sglang-dp-attention quoted_name='"sglang-dp-attention"' output_dir='results/sglang-dp-attention-{job.id}'

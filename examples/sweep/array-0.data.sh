@@ -12,6 +12,7 @@
 #
 # 7 points of a sweep, an index each. sizes: 1 node of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+# A plan for each point, text of all of it.
 
 # ... program/start.sh
 
@@ -21,43 +22,43 @@ case ${SLURM_ARRAY_TASK_ID-} in
 0)
 	echo 'dynplan: point 0, tensor-parallel-size = 1, max-model-len = 8192, concurrency = 8'
 	point() {
-		output_dir='runs/sizes/points/0-{job.id}'
+		digest=f3cfb6ecfb2a output_dir='runs/sizes/points/0-{job.id}'
 	}
 	;;
 1)
 	echo 'dynplan: point 1, tensor-parallel-size = 1, max-model-len = 8192, concurrency = 256'
 	point() {
-		output_dir='runs/sizes/points/1-{job.id}'
+		digest=027c5e6195ca output_dir='runs/sizes/points/1-{job.id}'
 	}
 	;;
 2)
 	echo 'dynplan: point 2, tensor-parallel-size = 2, max-model-len = 16384, concurrency = 8'
 	point() {
-		output_dir='runs/sizes/points/2-{job.id}'
+		digest=9436eeabee98 output_dir='runs/sizes/points/2-{job.id}'
 	}
 	;;
 3)
 	echo 'dynplan: point 3, tensor-parallel-size = 2, max-model-len = 16384, concurrency = 256'
 	point() {
-		output_dir='runs/sizes/points/3-{job.id}'
+		digest=eeaa5ac9fc48 output_dir='runs/sizes/points/3-{job.id}'
 	}
 	;;
 4)
 	echo 'dynplan: point 4, tensor-parallel-size = 4, max-model-len = 32768, concurrency = 8'
 	point() {
-		output_dir='runs/sizes/points/4-{job.id}'
+		digest=7bab75790585 output_dir='runs/sizes/points/4-{job.id}'
 	}
 	;;
 5)
 	echo 'dynplan: point 5, tensor-parallel-size = 4, max-model-len = 32768, concurrency = 256'
 	point() {
-		output_dir='runs/sizes/points/5-{job.id}'
+		digest=5a2711b01f62 output_dir='runs/sizes/points/5-{job.id}'
 	}
 	;;
 6)
 	echo 'dynplan: point long, tensor-parallel-size = 8, max-model-len = 131072, concurrency = 1'
 	point() {
-		output_dir='runs/sizes/points/long-{job.id}'
+		digest=6e652ce6c06a output_dir='runs/sizes/points/long-{job.id}'
 	}
 	;;
 *)

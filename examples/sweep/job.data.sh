@@ -11,11 +11,13 @@
 #
 # sizes: 1 node of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+# Plan 682094907a3b, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
+	digest=682094907a3b
 	nodes=1 gpus=8 longest_grace=30 has_log=yes
 	job_name=sizes quoted_name='"sizes"' output_dir='results/sizes-{job.id}'
 	roles=(server)

@@ -11,11 +11,13 @@
 #
 # torchrun: 2 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+# Plan daa43370045e, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
+	digest=daa43370045e
 	nodes=2 gpus=8 longest_grace=120 has_log=yes has_followers=yes has_paths=yes critical=yes
 	hint=' (its image must hold bash; what srun says stands above)'
 	job_name=torchrun quoted_name='"torchrun"' output_dir='results/torchrun-{job.id}'

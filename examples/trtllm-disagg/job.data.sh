@@ -11,11 +11,13 @@
 #
 # trtllm-disagg: 3 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+# Plan c3eed147442c, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
+	digest=c3eed147442c
 	nodes=3 gpus=8 longest_grace=185 has_followers=yes has_paths=yes world=''
 	hint=' (its image must hold bash; what srun says stands above)'
 	job_name=trtllm-disagg quoted_name='"trtllm-disagg"' output_dir='results/trtllm-disagg-{job.id}'

@@ -11,11 +11,13 @@
 #
 # vllm-ep: 2 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+# Plan 64e8ec150846, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
+	digest=64e8ec150846
 	nodes=2 gpus=8 longest_grace=30 has_log=yes has_followers=yes has_paths=yes
 	hint=' (its image must hold bash; what srun says stands above)'
 	job_name=vllm-ep quoted_name='"vllm-ep"' output_dir='results/vllm-ep-{job.id}'

@@ -13,11 +13,13 @@
 #
 # vllm-multinode: 2 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
+# Plan 6b1c790e0aa7, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
+	digest=6b1c790e0aa7
 	nodes=2 gpus=8 longest_grace=60 has_log=yes has_followers=yes has_paths=yes
 	hint=' (its image must hold bash; what srun says stands above)'
 	job_name=vllm-multinode quoted_name='"vllm-multinode"' output_dir='results/vllm-multinode-{job.id}'

@@ -12,11 +12,13 @@
 #
 # vllm-shared: 2 nodes of 8 GPUs, shared.
 # Made by dynplan 0.1.0: change the job file, not this.
+# Plan 209eeac0e5ff, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
+	digest=209eeac0e5ff
 	nodes=2 gpus=8 longest_grace=30 has_log=yes has_paths=yes critical=yes
 	hint=' (its image must hold bash; what srun says stands above)'
 	job_name=vllm-shared quoted_name='"vllm-shared"' output_dir='results/vllm-shared-{job.id}'

@@ -47,6 +47,13 @@ def test_set_knows_the_roles_of_the_job_its_parents_and_what_they_say(command: s
     assert completed(f"dynplan {command} --strict {EXAMPLE} --set job.name=1 --set vars.m") == ["vars.model="]
 
 
+def test_set_of_diff_knows_the_second_job() -> None:
+    other = EXAMPLE.parents[1] / "minimal" / "job.toml"
+    assert completed(f"dynplan diff {other} {EXAMPLE} --set vars.m") == ["vars.model="]
+    assert completed(f"dynplan diff {other} {EXAMPLE} --set job.name=1 --set vars.m") == ["vars.model="]
+    assert completed(f"dynplan diff {EXAMPLE} {other} --set vars.m") == []
+
+
 def test_without_a_job_that_can_be_read_set_knows_what_every_job_has(tmp_path: Path) -> None:
     broken = tmp_path / "job.toml"
     broken.write_text("[job\n")

@@ -15,7 +15,7 @@ from tests.golden import CODES_PAGE, CODES_TEXT, for_the_terminal
 from tests.manpage import PAGE, manual
 
 LISTED = [
-    *("compile", "plan", "emit", "import", "show", "check", "engines", "status", "logs", "report"),
+    *("compile", "plan", "emit", "show", "check", "engines", "diff", "import", "status", "logs", "report"),
     *("sweep", "results", "init", "explain", "schema", "help"),
 ]
 
@@ -74,7 +74,7 @@ def test_without_a_code_all_of_them_are_listed() -> None:
         ("301", "did you mean `D301` or `W301`?"),
         ("E0203", "`dynplan explain` lists all of them"),
         ("D216", "did you mean `D206`, `D210`, `D211`, `D212`, `D213` or `D214`?"),
-        ("D599", "did you mean `D501`, `D502`, `D503` or `D504`?"),
+        ("D599", "did you mean `D501`, `D502`, `D503`, `D504` or `D505`?"),
         ("", "`dynplan explain` lists all of them"),
     ],
 )

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from dynplan.emitter.arrays import in_arrays, in_directory, write_array, write_arrays
+from dynplan.emitter.digests import seal_of
 from dynplan.model import Plan
 from tests.launch.lab import Run, bash_version, bashes, compiled, job_text, plan_of, program_parts, start, stub
 
@@ -59,7 +61,7 @@ def data_of(script: str) -> str:
 def functions(data: str, number: int) -> Sequence[str]:
     """What bash knows after it has read data, and what the job's function sets."""
     show = "declare -f | sed '/^job ()/,/^}/d; /^point ()/,/^}/d'\n"
-    names = "nodes gpus longest_grace job_name output_dir roles phases stop_order has_log has_followers srun env"
+    names = "nodes gpus longest_grace job_name output_dir roles phases stop_order has_log has_followers srun env digest"
     known = f"job\nfor name in {names}; do declare -p $name 2>/dev/null; done; true\n"
     probe = "probe() { :; }; task() { :; }; times() { :; }\n"
     done = subprocess.run(
@@ -78,6 +80,27 @@ def test_an_index_has_the_functions_of_a_script_of_its_own() -> None:
     script = array_of(plans())
     for number, plan in plans().items():
         assert functions(data_of(script), number) == functions(data_of(compiled(plan)), number)
+
+
+def test_an_array_has_the_digests_of_scripts_of_its_points_own_and_one_of_its_text() -> None:
+    script = array_of(plans())
+    seal = seal_of(script)
+    assert seal
+    assert (seal.whole, seal.plan, seal.stamp) == (True, "", "dynplan test")
+    own = [(number, seal_of(compiled(plan))) for number, plan in plans().items()]
+    assert [(point.number, point.plan) for point in seal.points] == [(number, one and one.plan) for number, one in own]
+    assert len({point.plan for point in seal.points}) == len(POINTS)
+    for edited in map(seal_of, (f"{script}#", script.replace("size 4", "size 5"))):
+        assert edited
+        assert not edited.whole
+
+
+@pytest.mark.parametrize("title", ["a", "it's-me", "a b, c", 'say "a", $HOME', "ü\u2192", "2\u202e, x = 1"])
+def test_points_are_known_by_their_names_whatever_their_titles_quote(title: str) -> None:
+    [array] = in_arrays((number, f"p{number}, x = {title}", plan) for number, plan in plans().items())
+    seal = seal_of(write_array(array, "dynplan test", program_parts(), 0))
+    assert seal
+    assert [(point.number, point.name) for point in seal.points] == [(number, f"p{number}") for number in POINTS]
 
 
 def test_what_all_points_share_stands_once() -> None:
@@ -132,6 +155,8 @@ def test_an_index_does_what_a_script_of_its_own_does(number: int, tmp_path: Path
         for run in (own, ours)
     ]
     assert seen[0] == seen[1]
+    seal = seal_of(compiled(plans()[number]))
+    assert [tomllib.loads(run.text("plan.toml"))["job"]["digest"] for run in (own, ours)] == [seal and seal.plan] * 2
     left = [sorted(str(path.relative_to(run.directory)) for path in run.directory.rglob("*")) for run in (own, ours)]
     assert left[0] == left[1]
     for name in left[0]:

@@ -11,6 +11,7 @@ import pytest
 
 from dynplan.checker import check
 from dynplan.cli import app
+from dynplan.emitter.digests import seal_of
 from dynplan.language.plan_file import to_tree
 from tests.launch.lab import Run, compiled, job_text, left_behind, plan_of, run, start, stub
 
@@ -676,7 +677,9 @@ def test_files_tell_where_everything_runs(tmp_path: Path) -> None:
     assert (done.code, done.cause) == (0, ""), done.output
     planned = json.loads(json.dumps(to_tree(plan_of(job))))
     left = tomllib.loads(done.text("plan.toml"))
-    assert left["job"] == {"name": r'a "b" \ ü', "id": "7"}
+    seal = seal_of(compiled(job))
+    assert seal
+    assert left["job"] == {"name": r'a "b" \ ü', "id": "7", "digest": seal.plan}
     assert [(node["node"], node["host"], node["gpus"]) for node in left["nodes"]] == [(0, "n0", 8), (1, "n1", 8)]
     assert left["workers"] == [
         {key: worker[key] for key in ("role", "worker", "shares", "tasks") if key in worker}

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from dynplan.cli import app
-from dynplan.emitter import lower
-from dynplan.emitter.arrays import ArrayPoint, write_array
+from dynplan.emitter.arrays import ArrayPoint, array_point, write_array
 from dynplan.language.sweep import read_sweep
 from dynplan.model import Plan
 from tests.launch.lab import compiled as script_of
@@ -112,7 +111,7 @@ def test_a_point_is_the_job_with_its_values_written_in(
 
 
 def _point(number: int, plan: Plan) -> ArrayPoint:
-    return ArrayPoint(number, f"point {number}", lower(plan))
+    return array_point(number, f"point {number}", plan)
 
 
 @some(0.5)
