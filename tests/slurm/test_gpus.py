@@ -24,6 +24,8 @@ def shown_on(tmp_path: Path, site: str, *, gpus: int = 8, gpu_flags: str = "") -
 workers = 2
 gpus-per-worker = 2
 command = ["{{vars.python}}", "{{vars.stub}}", "--record", "{{job.dir}}/seen.jsonl"]
+ports = {{ system = 9090 }}
+ready = {{ port = "system", path = "/health", timeout = "40s" }}
 [phases.one]
 command = "true"
 """
