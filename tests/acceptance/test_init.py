@@ -49,8 +49,16 @@ def test_prefill_decode_and_a_client_find_one_another(lab: Lab, tmp_path: Path) 
     assert "error_request_count" not in found
 
 
+# What `ray status` tells is some seconds old; that a worker is ready only when it has joined is seen in test_ray.py.
+JOINED = """\
+[phases.driver]
+command = "until ray status | grep ' 0.0/16.0 GPU'; do sleep 1; done; ray status"
+timeout = "1m"
+"""
+
+
 def test_the_nodes_of_a_ray_cluster_join_its_head(lab: Lab, tmp_path: Path) -> None:
-    run = lab.run(begun(tmp_path, "ray", "ray-head", "ray-worker"), timeout_s=420)
+    run = lab.run(begun(tmp_path, "ray", "ray-head", "ray-worker") + JOINED, timeout_s=420)
     assert succeeded(run)
     (log,) = run.directory.rglob("driver.log")
     assert re.search(r"^ *0\.0/16\.0 GPU$", log.read_text(), re.MULTILINE), "both nodes, with their GPUs"
