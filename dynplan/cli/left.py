@@ -52,15 +52,19 @@ def left_in(found: Found) -> Left:
     if found.directory is None:
         return Left("", "", None, {}, None, None, slurm=found.slurm)
     tree, plan = _plan(found.directory)
+    return evolve(left_at(found.directory), outline=plan, tree=tree, slurm=found.slurm)
+
+
+def left_at(directory: File) -> Left:
+    """Return the same without the plan, which is long, and without Slurm."""
     return Left(
-        directory=os.fspath(found.directory),
-        events=text_of(found.directory / "events.log") or "",
-        outline=plan,
-        tree=tree,
-        success=text_of(found.directory / "success-marker.txt"),
-        failure=text_of(found.directory / "failure-marker.txt"),
-        code=text_of(found.directory / "exit-code.txt"),
-        slurm=found.slurm,
+        directory=os.fspath(directory),
+        events=text_of(directory / "events.log") or "",
+        outline=None,
+        tree={},
+        success=text_of(directory / "success-marker.txt"),
+        failure=text_of(directory / "failure-marker.txt"),
+        code=text_of(directory / "exit-code.txt"),
     )
 
 

@@ -8,13 +8,14 @@ from pathlib import Path as File
 from typing import Any
 
 from dynplan.cli.documents import read
+from dynplan.cli.left import left_at, text_of
 from dynplan.cli.sweep_folder import INDEX, SCHEMA
 from dynplan.diagnostics import NOWHERE, Finding, InputError
 from dynplan.diagnostics.visible import brief, visible
 from dynplan.language.sweep import shown
-from dynplan.views.runs import Asked, Left, Run, compared, numbers_of, run_of
+from dynplan.views.progress import progress_of
+from dynplan.views.runs import Asked, Run, compared, numbers_of, run_of
 
-_MOST_BYTES = 64 * 1024 * 1024  # of a file that holds numbers, or of a log
 _LONGEST_SHOWN = 40
 
 
@@ -25,7 +26,7 @@ def runs_of(folder: str) -> list[Run]:
         folder: what `dynplan sweep -o` has written.
 
     Raises:
-        InputError: D004 or D128 where that is not what stands there.
+        InputError: D128 where that is not what stands there, D004 for what cannot be read.
     """
     where = File(folder)
     content = read(where / INDEX, Finding("D128", "", document=NOWHERE))
@@ -44,7 +45,10 @@ def _run(entry: Mapping[str, Any], where: File, folder: str) -> Run:
     texts = {name: brief(visible(shown(value)), _LONGEST_SHOWN) for name, value in entry["values"].items()}
     asked = Asked(entry["name"], entry["values"], texts, tuple(entry["phases"]), numbers)
     directory = _last(_template(entry["output-dir"], where, folder))
-    return run_of(asked, _left(directory, asked) if directory else None)
+    if directory is None:
+        return run_of(asked, None, {})
+    files = {number.file: text_of(directory / number.file) for number in numbers}
+    return run_of(asked, progress_of(left_at(directory)), files)
 
 
 def _template(output_dir: str, where: File, folder: str) -> File:
@@ -79,24 +83,3 @@ def _matching(at: File, parts: tuple[str, ...], numbers: tuple[int, ...]) -> lis
             own = tuple(int(text or 0) for text in match.groups())
             found += _matching(path, tuple(rest), (*numbers, *own))
     return found
-
-
-def _left(directory: File, asked: Asked) -> Left:
-    return Left(
-        directory=os.fspath(directory),
-        success=_text(directory / "success-marker.txt"),
-        failure=_text(directory / "failure-marker.txt"),
-        code=_text(directory / "exit-code.txt"),
-        events=_text(directory / "events.log") or "",
-        files={number.file: _text(directory / number.file) for number in asked.numbers},
-    )
-
-
-def _text(file: File) -> str | None:
-    """Return what is in a file that a job has left, None where there is none to be read."""
-    try:
-        if not file.is_file() or file.stat().st_size > _MOST_BYTES:
-            return None
-        return file.read_text("utf-8", errors="replace")
-    except OSError:
-        return None

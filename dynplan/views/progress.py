@@ -41,7 +41,7 @@ class Left(Record):
         tree: the same as tables, of which `outline` takes no more than the places.
         success: text of success-marker.txt, None where it is not there.
         failure: text of failure-marker.txt.
-        code: text of exit-code.txt, which points of a sweep leave.
+        code: text of exit-code.txt.
         slurm: the job as the controller knows it, None where nobody could be asked.
     """
 
@@ -128,7 +128,7 @@ def progress_of(left: Left) -> Progress:
         state=state,
         stage=_stage(events, roles, phases),
         cause="" if state == "done" else cause,
-        code=_code(left, state, code, cause),
+        code=_code(left, state, code),
         log=log,
         tail=tail,
         began=events[0].time if events else None,
@@ -319,27 +319,15 @@ def _status(detail: str) -> int | None:
 # The cause
 
 
-# What the script says of causes that no event has: their exit codes, docs/script.md.
-CODES = (
-    ("took too long", 124),
-    ("TERM: cancelled, or the time limit", 143),
-    ("INT", 130),
-    ("the time limit is near", 75),
-    ("nothing was started", 65),
-)
-
-
-def _code(left: Left, state: str, by_event: int | None, cause: str) -> int | None:
-    """Return the exit code of a job: by an event, by its file, by Slurm, or by a cause that has only one."""
+def _code(left: Left, state: str, by_event: int | None) -> int | None:
+    """Return the exit code of a job: as its file says, or until that is there an event, or Slurm."""
     if state == "done":
         return 0
-    if by_event is not None:
-        return by_event
     if left.code is not None and (code := _status(left.code.strip())) is not None:
         return code
-    if left.slurm is not None and left.slurm.code is not None:
-        return left.slurm.code
-    return next((code for text, code in CODES if state == "failed" and cause.endswith(text)), None)
+    if by_event is not None:
+        return by_event
+    return left.slurm.code if left.slurm is not None else None
 
 
 def _cause(failure: str | None, events: Iterable[Event]) -> tuple[int | None, str, str, str]:

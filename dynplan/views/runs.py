@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from attrs import evolve, frozen
@@ -10,8 +9,8 @@ from attrs import evolve, frozen
 from dynplan.diagnostics.visible import visible
 from dynplan.model import Record
 from dynplan.views.columns import as_columns
-
-_FAILED = "dynplan: FAILED: "
+from dynplan.views.progress import Progress
+from dynplan.views.seen import PhaseSeen
 
 
 @frozen(eq=False, repr=False)
@@ -33,27 +32,6 @@ class Asked(Record):
     shown: Mapping[str, str]
     phases: tuple[str, ...]
     numbers: tuple[Number, ...]
-
-
-@frozen(eq=False, repr=False)
-class Left(Record):
-    """What a run has left: texts of its output directory, None where a file is not there.
-
-    Attributes:
-        directory: where that is.
-        success: success-marker.txt.
-        failure: failure-marker.txt.
-        code: exit-code.txt.
-        events: events.log.
-        files: those that hold numbers, by their names in `Number`.
-    """
-
-    directory: str
-    success: str | None
-    failure: str | None
-    code: str | None
-    events: str
-    files: Mapping[str, str | None]
 
 
 @frozen(eq=False, repr=False)
@@ -103,24 +81,29 @@ def numbers_of(results: Sequence[Mapping[str, str]], phases: Sequence[str]) -> t
     return tuple(found)
 
 
-def run_of(asked: Asked, left: Left | None) -> Run:
-    """Return what a point has come to; `left` is None where it has left nothing."""
-    if left is None:
+def run_of(asked: Asked, progress: Progress | None, files: Mapping[str, str | None]) -> Run:
+    """Return what a point has come to.
+
+    Args:
+        asked: the point.
+        progress: how far it has come, None where it has left nothing.
+        files: texts of those that hold numbers, by their names in `Number`; None where one is not there.
+    """
+    if progress is None:
         return Run(asked, "not run", None, "", None, {}, {}, {}, (), "")
-    state = "done" if left.success is not None else "failed" if left.failure is not None else "unfinished"
-    found = {number.column: _number(number, left) for number in asked.numbers}
-    events = list(_events(left.events))
+    done = progress.state == "done"
+    found = {number.column: _number(number, files.get(number.file)) for number in asked.numbers}
     return Run(
         asked=asked,
-        state=state,
-        code=0 if state == "done" else _code(left.code),
-        cause=_cause(left.failure or ""),
-        ready_s=_ready_s(events, done=state == "done"),
-        phases_s=dict(_phases_s(events, asked.phases)),
+        state=progress.state,
+        code=progress.code,
+        cause=f"{progress.cause}; log {progress.log}" if progress.log else progress.cause,
+        ready_s=_ready_s(progress),
+        phases_s=dict(_phases_s(progress.phases, asked.phases)),
         numbers={column: value for column, (value, why) in found.items() if not why},
-        missing={column: why for column, (_, why) in found.items() if why and state == "done"},
+        missing={column: why for column, (_, why) in found.items() if why and done},
         best=(),
-        directory=left.directory,
+        directory=progress.directory,
     )
 
 
@@ -147,19 +130,8 @@ def _counts(run: Run, column: str) -> bool:
 # What stands in the files
 
 
-def _code(text: str | None) -> int | None:
-    text = (text or "").strip()
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else None
-
-
-def _cause(marker: str) -> str:
-    first = marker.split("\n", 1)[0]
-    return first.partition(_FAILED)[2] or first
-
-
-def _number(number: Number, left: Left) -> tuple[Any, str]:
+def _number(number: Number, text: str | None) -> tuple[Any, str]:
     """Return a number, or why there is none."""
-    text = left.files.get(number.file)
     if text is None:
         return None, f"there is no {number.file}"
     try:
@@ -191,37 +163,20 @@ def _step(value: Any, key: str) -> tuple[str, Any]:
 # Times
 
 
-def _events(log: str) -> Iterator[tuple[datetime, str, str]]:
-    """Yield time, event and part of the lines of events.log."""
-    for line in log.splitlines():
-        fields = line.split("\t")
-        if len(fields) < 3:
-            continue
-        try:
-            yield datetime.fromisoformat(fields[0]), fields[1], fields[2]
-        except ValueError:
-            continue
-
-
-def _ready_s(events: Sequence[tuple[datetime, str, str]], *, done: bool) -> int | None:
+def _ready_s(progress: Progress) -> int | None:
     """Return the seconds until the last role was ready; None where a phase has not begun, and the job has not ended."""
-    before = []
-    for time, event, part in events:
-        if part.startswith("phase:"):
-            done = True
-            break
-        before.append((time, event))
-    ready = [time for time, event in before if event == "ready"]
-    return int((ready[-1] - before[0][0]).total_seconds()) if done and ready else None
+    sure = progress.state == "done" or any(phase.started for phase in progress.phases)
+    if not sure or progress.began is None or progress.ready is None:
+        return None
+    return int((progress.ready - progress.began).total_seconds())
 
 
-def _phases_s(events: Sequence[tuple[datetime, str, str]], phases: Sequence[str]) -> Iterator[tuple[str, int]]:
-    for phase in phases:
-        own = [(time, event) for time, event, part in events if part == f"phase:{phase}"]
-        began = [time for time, event in own if event == "started"]
-        ended = [time for time, event in own if event in ("exit", "failed", "stopped", "end")]
-        if began and ended:
-            yield phase, int((ended[0] - began[0]).total_seconds())
+def _phases_s(seen: Sequence[PhaseSeen], phases: Sequence[str]) -> Iterator[tuple[str, int]]:
+    by_name = {phase.name: phase for phase in seen}
+    for name in phases:
+        phase = by_name.get(name)
+        if phase and phase.started and phase.ended:
+            yield name, int((phase.ended - phase.started).total_seconds())
 
 
 # The table

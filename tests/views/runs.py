@@ -112,11 +112,12 @@ def left(
     plan: str = PLAN,
     success: str | None = None,
     failure: str | None = None,
+    code: str | None = None,
     slurm: SlurmJob | None = None,
 ) -> Left:
     """Return what a job has left; without a plan where that is empty."""
     tree: dict[str, Any] = tomllib.loads(plan)
-    return Left("results/chat-7", events, outline(tree) if tree else None, tree, success, failure, slurm=slurm)
+    return Left("results/chat-7", events, outline(tree) if tree else None, tree, success, failure, code, slurm)
 
 
 def progress(*rows: Row, **more: Any) -> Progress:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from dynplan.views.columns import as_columns, as_csv
-from dynplan.views.runs import Asked, Left, Number, Run, as_rows, as_text, as_tree, compared, numbers_of, run_of
+from dynplan.views.progress import Left, Progress, progress_of
+from dynplan.views.runs import Asked, Number, Run, as_rows, as_text, as_tree, compared, numbers_of
+from dynplan.views.runs import run_of as made_of
 
 EVENTS = """\
 2026-11-28T00:59:50+0000\tnode\t:preflight\t0\t0\tn1\t10.0.0.1
@@ -23,9 +25,16 @@ def asked(*numbers: Number, name: str = "0", phases: tuple[str, ...] = ("warm", 
     return Asked(name, {"tp": 2}, {"tp": "2"}, phases, numbers)
 
 
-def left(files: Any = None, **texts: Any) -> Left:
+Has = tuple[Progress, dict[str, str | None]]
+
+
+def left(files: Any = None, **texts: Any) -> Has:
     known: dict[str, Any] = {"success": None, "failure": None, "code": None, "events": "", **texts}
-    return Left(directory="out", files=files or {}, **known)
+    return progress_of(Left(directory="out", outline=None, tree={}, **known)), files or {}
+
+
+def run_of(point: Asked, has: Has | None) -> Run:
+    return made_of(point, *has) if has else made_of(point, None, {})
 
 
 def found(key: str, text: str, best: str = "") -> Run:

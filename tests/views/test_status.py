@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from dynplan.language.plan_file import outline
 from dynplan.views.events import Event, read_events
 from dynplan.views.numbers import report_tree
-from dynplan.views.progress import CODES, Progress, is_over, progress_of
+from dynplan.views.progress import Progress, is_over, progress_of
 from dynplan.views.slurm import SlurmJob, read_job, results_in
 from dynplan.views.status import as_text, as_tree
 from tests.golden import ROOT
-from tests.launch.lab import PROGRAM
 from tests.laws.profile import law
 from tests.views.runs import (
     CAUSE,
@@ -372,25 +371,19 @@ def test_a_requeued_job_has_its_last_results() -> None:
 
 def test_exit_codes_where_no_event_has_one() -> None:
     late = "[04:03:17] dynplan: FAILED: phase bench on n0: took too long; log /r/phases/bench.log\n"
-    stopped = progress(*NODES, *STARTED, *READY, *PHASES, FAILED[2], failure=late)
+    stopped = progress(*NODES, *STARTED, *READY, *PHASES, FAILED[2], failure=late, code="124\n")
     assert (stopped.code, stopped.phases[1].state) == (124, "failed")
     lost = "[04:03:17] dynplan: FAILED: node n1 is lost, and with it decode/1.0\n"
     assert progress(*NODES, failure=lost).code is None
     assert progress(*NODES, failure=lost, slurm=SlurmJob("7", "chat", "FAILED", code=76)).code == 76
-    file = evolve(left(log_of(*NODES), failure=lost), code="76\n")
-    assert progress_of(file).code == 76
-
-
-def test_causes_with_one_code_are_those_of_the_script() -> None:
-    program = "\n".join(path.read_text() for path in sorted(PROGRAM.glob("*.sh")))
-    for cause, code in CODES:
-        assert re.search(rf"['\"]{code} [^'\"]*{re.escape(cause)}['\";]", program), cause
+    assert progress(*NODES, failure=lost, code="76\n").code == 76
+    assert progress(*NODES, failure=lost, code="7", slurm=SlurmJob("7", "chat", "FAILED", code=76)).code == 7
 
 
 def test_who_was_stopped_before_being_ready_says_so() -> None:
     stopped = ("04:00:09", "stopped", "decode", "1", "0", "n1", "143")
     marker = "[04:00:08] dynplan: FAILED: TERM: cancelled, or the time limit\n"
-    found = text(progress(*NODES, *STARTED, READY[0], stopped, failure=marker), "09:00:00")
+    found = text(progress(*NODES, *STARTED, READY[0], stopped, failure=marker, code="143\n"), "09:00:00")
     assert found.startswith("chat 7: failed with 143 after ")
     assert "decode    1/2    not ready within 7s\n" in found
 
