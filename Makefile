@@ -25,7 +25,7 @@ acceptance: .venv/installed ## real engines on a throwaway Slurm, without GPUs: 
 	tests/acceptance/install.sh dynamo dynamo-newest ray routers torch
 	.venv/bin/python -m pytest tests/acceptance --ignore tests/acceptance/test_vllm.py
 
-acceptance-all: acceptance ## the same, and vLLM built for CPUs: ten minutes and 4 GB more
+acceptance-all: acceptance ## the same, and vLLM built for CPUs: nine minutes and 4 GB more
 	tests/acceptance/install.sh vllm
 	.venv/bin/python -m pytest tests/acceptance/test_vllm.py
 

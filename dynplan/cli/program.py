@@ -37,7 +37,7 @@ class Format(StrEnum):
     json = "json"
 
 
-class Findings(StrEnum):
+class FindingFormat(StrEnum):
     """How findings are told."""
 
     text = "text"
@@ -167,7 +167,7 @@ Point = Annotated[
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Take a warning for an error: write nothing, exit with 1.")]
 AsFormat = Annotated[Format, typer.Option("--format", help="How to write the plan.", show_default=True)]
-AsFindings = Annotated[Findings, typer.Option("--format", help="How to tell what is wrong.", show_default=True)]
+AsFindings = Annotated[FindingFormat, typer.Option("--format", help="How to tell what is wrong.", show_default=True)]
 AsDrawing = Annotated[Drawing, typer.Option("--format", help="How to draw the placement.", show_default=True)]
 AsTable = Annotated[Table, typer.Option("--format", help="How to write the table.", show_default=True)]
 SweepFolder = Annotated[

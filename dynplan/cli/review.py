@@ -13,7 +13,7 @@ from dynplan.cli.program import (
     ClusterFile,
     Drawing,
     EngineName,
-    Findings,
+    FindingFormat,
     JobOrPlan,
     JobsOrPlans,
     Output,
@@ -22,10 +22,20 @@ from dynplan.cli.program import (
     Strict,
     app,
 )
-from dynplan.cli.stages import allowed, check_plan, check_promises, planned, read, script_of
+from dynplan.cli.stages import (
+    allowed,
+    check_plan,
+    check_promises,
+    documents_of,
+    is_sweep,
+    plan_among,
+    planned,
+    read,
+    script_of,
+)
 from dynplan.cli.streams import Report, attempted, reporting, tell_all, write
-from dynplan.diagnostics import Finding, InputError
-from dynplan.model import Outline, outline_of
+from dynplan.diagnostics import Document, Finding, Findings, InputError
+from dynplan.model import Outline, Plan, outline_of
 
 
 @app.command()
@@ -58,7 +68,7 @@ def check(
     cluster: ClusterFile = "",
     sets: Sets = None,
     point: Point = "",
-    form: AsFindings = Findings.text,
+    form: AsFindings = FindingFormat.text,
     strict: Strict = False,
 ) -> None:
     """Say what is wrong with jobs or plans, and write nothing else.
@@ -69,7 +79,7 @@ def check(
     if sources.count(STDIN) > 1:
         raise typer.BadParameter("standard input can be read once")
     reports = [attempted(partial(_checked, source, cluster, sets, point, strict)) for source in sources]
-    if form is Findings.text:
+    if form is FindingFormat.text:
         tell_all(reports)
     if told := _told(reports, form):
         with reporting() as inputs:
@@ -100,19 +110,35 @@ def _checked(
         own = from_tree(document.data) if "roles" in document.data else outline(document.data) if strict else None
         allowed((*beside, *(own.warnings if own else ())), strict=strict)
         return beside
-    found = planned(source, document, sets, cluster, inputs, point)
-    allowed(found.warnings, strict=strict)
+    plans, warnings = _plans(source, document, sets, cluster, inputs, point)
+    allowed(warnings, strict=strict)
     try:
-        check_promises(to_tree(found))
-        script_of(found)  # a script may be too large for Slurm
+        for plan in plans:
+            check_promises(to_tree(plan))
+            script_of(plan)  # a script may be too large for Slurm
     except InputError as problem:
-        raise InputError((*found.warnings, *problem.findings)) from None
-    return found.warnings
+        raise InputError((*warnings, *problem.findings)) from None
+    return warnings
 
 
-def _told(reports: Sequence[Report], form: Findings) -> str:
+def _plans(
+    source: str, document: Document, sets: Sequence[str] | None, cluster: str, inputs: Inputs, point: str
+) -> tuple[Sequence[Plan], Sequence[Finding]]:
+    """Return the plans of a job file with their warnings: one, or those of all points of a sweep."""
+    findings = Findings()
+    inputs[:] = documents_of(source, document, sets, cluster, findings)
+    if point or not is_sweep(inputs):
+        plan = plan_among(inputs, findings, point)
+        return [plan], plan.warnings
+    from dynplan.cli.sweeping import plan_all  # hardly any job is a sweep
+
+    _, points, warnings = plan_all(list(inputs), inputs, findings)
+    return [found.plan for found in points if found.plan], warnings
+
+
+def _told(reports: Sequence[Report], form: FindingFormat) -> str:
     """Return what goes to standard output: the findings, where they are for programs, or which plans scripts are of."""
-    if form is Findings.text:
+    if form is FindingFormat.text:
         from dynplan.cli.scripts import described, is_script  # only this command reads scripts
 
         return "".join(
@@ -121,7 +147,7 @@ def _told(reports: Sequence[Report], form: Findings) -> str:
     from dynplan.diagnostics.records import as_commands, as_records  # people are the usual readers
 
     records = [record for report in reports for record in as_records(report.findings, report.documents)]
-    if form is Findings.github:
+    if form is FindingFormat.github:
         return as_commands(records)
     import json  # only the form for programs needs it
 

@@ -42,6 +42,11 @@ def planned(
     """
     findings = Findings()
     inputs[:] = documents_of(name, document, sets, cluster, findings)
+    return plan_among(inputs, findings, point)
+
+
+def plan_among(inputs: Inputs, findings: Findings, point: str = "") -> Plan:
+    """Return the plan of the job that a user's documents describe, or of a point of their sweep."""
     tables = tables_among(inputs, findings, point)
     return plan_job(job_of(tables, findings), tables)
 
@@ -51,12 +56,17 @@ def tables_among(inputs: Inputs, findings: Findings, point: str = "") -> Mapping
 
     Presets come to the documents.
     """
-    if point or any("sweep" in part.data for part in inputs):
+    if point or is_sweep(inputs):
         from dynplan.cli.sweeping import tables_of_point  # hardly any job is a sweep
 
         return tables_of_point(point, inputs, findings)
     inputs[:] = with_presets(inputs, findings)
     return resolved_tables(inputs, findings)
+
+
+def is_sweep(documents: Sequence[Document]) -> bool:
+    """Tell whether a user's documents describe many jobs."""
+    return any("sweep" in document.data for document in documents)
 
 
 def documents_of(

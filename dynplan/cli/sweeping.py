@@ -78,6 +78,24 @@ def tables_of_point(wanted: str, inputs: Inputs, findings: Findings) -> Mapping[
     return resolved_tables(documents, findings, constants(sweep, point))
 
 
+def plan_all(
+    documents: Sequence[Document], inputs: Inputs, before: Findings
+) -> tuple[Sweep, list[Planned], list[Finding]]:
+    """Return the points of a job, each with its plan, and the warnings about them, each once.
+
+    Arguments as of `plan_points`.
+
+    Raises:
+        InputError: what is wrong with the sweep, or with any of its points.
+    """
+    sweep = sweep_of(documents, before)
+    planned = list(plan_points(sweep, documents, inputs, before))
+    told = told_together(planned)
+    if any(found.plan is None for found in planned):
+        raise InputError(finding for finding in told if finding.severity == "error")
+    return sweep, planned, told
+
+
 def plan_points(sweep: Sweep, documents: Sequence[Document], inputs: Inputs, before: Findings) -> Iterator[Planned]:
     """Yield every point with its plan, or with what is wrong with it.
 

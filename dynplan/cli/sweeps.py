@@ -39,7 +39,7 @@ def sweep(
     Nothing is written unless all points can be planned.
     """
     from dynplan.cli.sweep_folder import lines_of, write_folder  # only sweeps have points
-    from dynplan.cli.sweeping import plan_points, sweep_of, told_together  # the same
+    from dynplan.cli.sweeping import plan_all  # the same
 
     if max_running and not output:
         raise typer.BadParameter("`--max-running` is for the scripts that `-o DIR` writes")
@@ -51,11 +51,7 @@ def sweep(
         findings = Findings()
         documents = documents_of(job, document, sets, cluster, findings)
         inputs[:] = documents
-        points = sweep_of(documents, findings)
-        planned = list(plan_points(points, documents, inputs, findings))
-        told = told_together(planned)
-        if any(found.plan is None for found in planned):
-            raise InputError(finding for finding in told if finding.severity == "error")
+        points, planned, told = plan_all(documents, inputs, findings)
         allowed(told, strict=strict)
         tell(told, inputs)
         if output:

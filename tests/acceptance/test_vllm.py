@@ -1,7 +1,7 @@
 """vLLM itself, built for CPUs, by its presets: prefill and decode apart, and one worker on two nodes.
 
 Only `make acceptance-all` runs it: every engine imports and compiles for a minute or two on the two cores of a small
-machine, so the three jobs take ten.
+machine, so the three jobs take about six.
 """
 
 from __future__ import annotations

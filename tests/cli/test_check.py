@@ -133,6 +133,15 @@ def test_a_point_is_one_of_every_sweep_and_nothing_else_has_points(tmp_path: Pat
     )
 
 
+def test_without_a_point_every_point_of_a_sweep_is_checked(tmp_path: Path) -> None:
+    bad = f"[job]\nname = 's'\nnum-nodes = 1\n{SWEEP}command = 'x'\n"
+    assert check(swept(tmp_path, "good.toml", bad.replace("9", "8"))).exit_code == 0
+    done = check(swept(tmp_path, "bad.toml", bad), GOOD, "--format", "json")
+    assert done.exit_code == 1
+    [alone] = json.loads(check(str(tmp_path / "bad.toml"), "--point", "1", "--format", "json").stdout)
+    assert json.loads(done.stdout) == [{**alone, "message": f"point `1`: {alone['message']}"}]
+
+
 def test_findings_at_a_point_stand_where_its_values_do_in_every_form(tmp_path: Path) -> None:
     job = swept(tmp_path, "one.toml", f"[job]\nname = 's'\nnum-nodes = 1\n{SWEEP.replace('9', '0.5')}command = 'x'\n")
     told = check(job, "--point", "1").stderr
