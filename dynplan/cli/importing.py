@@ -10,7 +10,7 @@ import typer
 
 from dynplan.cli.documents import STDIN, Input, read_named
 from dynplan.cli.inputs import Inputs
-from dynplan.cli.program import Output, app
+from dynplan.cli.program import Output, Told, app
 from dynplan.cli.streams import reporting, write
 from dynplan.diagnostics import Finding, InputError
 
@@ -23,20 +23,13 @@ class From(StrEnum):
     trtllm = "trtllm"
 
 
-class Written(StrEnum):
-    """How the report is written."""
-
-    text = "text"
-    json = "json"
-
-
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Files of another launcher; - for standard input.")]
 Whose = Annotated[From | None, typer.Option("--from", help="Whose files they are, where their keys do not say it.")]
 ClusterOut = Annotated[
     str, typer.Option("--cluster-out", metavar="FILE", help="Write what is the site's to FILE, not into the job.")
 ]
 ReportFile = Annotated[str, typer.Option("--report", metavar="FILE", help="Write the report to FILE, not to stderr.")]
-AsReport = Annotated[Written, typer.Option("--format", help="How to write the report.", show_default=True)]
+AsReport = Annotated[Told, typer.Option("--format", help="How to write the report.", show_default=True)]
 All = Annotated[bool, typer.Option("--strict", help="Exit with 1 if a key is changed or dropped; all is written.")]
 
 
@@ -46,7 +39,7 @@ def import_(
     whose: Whose = None,
     cluster_out: ClusterOut = "",
     report: ReportFile = "",
-    form: AsReport = Written.text,
+    form: AsReport = Told.text,
     strict: All = False,
     output: Output = "",
 ) -> None:
@@ -65,7 +58,7 @@ def import_(
         if cluster_out:
             write(found.cluster, cluster_out, inputs)
         write(found.job, output, inputs, private=False)
-        text = report_text(found.entries) if form is Written.text else report_json(found.entries)
+        text = report_text(found.entries) if form is Told.text else report_json(found.entries)
         if report:
             write(text, report, inputs)
         elif sys.stderr is not None:

@@ -1,6 +1,5 @@
 """The workloads of an AI Dynamo test as phases: AIPerf with its phases, an accuracy run, GenAI-Perf."""
 
-import shlex
 from typing import Any
 
 from dynplan.importers.draft import Draft
@@ -95,9 +94,9 @@ def _table(part: Part, where: tuple[str, ...], draft: Draft) -> None:
         elif child.name in _KEYS:
             draft.put((*where, _KEYS[child.name]), child.text(), child)
         elif child.name in ("cmd", "entrypoint"):
-            draft.put((*where, "command"), _split(child), child)
+            draft.put((*where, "command"), draft.shell_words(child, _FACTS), child)
         elif child.name == "extra-args":
-            draft.put((*where, "extra-args"), [draft.plain(word, _FACTS)[0] for word in _split(child)], child)
+            draft.put((*where, "extra-args"), draft.shell_words(child, _FACTS), child)
         elif child.name in ("report-name", "artifact-dir-name"):
             child.rule("each phase has a directory of its own, with all that it writes")
 
@@ -125,8 +124,8 @@ def _accuracy(command: Part, draft: Draft) -> None:
     if part is None or not part.is_table():
         return
     entry, cli, setup = part.get("entrypoint"), part.get("cli"), part.get("setup-cmd")
-    words = [draft.plain(word, _FACTS)[0] for word in _split(cli)]
-    program = _split(entry) if entry is not None else ["aiperf", "profile"]
+    words = draft.shell_words(cli, _FACTS)
+    program = draft.shell_words(entry, _FACTS) if entry is not None else ["aiperf", "profile"]
     phase: dict[str, Any] = {"order": 10, "command": [*program, *words]}
     defaults = draft.job.get("phase-defaults", {}).get("args", {})
     phase["args"] = dict.fromkeys(defaults, False)  # the command says all of its options
@@ -144,7 +143,7 @@ def _genai(command: Part, draft: Draft) -> None:
     if part is None or not part.is_table():
         return
     line, extra, args = part.get("cmd"), part.get("extra-args"), part.get("args")
-    phase: dict[str, Any] = {"command": _split(line) or ["genai-perf", "profile"]}
+    phase: dict[str, Any] = {"command": draft.shell_words(line, _FACTS) or ["genai-perf", "profile"]}
     phase["args"] = {"model": "{vars.model}", "url": _URL, "artifact-dir": "{phase.dir}"}
     draft.job.setdefault("phases", {})["genai-perf"] = phase
     if line is not None:
@@ -157,18 +156,8 @@ def _genai(command: Part, draft: Draft) -> None:
             text = isinstance(option.node.value, str)
             draft.put(path, draft.plain(option.text(), _FACTS)[0] if text else option.data(), option)
     if extra is not None:
-        phase["extra-args"] = [draft.plain(word, _FACTS)[0] for word in _split(extra)]
+        phase["extra-args"] = draft.shell_words(extra, _FACTS)
         extra.kept("phases.genai-perf.extra-args")
     for child in part.items():
         if child.name in ("repo", "script", "report-name", "report_name", "extra_args"):
             child.rule("CloudAI's own wrapper: the phase has a directory of its own")
-
-
-def _split(part: Part | None) -> list[str]:
-    if part is None:
-        return []
-    try:
-        return shlex.split(part.text())
-    except ValueError:
-        part.wrong("D104", f"`{part.key}` has a quote without an end")
-        return []

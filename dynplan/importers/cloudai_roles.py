@@ -1,6 +1,5 @@
 """The processes of an AI Dynamo test as roles, in its order: decode has the first GPUs and ports, prefill the next."""
 
-import shlex
 from typing import Any
 
 from dynplan.importers.draft import Draft, escaped
@@ -118,7 +117,7 @@ def _worker(role: str, part: Part, backend: str, per_node: list[int], draft: Dra
 def _words(role: str, part: Part, backend: str, draft: Draft) -> None:
     """Set the words of a worker's command: those behind the program of the preset are further ones."""
     command, extra = part.get("cmd"), part.get("extra-args")
-    words = _split(command)
+    words = draft.shell_words(command)
     program = ["python3", "-m", f"dynamo.{backend}"]
     if command is not None:
         if words[: len(program)] == program or words[: len(program)] == ["python", *program[1:]]:
@@ -127,7 +126,7 @@ def _words(role: str, part: Part, backend: str, draft: Draft) -> None:
         else:
             draft.put(("roles", role, "command"), words, command)
             words = []
-    words += extra.texts() if extra is not None and isinstance(extra.node.value, list) else _split(extra)
+    words += draft.shell_words(extra)
     if extra is not None:
         extra.kept(("roles", role, "extra-args"))
     if "--is-prefill-worker" in words:  # gone by ai-dynamo 1.6, and since 1.0 the mode says it
@@ -135,17 +134,7 @@ def _words(role: str, part: Part, backend: str, draft: Draft) -> None:
     if not any(word.startswith("--disaggregation-mode") for word in words):
         draft.put(("roles", role, "args", "disaggregation-mode"), role)
     if words:
-        draft.role(role)["extra-args"] = [draft.plain(word)[0] for word in words]
-
-
-def _split(part: Part | None) -> list[str]:
-    if part is None:
-        return []
-    try:
-        return shlex.split(part.text())
-    except ValueError:
-        part.wrong("D104", f"`{part.key}` has a quote without an end")
-        return []
+        draft.role(role)["extra-args"] = words
 
 
 def _option(role: str, option: Part, backend: str, draft: Draft) -> None:
@@ -196,7 +185,7 @@ def _frontend(dynamo: Part, draft: Draft) -> None:
     role = draft.role("frontend")
     role |= {"engine": "dynamo-frontend", "engine-version": "none", "after": ["etcd", "nats"]}
     command = dynamo.get("ingress-cmd")
-    words = _split(command)
+    words = draft.shell_words(command)
     if command is None:
         return
     at = words.index("dynamo.frontend") + 1 if "dynamo.frontend" in words else 0
@@ -264,7 +253,7 @@ def _lmcache(command: Part, draft: Draft) -> None:
             draft.put(("roles", role, "env", "LMCACHE_CONFIG_FILE"), "{file.lmcache.yaml}")
     line = controller.get("cmd") if controller is not None and controller.is_table() else None
     if line is not None and starts:
-        draft.put(("roles", "lmcache-controller", "command"), [draft.plain(word)[0] for word in _split(line)], line)
+        draft.put(("roles", "lmcache-controller", "command"), draft.shell_words(line), line)
         draft.role("lmcache-controller")["place"] = "head"
     elif line is not None:
         line.rule("no controller is asked for: `lmcache.enable_controller`")

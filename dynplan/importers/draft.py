@@ -1,6 +1,7 @@
 """A job while it is being put together: tables in our language, where their comments come from, and what is odd."""
 
 import re
+import shlex
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -123,12 +124,43 @@ class Draft:
             )
         self.put(("job", "time"), text, source)
 
+    def option(self, path: Path, source: Part) -> None:
+        """Set an option of a program in the `args` of what runs it: a list repeats the option, null leaves it out."""
+        if source.is_null():
+            source.rule("null: the option is left out, there too")
+        elif isinstance(source.node.value, list):
+            owner: Any = self.job
+            for key in path:
+                owner = owner.setdefault(key, {})
+            words = [word for value in source.texts() for word in (f"--{source.name}", escaped(value))]
+            owner.setdefault("extra-args", []).extend(words)
+            source.rule("an option that is repeated: `extra-args`")
+        elif isinstance(source.node.value, str):
+            self.put((*path, "args", source.name), "", source)
+            self.put((*path, "args", source.name), self.words(source))
+        else:
+            self.put((*path, "args", source.name), source.data(), source)
+
     def words(self, source: Part, facts: Mapping[str, str] = MappingProxyType({})) -> str:
         """Return a text as one of ours, and say where it is not the same: what a shell would have filled in."""
         text, changed = self.plain(source.text(), facts)
         if changed:
             source.changed(changed)
         return text
+
+    def shell_words(self, source: Part | None, facts: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+        """Return the words of a command line as a shell splits it, each as one of ours; none of nothing."""
+        if source is None:
+            return []
+        try:
+            words = source.texts() if isinstance(source.node.value, list) else shlex.split(source.text())
+        except ValueError:
+            source.wrong("D104", f"`{source.key}` has a quote without an end")
+            return []
+        found = [self.plain(word, facts) for word in words]
+        if changed := next((changed for _, changed in found if changed), ""):
+            source.changed(changed)
+        return [word for word, _ in found]
 
     def plain(self, text: str, facts: Mapping[str, str] = MappingProxyType({})) -> tuple[str, str]:
         """Return a text of the source as a template that stands for it, and what is different, if anything.

@@ -129,18 +129,7 @@ def _packages(bench: Part, setup: list[str], draft: Draft) -> None:
         setup[:] = [f"pip install --quiet --break-system-packages {shlex.quote(package.text())}"]
         package.kept("phase-defaults.setup")
     for part in more.items() if more is not None and more.is_table() else ():
-        path = ("phase-defaults", "args", part.name)
-        if isinstance(part.node.value, list):
-            words = [word for value in part.texts() for word in (f"--{part.name}", escaped(value))]
-            draft.job["phase-defaults"].setdefault("extra-args", []).extend(words)
-            part.rule("an option that is repeated: `extra-args`")
-        elif part.is_null():
-            part.rule("null: the option is left out, there too")
-        elif isinstance(part.node.value, str):
-            draft.put(path, "", part)
-            draft.put(path, draft.words(part))
-        else:
-            draft.put(path, part.data(), part)
+        draft.option(("phase-defaults",), part)
 
 
 def _trace(bench: Part, client: Client, setup: list[str], draft: Draft) -> None:

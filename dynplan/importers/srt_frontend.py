@@ -260,18 +260,7 @@ def _own(recipe: Recipe, front: Front, role: dict[str, Any], draft: Draft) -> No
     assert part is not None  # noqa: S101 - for mypy: the caller has looked
     args = part.get("args")
     for option in args.items() if args is not None and args.is_table() else ():
-        path = ("roles", "frontend", "args", option.name)
-        if option.is_null():
-            option.rule("null: the option is left out, there too")
-        elif isinstance(option.node.value, list):
-            words = [word for value in option.texts() for word in (f"--{option.name}", value)]
-            role.setdefault("extra-args", []).extend(words)
-            option.rule("an option that is repeated: `extra-args`")
-        elif isinstance(option.node.value, str):
-            draft.put(path, "", option)
-            draft.put(path, draft.words(option))
-        else:
-            draft.put(path, option.data(), option)
+        draft.option(("roles", "frontend"), option)
     env = part.get("env")
     if env is not None and env.is_table():
         add_env(env, ("roles", "frontend", "env"), draft)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from dynplan.importers import Fate, imported
-from tests.importers import CASES, FOLDER, complaints, jobs, made, of_text, plan_of, presets, sources
+from dynplan.importers import Fate, Source, imported
+from dynplan.model import Plan, Worker
+from tests.importers import CASES, FOLDER, complaints, made, of_text, plans, presets, sources
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -83,7 +84,7 @@ PLACED: dict[str, tuple[dict[str, tuple[int, int]], int]] = {
 
 @pytest.mark.parametrize("case", PLACED)
 def test_a_plan_has_the_workers_and_nodes_of_the_source(case: str) -> None:
-    plan = plan_of((FOLDER / case / "job.toml").read_text())
+    plan = plans((FOLDER / case / "job.toml").read_text())[0][""]
     roles, nodes = PLACED[case]
     for name, (workers, gpus) in roles.items():
         found = [worker for worker in plan.workers if worker.role == name]
@@ -93,19 +94,19 @@ def test_a_plan_has_the_workers_and_nodes_of_the_source(case: str) -> None:
 
 def test_variants_are_points_that_differ_in_what_they_say() -> None:
     found = {
-        name: [(len(worker.tasks), sum(len(task.gpus) for task in worker.tasks)) for worker in _agg(text)]
-        for name, text in jobs((FOLDER / "srt-overrides" / "job.toml").read_text())
+        name: [(len(worker.tasks), sum(len(task.gpus) for task in worker.tasks)) for worker in _agg(plan)]
+        for name, plan in plans((FOLDER / "srt-overrides" / "job.toml").read_text())[0].items()
     }
     assert found == {"many-big": [(1, 4)] * 4, "sizes_0": [(1, 8)], "sizes_1": [(1, 2)] * 4}
 
 
-def _agg(text: str) -> list[Any]:
-    return [worker for worker in plan_of(text).workers if worker.role == "agg"]
+def _agg(plan: Plan) -> list[Worker]:
+    return [worker for worker in plan.workers if worker.role == "agg"]
 
 
 def test_a_sweep_of_parameters_is_a_grid_of_keys() -> None:
-    found = list(jobs((FOLDER / "srt-sweep" / "job.toml").read_text()))
-    args = [tomllib.loads(text)["roles"]["agg"]["args"] for _, text in found]
+    found, _ = plans((FOLDER / "srt-sweep" / "job.toml").read_text())
+    args = [plan.job.tables["roles"]["agg"]["args"] for plan in found.values()]
     values = [(one["mem-fraction-static"], one["chunked-prefill-size"]) for one in args]
     assert values == [(mem, chunk) for mem in (0.8, 0.85) for chunk in (4096, 8192, -1)]
 
@@ -116,3 +117,22 @@ def test_a_cluster_file_takes_what_is_the_sites() -> None:
     job = tomllib.loads(found.job)
     assert job["job"]["cluster"] == "site.toml"
     assert "cluster" not in job
+
+
+def test_words_of_a_shell_are_no_placeholders_and_its_variables_are_told() -> None:
+    lines = """\
+[cmd_args.dynamo]
+ingress-cmd = "python3 -m dynamo.frontend --tags {a} --home $SCRATCH"
+[cmd_args.genai_perf]
+cmd = "genai-perf {b} profile"
+"""
+    text = (FOLDER / "cloudai-test" / "test.toml").read_text()
+    text = text.replace("[cmd_args.dynamo]\n", lines.partition("[cmd_args.genai_perf]")[0])
+    text = text.replace('cmd = "genai-perf profile"', 'cmd = "genai-perf {b} profile"')
+    found = imported([Source("test.toml", text.encode())], None, presets())
+    plan = plans(found.job)[0]["tensor-parallel-size1"]
+    tables = plan.job.tables
+    assert tables["roles"]["frontend"]["extra-args"][:2] == ["--tags", "{{a}"]
+    assert tables["phases"]["genai-perf"]["command"] == ["genai-perf", "{{b}", "profile"]
+    fates = {entry.key: entry.fate for entry in found.entries}
+    assert fates["cmd_args.dynamo.ingress-cmd"] == Fate.changed
