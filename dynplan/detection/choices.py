@@ -11,6 +11,7 @@ from dynplan.detection.nodes import Kind, Node, kinds_of
 from dynplan.detection.partitions import Partition
 from dynplan.detection.site import Site
 
+MOST_KINDS = 24  # a site has a few; each takes a look at all nodes
 _TYPE = re.compile(r"[A-Za-z0-9_.-]+")  # what `gpu-request` takes of a type
 _FEATURE = re.compile(r"[A-Za-z0-9_.:-]+")  # in a constraint other signs mean something (sbatch(1), --constraint)
 
@@ -39,7 +40,7 @@ class Choice:
 
 
 def choices(site: Site, partition: str = "") -> tuple[Choice, ...]:
-    """Return a choice for each kind of node, the kind with most GPUs in all first.
+    """Return a choice for each kind of node, the kind with most GPUs in all first, and no more than MOST_KINDS.
 
     Args:
         site: the site.
@@ -49,7 +50,7 @@ def choices(site: Site, partition: str = "") -> tuple[Choice, ...]:
     nodes = [node for node in site.nodes if wanted.intersection(node.partitions)] or list(site.nodes)
     if partition:
         nodes = [node for node in site.nodes if partition in node.partitions]
-    return tuple(_choice(kind, site, partition) for kind in kinds_of(nodes))
+    return tuple(_choice(kind, site, partition) for kind in kinds_of(nodes)[:MOST_KINDS])
 
 
 def vendor(choice: Choice, site: Site) -> str:

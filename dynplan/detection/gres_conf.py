@@ -63,9 +63,9 @@ def islands(conf: GresConf, node: str, count: int) -> tuple[tuple[tuple[int, ...
     does, or where the lines do not name each of the node's `count` GPUs.
     """
     mine = [line for line in conf.lines if not line.nodes or node in line.nodes]
-    each = [line for line in mine for _ in range(line.count)]
-    if len(each) != count or count < 2:
+    if sum(line.count for line in mine) != count or count < 2:
         return (), ""
+    each = [line for line in mine for _ in range(line.count)]
     linked = _by_links([line.links for line in each])
     if len(linked) > 1 and any(len(group) > 1 for group in linked):
         return linked, "Links"

@@ -205,7 +205,7 @@ def _alternatives(others: Iterable[Choice], site: Site) -> Iterator[Entry]:
         if sbatch := _asked(choice):
             yield Entry((), "sbatch", sbatch, is_set=False)
     if len(others) > _MOST_SHOWN:
-        yield Entry((f"... and {counted(len(others) - _MOST_SHOWN, 'kind')} more.",))
+        yield Entry((f"... and {counted(len(others) - _MOST_SHOWN, 'kind')} more, or others still.",))
 
 
 def _asked(choice: Choice) -> dict[str, str]:

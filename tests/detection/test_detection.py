@@ -390,6 +390,14 @@ def test_ten_thousand_nodes_take_no_time_to_speak_of() -> None:
     assert "10000 nodes of partition batch, gpu00000 to gpu09999" in found
 
 
+def test_a_site_where_every_node_is_of_its_own_kind_takes_no_time_either() -> None:
+    text = "".join(node(f"n{i}", f"gpu:t{i}:{i % 9 + 1}", f"p{i}") for i in range(2000))
+    begin = time.process_time()
+    found = detected(Said(nodes=text))
+    assert time.process_time() - begin < 3
+    assert found.count("\n") < 300
+
+
 @pytest.mark.parametrize(
     "name", ["{vars.x}", "a'b", 'a"b', "a\\b", "$HOME", "~x", "\x1b[31mred", "\u202eabc", "x" * 300]
 )
