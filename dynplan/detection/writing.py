@@ -123,8 +123,10 @@ def _islands(kind: Kind, site: Site) -> Iterator[Entry]:
 def _domains(kind: Kind, site: Site) -> Iterator[Entry]:
     size, blocks = domain_of(site.topology.blocks, {node.name for node in kind.nodes})
     if size > 1:
-        said = f"{counted(blocks, 'block')} of {size} nodes or more (scontrol show topology): NVLink domains, likely."
-        yield Entry((f"{said} A job asks for whole ones by `segment` of sbatch.",))
+        said = (
+            f"{counted(blocks, 'block')} of {size} nodes or more (scontrol show topology). If they are NVLink domains:"
+        )
+        yield Entry((f"{DECIDE}{said}",), "domain-nodes", size, is_set=False)
     elif site.topology.leaf_switches > 1:
         said = f"A tree of {site.topology.leaf_switches} leaf switches (scontrol show topology)."
         yield Entry((f"{said} `switches = 1` in the `sbatch` of a job keeps its nodes on one.",))

@@ -333,7 +333,9 @@ def test_blocks_and_switches_are_told() -> None:
         "BlockName=b1 BlockIndex=0 Nodes=g[1-2] BlockSize=2\nBlockName=b2 BlockIndex=1 Nodes=g[3-5] BlockSize=2\n"
         "AggregatedBlock=b[1-2] BlockIndex=2 Nodes=g[1-5] BlockSize=4\n"
     )
-    assert "2 blocks of 2 nodes or more" in detected(Said(nodes=EIGHT, topology=blocks))
+    text = detected(Said(nodes=EIGHT, topology=blocks))
+    assert "2 blocks of 2 nodes or more" in text
+    assert line(text, "domain-nodes") == "# domain-nodes = 2"
     unsized = "BlockName=b1 BlockIndex=0 Nodes=g[1-3]\nBlockName=b2 BlockIndex=1 Nodes=x[1-3]\n"
     assert "1 block of 3 nodes or more" in detected(Said(nodes=EIGHT, topology=unsized))
     tree = (
