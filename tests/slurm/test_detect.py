@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.golden import DETECTING
+from tests.slurm.containers import obstacle, write_plugstack
 from tests.testbed import Cluster, Kind
 
 pytestmark = pytest.mark.slurm
@@ -114,6 +115,14 @@ def test_one_partition_is_asked_for_and_what_the_page_saves_says_the_same(slurm:
         cluster.run(["bash", "-c", shell], cwd=tmp_path, check=False)  # the last command's; there is no topology here
         saved = dynplan(cluster, tmp_path, "cluster", "detect", "--partition", "gpu", "--from", "saved")
         assert saved == live
+
+
+def test_pyxis_is_seen_where_srun_has_it(slurm: None, tmp_path: Path) -> None:
+    with Cluster.up(nodes=1) as cluster:
+        assert 'container-runtime = "pyxis"' not in dynplan(cluster, tmp_path, "cluster", "detect")
+        write_plugstack(cluster.directory / "etc")
+        found = 'container-runtime = "pyxis"' in dynplan(cluster, tmp_path, "cluster", "detect")
+    assert found is (obstacle("pyxis") is None), "without a compiler there is no plugin to see"
 
 
 def test_a_controller_that_is_gone_is_told(slurm: None, tmp_path: Path) -> None:
