@@ -58,7 +58,8 @@ def _gpus(choice: Choice, site: Site) -> Iterator[Entry]:
         return
     yield from _islands(choice.kind, site)
     request = f"{choice.why}." if choice.why else "What most sites take."
-    form = f' Some want "gres:{main.type}" or "gres": their pages say so.' if choice.request == "gpus-per-node" else ""
+    typed = f'"gres:{main.type}" or ' if is_plain(main.type) else ""
+    form = f' Some want {typed}"gres": their pages say so.' if choice.request == "gpus-per-node" else ""
     yield Entry((f"{request}{form}",), "gpu-request", choice.request)
     whose = vendor(choice, site)
     said = (
@@ -197,7 +198,9 @@ def _alternatives(others: Iterable[Choice], site: Site) -> Iterator[Entry]:
     """Yield the other kinds of node, commented out: a cluster file has one."""
     others = list(others)
     if others:
-        yield Entry(("Other nodes. A cluster file is of one kind: one for these has in place of the above",))
+        yield Entry(
+            ("Other nodes. A cluster file is of one kind of node: for these write another, with in place of the above",)
+        )
     for choice in others[:_MOST_SHOWN]:
         yield Entry(tuple(_about(choice)))
         yield Entry((), "gpus-per-node", min(choice.kind.main.count, _MOST_GPUS), is_set=False)

@@ -189,6 +189,13 @@ def test_the_request_is_one_that_the_select_plugin_knows(select: str, asked: str
     assert line(detected(said), "gpu-request") == f'gpu-request = "{asked}"'
 
 
+def test_other_forms_of_the_request_are_told() -> None:
+    assert said_of(detected(Said(nodes=EIGHT)), "gpu-request").endswith(
+        'Some want "gres:h100" or "gres": their pages say so.'
+    )
+    assert 'Some want "gres": their' in detected(Said(nodes=node("g1", "gpu:8")))
+
+
 def test_two_types_in_one_partition_are_asked_for_by_type() -> None:
     text = detected(Said(nodes=EIGHT + node("a1", "gpu:a100:8")))
     assert line(text, "gpu-request") == 'gpu-request = "gres:h100"'
