@@ -64,6 +64,7 @@ CODES: dict[str, str] = {
     "D301": "a port that finds no free number",
     "D302": "a port past the end of the port numbers",
     "D303": "a fixed port that something else holds",
+    "D304": "ports that fit into their range once",
     "D401": "a GPU held twice",
     "D402": "GPUs outside their node, or apart",
     "D403": "GPUs out of order",
@@ -79,6 +80,7 @@ CODES: dict[str, str] = {
     "D413": "a port that is not the first free one",
     "D414": "a worker that is not where the one beside it is",
     "D415": "GPUs that are not those its role names",
+    "D420": "blocks of ports that are not those of the job",
     "D501": "not a plan",
     "D502": "a plan whose parts do not fit together",
     "D503": "an option that does not go with a plan",
@@ -108,6 +110,7 @@ CODES: dict[str, str] = {
     "W202": "a number of nodes that is not proven minimal",
     "W203": "an expression that takes slices for alike",
     "W301": "a port in the ephemeral range",
+    "W302": "jobs that cannot share a node",
     "W501": "a plan that does more than its roles say",
     "W601": "a script edited since it was written",
 }

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dynplan.emitter.constants import Constants
 from dynplan.emitter.containers import container_paths, containers
 from dynplan.emitter.lowered import Array, Setting, Settings
+from dynplan.emitter.moving import block_settings
 from dynplan.emitter.parts import excuses, finds_interfaces, follows, reads_log
 from dynplan.language.placeholders import submitted
 from dynplan.language.templates import Part, Ref, for_bash
@@ -53,6 +54,7 @@ def job_settings(plan: Plan) -> Iterator[Settings]:
         yield (("interfaces", tuple(map(_interface, job.cluster.interfaces))),)
     if job.cluster.limits != DEFAULT_LIMITS:
         yield (("limits", tuple(f"-{letter}={value}" for letter, value in job.cluster.limits)),)
+    yield tuple(block_settings(plan))
     yield (("roles", tuple(role.name for role in job.roles)),)
     yield (("phases", tuple(phase.name for phase in job.phases)),)
     yield (("stop_order", tuple(stop_order(job.roles))),)

@@ -9,6 +9,7 @@ from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Cluster, Pairs, PortRan
 
 MOST_GPUS = 1024
 LAUNCH_TIMEOUT_S = 600
+PORT_OFFSETS = ("none", "job-id")
 _RANGE = re.compile(r" *([0-9]{1,5}) *(?:- *([0-9]{1,5}) *)?")
 _REQUEST = re.compile(r"gpus-per-node|none|gres(:[A-Za-z0-9_.-]+)?")
 # The options of `ulimit` in bash(1), and what limits.conf(5) calls the same limits.
@@ -39,6 +40,7 @@ def read_cluster(table: Table) -> Cluster:
         gpu_request=_request(table),
         container_runtime=table.choice("container-runtime", ("pyxis", "apptainer", "none"), "pyxis"),
         port_range=_one_range(table, "port-range", PortRange(20000, 21999)),
+        port_offset=table.choice("port-offset", PORT_OFFSETS, "none"),
         reserved=_ranges(table, "reserved-ports"),
         ephemeral=_one_range(table, "ephemeral-ports", PortRange(32768, 60999)),
         interfaces=_interfaces(table),

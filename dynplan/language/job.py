@@ -4,8 +4,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from attrs import evolve
+
 from dynplan.diagnostics import Findings
-from dynplan.language.cluster import read_cluster, sbatch_options
+from dynplan.language.cluster import PORT_OFFSETS, read_cluster, sbatch_options
 from dynplan.language.command_line import env_pairs
 from dynplan.language.counts import LONGEST_NAME, LONGEST_PATH, check_counts, check_rows
 from dynplan.language.extents import read_hosts, read_size
@@ -13,7 +15,7 @@ from dynplan.language.files import read_files
 from dynplan.language.launch import optional_command, read_launch, runs_apart
 from dynplan.language.placeholders import check_templates
 from dynplan.language.plan_tables import tables_for_plan
-from dynplan.language.ports import read_ports
+from dynplan.language.ports import in_the_range, read_ports
 from dynplan.language.probes import read_probes
 from dynplan.language.relations import check_constraints, check_relations
 from dynplan.language.tables import Table
@@ -43,7 +45,10 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
     job = top.table("job")
     _ = top.table("meta")  # anything, for other tools: the plan carries it on
     hosts = read_hosts(job, "nodes")
+    port_offset = job.choice("port-offset", PORT_OFFSETS, cluster.port_offset)
     roles = _roles(top, cluster.gpus_per_node)
+    if port_offset != "none":
+        roles = tuple(evolve(role, ports=tuple(map(in_the_range, role.ports))) for role in roles)
     phases = _phases(top)
     files = read_files(top)
     found = Job(
@@ -53,6 +58,7 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
         time=_time(job),
         output_dir=_output_dir(job),
         umask=_umask(job),
+        port_offset=port_offset,
         setup=job.text("setup"),
         env=env_pairs(job.table("env")),
         sbatch=sbatch_options(job.table("sbatch")),

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from attrs import evolve
+
 from dynplan.language.expressions import ExprError, evaluate
 from dynplan.language.lookups import lookup_of
 from dynplan.language.sizes import report_expression
@@ -25,6 +27,11 @@ def read_ports(role: Table, gpus: int, on_node: int) -> tuple[Port, ...]:
     """
     numbers = {"gpus-per-worker": gpus, "gpu-count": on_node}
     return tuple(_port(name, value, role, numbers) for name, value in role.table("ports").data.items())
+
+
+def in_the_range(port: Port) -> Port:
+    """Return a port of a job that takes its ports by its id: one that is not fixed comes from the cluster's range."""
+    return port if port.fixed else evolve(port, base=AUTO_PORT)
 
 
 def _port(name: str, value: Any, role: Table, numbers: Mapping[str, int]) -> Port:

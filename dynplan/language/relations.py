@@ -76,9 +76,9 @@ def check_relations(job: Job, findings: Findings) -> None:
     _check_devices(job, findings)
     check_names(job, findings)
     if job.sbatch or job.cluster.sbatch:
-        from dynplan.language.directives import check_cpus, check_export  # only some jobs have options of sbatch
+        from dynplan.language.directives import check_export, check_sharing  # only some jobs have options of sbatch
 
-        check_cpus(job, findings)
+        check_sharing(job, findings)
         check_export(job, findings)
 
 

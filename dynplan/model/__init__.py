@@ -7,7 +7,7 @@ Everything is frozen. A `Job` and a `Cluster` come from `dynplan.language`, a `P
 
 from dynplan.model.cluster import AUTO_PORT, DEFAULT_LIMITS, GPU_VARIABLES, HIGHEST_PORT, Cluster, PortRange
 from dynplan.model.job import EachText, Job, Phase, TextFile
-from dynplan.model.plan import Block, Node, Outline, Placement, Plan, Ports, Task, Worker, outline_of
+from dynplan.model.plan import Block, Node, Outline, Placement, Plan, PortBlocks, Ports, Task, Worker, outline_of
 from dynplan.model.role import Container, Launch, Port, Probe, Role, Size, Stop
 from dynplan.model.values import Each, Pairs, Pins, Record, Tables, Texts, When, Words, texts_of
 
@@ -31,6 +31,7 @@ __all__ = [
     "Placement",
     "Plan",
     "Port",
+    "PortBlocks",
     "PortRange",
     "Ports",
     "Probe",

@@ -30,7 +30,8 @@ class Cluster(Record):
     `interfaces` are names, patterns of the shell or networks, the first one that a node has counts;
     `gpu_request` is one of `gpus-per-node`, `gres`, `gres:TYPE`, `none`. `launch_timeout_s`: how long a
     step may take from its srun to the first word of each of its tasks. `limits` are soft limits of workers
-    by the letters of bash's `ulimit`, each `hard`, `unlimited` or a number in its unit.
+    by the letters of bash's `ulimit`, each `hard`, `unlimited` or a number in its unit. `port_offset` is what a job
+    has that says nothing of it, see `Job`.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Cluster(Record):
     gpu_request: str
     container_runtime: str
     port_range: PortRange
+    port_offset: str
     reserved: tuple[PortRange, ...]
     ephemeral: PortRange
     interfaces: Texts

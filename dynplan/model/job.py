@@ -52,7 +52,8 @@ class Job(Record):
     """A job as asked for.
 
     `num_nodes` is a number, `"min"`, or None where the roles decide. `tables` are those that it was read from, with
-    all inheritance and `vars` resolved: a plan repeats them, and needs no job file. `warnings` are of `dynplan.load`.
+    all inheritance and `vars` resolved: a plan repeats them, and needs no job file. `port_offset` is `job-id` where the
+    job takes a block of ports by its id, else `none`. `warnings` are of `dynplan.load`.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Job(Record):
     time: str
     output_dir: str
     umask: str
+    port_offset: str
     setup: str
     env: Pairs
     sbatch: tuple[tuple[str, str | int | bool], ...]

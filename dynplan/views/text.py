@@ -146,6 +146,8 @@ def _ports(workers: str, ports: Sequence[str], width: int) -> list[str]:
 
 
 def _remarks(seen: View) -> Iterator[list[str]]:
+    if seen.blocks:
+        yield wrap(seen.blocks, _WIDTH, break_on_hyphens=False)
     for warning in seen.warnings:
         lines = [f"warning[{warning.code}]: {warning.message}"]
         lines += [f"help: {warning.help}"] if warning.help else []

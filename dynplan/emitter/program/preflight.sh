@@ -2,6 +2,7 @@
 # preflight: looks at this node, and tells what is wrong with it
 preflight() {
 	local file=${fact[job.dir]}/logs/.$SLURM_PROCID address='' unnamed='' interface='' name detail tasks_here=0
+	local -a planned=()
 	row=([rank]=$SLURM_PROCID)
 	# It reads the rows of roles, and no command line.
 	unset -v in_task
@@ -31,6 +32,9 @@ preflight() {
 		tasks_here=$((tasks_here + ${#numbers[@]}))
 	done
 	part=:preflight
+	if declare -F preflight_blocks >/dev/null; then
+		preflight_blocks
+	fi
 	preflight_cpus "$((tasks_here > gpus ? tasks_here : gpus))"
 	detail=$address
 	if [[ -n $unnamed$interface ]]; then
@@ -147,11 +151,13 @@ preflight_ports() {
 	done
 }
 
-# preflight_block ROLE NAME CELL TIME: the same for the ports in a cell
+# preflight_block ROLE NAME CELL TIME: the same for the ports in a cell. Those that move it adds to planned
 preflight_block() {
 	local step=$((cell_steps[$3] * $4)) port
 	for ((port = cell_lows[$3] + step; port <= cell_highs[$3] + step; port++)); do
-		if [[ $taken == *" $port "* ]]; then
+		if [[ ${cell_lows[$3]} == port_offset* ]]; then
+			planned[port]=$1/$2
+		elif [[ $taken == *" $port "* ]]; then
 			preflight_problem "port $port ($2 of role $1) is taken"
 		fi
 	done
