@@ -51,11 +51,12 @@ PHASES = {
     "images": '[roles.pulled]\ncommand = "x"\ncontainer = { image = "nvcr.io/a:1" }',
     "hosts": "",
     "interfaces": "",
+    "blocks": "",
     "ungranted": "",
 }
 ALL = {**FEATURES, **PHASES}
 # Those with a part of the program to themselves.
-OPTIONS = ("worlds", "each", "when", "hosts", "files", "interfaces", "images")
+OPTIONS = ("worlds", "each", "when", "hosts", "files", "interfaces", "images", "blocks")
 
 
 def job_with(features: set[str]) -> str:
@@ -71,6 +72,8 @@ def job_with(features: set[str]) -> str:
         job = job.replace("[cluster]", '[cluster]\ncontainer-runtime = "pyxis"')
     if "interfaces" in features:
         job = job.replace("[cluster]", '[cluster]\nnetwork-interface = "ib0"')
+    if "blocks" in features:
+        job = job.replace("[cluster]", '[cluster]\nport-offset = "job-id"')
     if "ungranted" in features:
         job = job.replace("[cluster]", '[cluster]\ngpu-request = "none"')
     return job
