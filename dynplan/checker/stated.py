@@ -299,6 +299,8 @@ def _asked(top: _Part) -> Request:
     if not all(isinstance(group, list) and all(isinstance(gpu, int) for gpu in group) for group in groups):
         cluster.wrong((*cluster.path, "gpu-groups"), "a list of lists of GPU indices")
         groups = []
+    if "gpu-groups" not in cluster.data:
+        groups = _numa_nodes(cluster.numbers("gpu-numa"))
     ranges = cluster.ranges("port-range")
     return Request(
         roles=tuple(_role(name, part, moves) for name, part in top.named("roles")),
@@ -310,6 +312,11 @@ def _asked(top: _Part) -> Request:
         reserved=cluster.ranges("reserved-ports"),
         moves=moves,
     )
+
+
+def _numa_nodes(nodes: tuple[int, ...]) -> list[list[int]]:
+    """Return the GPUs of each NUMA node, which are groups where nobody names any."""
+    return [[gpu for gpu, node in enumerate(nodes) if node == one] for one in sorted(set(nodes))]
 
 
 def _role(name: str, part: _Part, moves: bool) -> RequestedRole:

@@ -47,6 +47,7 @@ CODES: dict[str, str] = {
     "D126": "a sweep where one job belongs",
     "D127": "a point that the sweep does not have",
     "D128": "a directory that holds no sweep",
+    "D130": "a binding to NUMA nodes that nobody knows",
     "D201": "a worker larger than the nodes it is given",
     "D202": "numbers of workers that do not agree",
     "D203": "fewer nodes than the largest role needs",

@@ -147,6 +147,7 @@ def _role_settings(tasks: RoleTasks) -> Iterator[Setting]:
         (role.stagger, (("stagger", "yes"),)),
         (role.alive, (("alive", "yes"),)),
         (unprobed, (("unprobed", unprobed),)),
+        (role.numa_bind, (("numa_bind", "image" if role.launch.container else "node"),)),
     )
     for differs, settings in choices:
         if differs:

@@ -74,6 +74,12 @@ def _moves(plan: Plan) -> bool:
     return plan.blocks is not None
 
 
+def _attached(plan: Plan) -> bool:
+    """Tell whether the cluster says where its GPUs are attached."""
+    affinity = plan.job.cluster.affinity
+    return bool(affinity.numa or affinity.nics)
+
+
 def _hosts(plan: Plan) -> bool:
     return any(node.host for node in plan.nodes)
 
@@ -95,6 +101,7 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("preflight", _always),
     ("interfaces", finds_interfaces),
     ("taken", _moves),
+    ("affinity", _attached),
     ("worlds", _worlds),
     ("steps", _always),
     ("launch", _always),
@@ -111,5 +118,5 @@ FIRST = "start"  # it stands before the plan
 # They stand before `steps`, and go to the tasks.
 FOR_TASKS = (
     *("plan", "each", "when", "probes", "http", "logs", "surroundings", "task"),
-    *("preflight", "interfaces", "taken", "worlds"),
+    *("preflight", "interfaces", "taken", "affinity", "worlds"),
 )

@@ -4,8 +4,6 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import evolve
-
 from dynplan.diagnostics import Findings
 from dynplan.language.cluster import PORT_OFFSETS, read_cluster, sbatch_options
 from dynplan.language.command_line import env_pairs
@@ -15,7 +13,7 @@ from dynplan.language.files import read_files
 from dynplan.language.launch import optional_command, read_launch, runs_apart
 from dynplan.language.placeholders import check_templates
 from dynplan.language.plan_tables import tables_for_plan
-from dynplan.language.ports import in_the_range, read_ports
+from dynplan.language.ports import read_ports, with_offset
 from dynplan.language.probes import read_probes
 from dynplan.language.relations import check_constraints, check_relations
 from dynplan.language.tables import Table
@@ -46,9 +44,7 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
     _ = top.table("meta")  # anything, for other tools: the plan carries it on
     hosts = read_hosts(job, "nodes")
     port_offset = job.choice("port-offset", PORT_OFFSETS, cluster.port_offset)
-    roles = _roles(top, cluster.gpus_per_node)
-    if port_offset != "none":
-        roles = tuple(evolve(role, ports=tuple(map(in_the_range, role.ports))) for role in roles)
+    roles = with_offset(_roles(top, cluster.gpus_per_node), port_offset)
     phases = _phases(top)
     files = read_files(top)
     found = Job(
@@ -71,16 +67,20 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
     check_constraints(job, found)
     _ = job.text("cluster"), "container" in job  # the command line has read it, and roles read the other
     job.close()
-    if not phases:
-        _check_unused_defaults(top)
-    _ = [key in top for key in ("extends", "vars", "phase-defaults")]  # resolved before
-    _check_sweep(top, phases)
-    top.close()
+    _close(top, phases)
     check_relations(found, findings)
     check_rows(found, findings)
     check_templates(found, findings)
     findings.raise_if_errors()
     return found
+
+
+def _close(top: Table, phases: tuple[Phase, ...]) -> None:
+    if not phases:
+        _check_unused_defaults(top)
+    _ = [key in top for key in ("extends", "vars", "phase-defaults")]  # resolved before
+    _check_sweep(top, phases)
+    top.close()
 
 
 def _job_name(job: Table) -> str:
@@ -191,6 +191,7 @@ def _role(name: str, table: Table, container: Any, gpus_per_node: int, partner: 
         metrics=table.line("metrics"),
         per_gpu=per_gpu,
         world=per_gpu or mpi not in ("", "none"),
+        numa_bind=table.flag("numa-bind", False),
     )
     if role.world:
         _check_world(role, table)

@@ -18,6 +18,17 @@ class PortRange(Record):
     last: int
 
 
+@frozen(eq=False, repr=False)
+class Affinity(Record):
+    """Where the GPUs of a node are attached, by their indices: the NUMA node of each, and the network adapters near it.
+
+    Empty where nobody says it.
+    """
+
+    numa: tuple[int, ...]
+    nics: tuple[Texts, ...]
+
+
 DEFAULT_LIMITS = (("n", "hard"),)  # of workers: every file that the node allows
 
 
@@ -37,6 +48,7 @@ class Cluster(Record):
     name: str
     gpus_per_node: int
     groups: tuple[tuple[int, ...], ...]
+    affinity: Affinity
     gpu_vendor: str
     gpu_request: str
     container_runtime: str

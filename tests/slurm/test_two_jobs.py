@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from attrs import frozen
 
+from dynplan.cli import app
 from tests.slurm.lab import Lab, Run, Running, Seen, read_events, read_seen, scenario, succeeded
 from tests.testbed import eventually
 
@@ -131,6 +132,11 @@ def test_two_jobs_of_one_file_share_a_node_and_each_has_its_own_ports(run: list[
     starts = [min(e.time for e in one.events if e.name == "ready") for one in run]
     ends = [max(e.time for e in one.events if e.name == "stopped") for one in run]
     assert max(starts) < min(ends), "they did not run at once"
+    for one in run:
+        for words in (["status", one.directory], ["report", one.directory, "-o", one.folder / "report.html"]):
+            assert not app(list(map(str, words)), standalone_mode=False)
+        for command in ("show", "check"):
+            assert not app([command, str(one.directory / "plan.toml")], standalone_mode=False)
     shown = [{seen.cuda for place, seen in one.workers.items() if place[0] == "decode"} for one in run]
     assert shown[0].isdisjoint(shown[1])
 

@@ -41,6 +41,7 @@ load() {
 	grace=30
 	alive=''
 	unprobed=()
+	numa_bind=''
 	fail_on_log=''
 	metrics=''
 	lists=()
@@ -292,6 +293,9 @@ get_value() {
 		value=${row[$1]}
 	elif [[ -n ${fact[$1]+x} ]]; then
 		value=${fact[$1]}
+	elif [[ $1 == @(numa|nics) ]]; then
+		find_affinity
+		value=${row[$1]}
 	elif [[ $1 == at.[0-9]* ]]; then
 		value=$((${1#at.} + port_offset))
 	elif [[ $1 == from-env.* ]]; then

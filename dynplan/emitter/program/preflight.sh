@@ -2,7 +2,6 @@
 # preflight: looks at this node, and tells what is wrong with it
 preflight() {
 	local file=${fact[job.dir]}/logs/.$SLURM_PROCID address='' unnamed='' interface='' name detail tasks_here=0
-	local -a planned=()
 	row=([rank]=$SLURM_PROCID)
 	# It reads the rows of roles, and no command line.
 	unset -v in_task
@@ -12,6 +11,9 @@ preflight() {
 		preflight_interface
 	fi
 	preflight_gpus
+	if declare -F preflight_affinity >/dev/null; then
+		preflight_affinity /sys /proc
+	fi
 	set_limits
 	if [[ -n $refused ]]; then
 		preflight_problem "ulimit ${refused/=/ }: the hard limit is $(ulimit -H "${refused%%=*}")"
@@ -29,6 +31,9 @@ preflight() {
 	preflight_taken_ports
 	for name in "${roles[@]}"; do
 		preflight_ports "$name"
+		if [[ -n $numa_bind ]]; then
+			preflight_binding
+		fi
 		tasks_here=$((tasks_here + ${#numbers[@]}))
 	done
 	part=:preflight
@@ -151,12 +156,12 @@ preflight_ports() {
 	done
 }
 
-# preflight_block ROLE NAME CELL TIME: the same for the ports in a cell. Those that move it adds to planned
+# preflight_block ROLE NAME CELL TIME: the same for the ports in a cell. Those that move are looked at later
 preflight_block() {
 	local step=$((cell_steps[$3] * $4)) port
 	for ((port = cell_lows[$3] + step; port <= cell_highs[$3] + step; port++)); do
 		if [[ ${cell_lows[$3]} == port_offset* ]]; then
-			planned[port]=$1/$2
+			preflight_planned "$port" "$1/$2"
 		elif [[ $taken == *" $port "* ]]; then
 			preflight_problem "port $port ($2 of role $1) is taken"
 		fi

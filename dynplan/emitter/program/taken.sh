@@ -1,4 +1,9 @@
 # ---- in the preflight: which blocks of ports are taken ----
+# preflight_planned PORT ROLE/NAME: notes a port of block 0 on this node
+preflight_planned() {
+	planned[$1]=$2
+}
+
 # preflight_blocks: tells in which blocks one of the ports in planned is taken on this node: BLOCK=PORT=ROLE/NAME for
 # each, some at a time, as a line is short
 preflight_blocks() {
