@@ -21,7 +21,8 @@ from tests.testbed import eventually
 pytestmark = pytest.mark.slurm
 
 ROOT = Path(__file__).parents[2]
-FIRST, STEP, FIXED = 21000, 8, 19111
+FIRST, STEP = 21000, 8
+MANY = 100  # blocks: jobs that are submitted beside other tests' have different ones, as far as a job id goes by then
 STUB = 'command = ["{vars.python}", "{vars.stub}", "--record", "{job.dir}/seen.jsonl", '
 # All that may hold a port holds one: commands, words for each worker, environment, lists, files, probes, metrics.
 JOB = f"""
@@ -117,14 +118,14 @@ def ended(lab: Lab, runs: Sequence[Running]) -> list[Run]:
 def two_at_once(lab: Lab) -> list[Run]:
     """Both run at the same time, on one node."""
     with lab.nodes(1) as names:
-        folders = [lab.write(job(6, seconds=6)) for _ in range(2)]
+        folders = [lab.write(job(MANY, seconds=6)) for _ in range(2)]
         return ended(lab, [lab.submit(names, folder, lab.compile(folder)) for folder in folders])
 
 
 @scenario(two_at_once)
 def test_two_jobs_of_one_file_share_a_node_and_each_has_its_own_ports(run: list[Run]) -> None:
     assert all(map(succeeded, run))
-    offsets = [one.job.id % 6 * STEP for one in run]
+    offsets = [one.job.id % MANY * STEP for one in run]
     assert offsets[0] != offsets[1]
     for one, offset in zip(run, offsets, strict=True):
         assert chosen(one) == offset
@@ -200,7 +201,7 @@ SWEEP = '[sweep]\n"phases.both.timeout" = ["50s", "51s", "52s"]\n'
 def points(lab: Lab) -> list[Point]:
     """Three points of a sweep at once on one node of eight GPUs."""
     with lab.nodes(1) as names:
-        folder = lab.write(SWEEP + job(6, seconds=6))
+        folder = lab.write(SWEEP + job(MANY, seconds=6))
         dynplan = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "dynplan"]
         lab.cluster.run([*dynplan, "sweep", "job.toml", "-o", "runs"], cwd=folder)
         said = lab.cluster.run(["runs/submit.sh", f"--nodelist={names[0]}"], cwd=folder).stdout

@@ -8,9 +8,13 @@ declare -A block_holders=()
 # on_taken: notes what a node says is taken, the first port of each block
 on_taken() {
 	local word block port owner
+	# Later, when a block is chosen, only a worker would say so.
+	if [[ $event_part != :preflight || -n ${fact[offset]-} ]]; then
+		return
+	fi
 	for word in $event_detail; do
 		IFS='=' read -r block port owner <<<"$word"
-		if [[ $event_part == :preflight && -z ${block_holders[$block]-} ]]; then
+		if is_number "$block" && [[ -z ${block_holders[$block]-} ]]; then
 			block_holders[$block]="port $port (${owner#*/} of role ${owner%%/*}) on $event_node"
 		fi
 	done

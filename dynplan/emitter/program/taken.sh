@@ -14,7 +14,7 @@ preflight_blocks() {
 	fi
 	for port in $taken; do
 		block=$(((port - first_port) / port_step))
-		if ((port < first_port)) || [[ -z ${planned[port - block * port_step]-} ]]; then
+		if ((port < first_port || block > ${port_blocks[-1]#*-})) || [[ -z ${planned[port - block * port_step]-} ]]; then
 			continue
 		fi
 		listed+=" $block=$port=${planned[port - block * port_step]}"
