@@ -186,6 +186,63 @@ def test_a_range_without_a_free_block_is_an_error_with_the_port_and_who_wants_it
     assert not (run.directory / "seen.jsonl").exists()
 
 
+# A worker of two nodes and one beside it; `fixed` stays. What computes with a number computes with the moved one.
+WIDE = """
+[job]
+port-offset = "job-id"
+num-nodes = 2
+[cluster]
+gpus-per-node = 2
+port-range = "21000-21019"
+reserved-ports = 21007
+[roles.train]
+workers = 1
+gpus-per-worker = 4
+command = ["{vars.python}", "{vars.stub}", "--record", "{job.dir}/seen.jsonl", "{leader.port.rdzv}", "{port.rank.last}"]
+ports = { rdzv = 29500, rank = { base = 5000, count = 2, on = "every-task" }, web = { fixed = 18080 } }
+ready = { port = "rank", on = "every-task" }
+stop = { grace = "1s" }
+[roles.look]
+beside = "train"
+command = ["{vars.python}", "{vars.stub}", "--record", "{job.dir}/seen.jsonl"]
+extra-args = ["{beside.port.rank}", "{beside.url.rdzv}"]
+ports = { http = 8000 }
+ready = { port = "http", path = "/health" }
+stop = { grace = "1s" }
+[phases.one]
+command = "echo next $(({role.train.port.rdzv} + 1)) and {role.train.port.web}"
+"""
+
+
+def on_two_nodes(lab: Lab) -> Run:
+    """Blocks of four numbers, of which one holds a reserved port. Each node lacks another one of the first two."""
+    with lab.nodes(2) as names, ExitStack() as outsiders:
+        folder = lab.write(WIDE)
+        running = lab.submit(names, folder, lab.compile(folder), ["--hold"])
+        blocks = (0, 2, 3, 4)
+        for place, node, number in ((0, names[0], 2), (1, names[1], 1)):
+            block = blocks[(running.id + place) % 4]
+            outsiders.enter_context(listening(lab, node, FIRST + 4 * block + number))
+        running = Running(lab, running.id, names, folder, lab.strangers(names))
+        lab.cluster.run(["scontrol", "release", str(running.id)])
+        return running.finish(60)
+
+
+@scenario(on_two_nodes)
+def test_all_nodes_have_the_first_block_that_is_free_on_each_of_them(run: Run) -> None:
+    assert succeeded(run)
+    offset = 4 * (0, 2, 3, 4)[(run.job.id + 2) % 4]
+    assert chosen(run) == offset
+    rdzv, rank, http = FIRST + offset, FIRST + offset + 1, FIRST + offset + 3
+    workers = run.workers
+    assert [workers["train", 0, at].ports for at in (0, 1)] == [(18080, rdzv, rank, rank + 1), (rdzv, rdzv + 1)]
+    assert [workers["train", 0, at].argv for at in (0, 1)] == [(str(rdzv), str(last)) for last in (rank + 1, rank)]
+    url = f"http://{run.nodes[0]}:{rdzv}"
+    assert [workers["look", 0, at].argv for at in (0, 1)] == [(str(rank), url), (str(rdzv), url)]
+    assert workers["look", 0, 0].ports == (http,)
+    assert f"next {rdzv + 1} and 18080" in run.log("phases/one.log")
+
+
 @frozen
 class Point:
     """What a point of an array left: its directory, and its processes."""
