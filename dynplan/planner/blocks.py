@@ -45,6 +45,22 @@ def port_blocks(roles: Sequence[Role], found: Sequence[list[Ports]], cluster: Cl
     return blocks
 
 
+def in_ephemeral(blocks: PortBlocks, cluster: Cluster) -> tuple[Finding, ...]:
+    """Warn of blocks that reach where the kernel takes numbers for outgoing connections."""
+    low, high = cluster.ephemeral.first, cluster.ephemeral.last
+    step = blocks.step
+    spans = ((blocks.first + one * step, blocks.first + other * step + step - 1) for one, other in blocks.runs)
+    inside = next((span for span in spans if span[0] <= high and span[1] >= low), None)
+    if inside is None:
+        return ()
+    message = (
+        f"blocks of ports reach {min(inside[1], high)}, inside the ephemeral range {low}-{high}:"
+        " an outgoing connection may take one first"
+    )
+    fix = f"end `port-range` below {low}, or set the cluster's `ephemeral-ports`"
+    return (Finding("W301", message, ("cluster", "port-range"), fix),)
+
+
 def _placed(roles: Sequence[Role], found: Sequence[list[Ports]]) -> _Placed:
     """Return every port with each number that it has; equal ports of tasks are one object."""
     placed: _Placed = set()

@@ -33,7 +33,7 @@ def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
     homes = place_services(wanted, allocation)
     slices = slice_nodes(wanted, homes, allocation.gpus, job.cluster.groups)
     ports, warnings = assign(job.roles, homes, allocation.nodes, job.cluster)
-    blocks = _blocks(job, ports)
+    blocks, warnings = _blocks(job, ports, warnings)
     workers = tuple(_workers(job.roles, homes, slices, ports))
     found = Plan(
         job=job,
@@ -48,12 +48,17 @@ def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
     return found
 
 
-def _blocks(job: Job, ports: Sequence[list[Ports]]) -> PortBlocks | None:
+def _blocks(
+    job: Job, ports: Sequence[list[Ports]], warnings: tuple[Finding, ...]
+) -> tuple[PortBlocks | None, tuple[Finding, ...]]:
+    """Return the blocks of ports that a job may take, and the warnings about ports with one of blocks."""
     if job.port_offset == "none":
-        return None
-    from dynplan.planner.blocks import port_blocks  # most jobs have their nodes to themselves
+        return None, warnings
+    from dynplan.planner.blocks import in_ephemeral, port_blocks  # most jobs have their nodes to themselves
 
-    return port_blocks(job.roles, ports, job.cluster)
+    blocks = port_blocks(job.roles, ports, job.cluster)
+    more = in_ephemeral(blocks, job.cluster) if blocks and not warnings else ()
+    return blocks, (*warnings, *more)
 
 
 def _workers(

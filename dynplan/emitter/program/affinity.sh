@@ -166,8 +166,11 @@ preflight_numa_nodes() {
 preflight_adapters() {
 	local gpu name place there='' seen=' '
 	for place in "$1"/class/infiniband/*; do
-		there+=", ${place##*/}"
+		if [[ -e $place ]]; then
+			there+=", ${place##*/}"
+		fi
 	done
+	there=${there:-, none}
 	for gpu in "${!gpu_nics[@]}"; do
 		for name in ${gpu_nics[gpu]//,/ }; do
 			name=${name%%:*}
