@@ -34,6 +34,7 @@ def test_commands_and_engines_and_codes_are_known() -> None:
     assert completed("dynplan init etcd dynamo-") == [name for name in packaged() if name.startswith("dynamo-")]
     assert completed("dynplan explain D20") == [code for code in CODES if code.startswith("D20")]
     assert completed("dynplan help sc") == ["schema"]
+    assert completed("dynplan help cluster ") == completed("dynplan cluster ") == ["detect"]
     assert completed("dynplan schema c") == ["cluster"]
 
 

@@ -46,7 +46,7 @@ SELDOM = {
     *("cli.sweeping", "cli.sweep_folder", "cli.runs", "views.runs"),
     *("cli.engines", "language.presets", "language.engine_sizes", "language.size_checks", "language.file_data"),
     *("cli.left", "cli.slurm", "cli.status", "cli.logs", "cli.report"),
-    "importers",
+    *("importers", "detection", "cli.detecting"),
 }
 
 

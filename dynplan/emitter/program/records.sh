@@ -83,6 +83,7 @@ write_expected() {
 # write_task: writes what is in row, and for the first task of a worker what is the worker's
 write_task() {
 	local url='' ports='' counts='' line name port last place
+	local beside=${shares[0]:+", \"shares\": \"${shares[0]}\""}
 	if ((row[rank] == 0)); then
 		if [[ -n $metrics ]]; then
 			fill "$metrics"
@@ -110,8 +111,8 @@ write_task() {
 	echo "  { ${line//\":/\" =}, ports = {${counts#,} } }," >&3
 	json_text "$url"
 	place="\"host\": ${quoted_hosts[${row[node]}]}, \"ip\": ${quoted_addresses[${row[node]}]}"
-	echo "  $comma{\"worker\": ${row[worker]}, $line, $place, \"ports\": {${ports#, }}, \"metrics\": $quoted}" >&4 ||
-		return
+	ports="\"ports\": {${ports#, }}"
+	echo "  $comma{\"worker\": ${row[worker]}, $line, $place, $ports, \"metrics\": $quoted$beside}" >&4 || return
 	comma=,
 }
 
