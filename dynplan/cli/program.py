@@ -50,6 +50,7 @@ class Drawing(StrEnum):
 
     text = "text"
     svg = "svg"
+    html = "html"
 
 
 class Page(StrEnum):

@@ -48,18 +48,27 @@ def show(
     strict: Strict = False,
     output: Output = "",
 ) -> None:
-    """Draw the placement for people: nodes by GPUs, ports, warnings."""
+    """Draw the placement for people: nodes by GPUs, ports, warnings.
+
+    As a page (html) it can be searched, and tells what each worker runs.
+    """
     with reporting() as inputs:
         document = read(source, inputs)
         if is_plan(document):
             refuse_changes(sets, cluster, point)
             from dynplan.language.plan_file import outline  # `compile` reads no plan
 
-            found = outline(document.data)
+            plan, found = None, outline(document.data)
         else:
-            found = outline_of(planned(source, document, sets, cluster, inputs, point))
+            plan = planned(source, document, sets, cluster, inputs, point)
+            found = outline_of(plan)
         allowed(found.warnings, strict=strict)
-        write(_drawn(found, form), output, inputs)
+        if form is Drawing.html:
+            from dynplan.cli.pages import page_of, plan_in  # people look at a text most of the time
+
+            write(page_of(found, plan or plan_in(document)), output, inputs, private=True)
+        else:
+            write(_drawn(found, form), output, inputs)
 
 
 @app.command()

@@ -77,7 +77,8 @@ class Plan(Record):
 class Outline(Record):
     """Where everything stands, without what is run there: as much of a plan as other tools must write.
 
-    `mode` is empty and `head` None where a tree does not say.
+    `mode` is empty and `head` None where a tree does not say. `time` is the job's limit as Slurm reads it, empty for
+    none.
     """
 
     name: str
@@ -87,9 +88,10 @@ class Outline(Record):
     nodes: tuple[Node, ...]
     workers: tuple[Worker, ...]
     warnings: tuple[Finding, ...]
+    time: str = ""
 
 
 def outline_of(plan: Plan) -> Outline:
     """Return where everything stands by a plan."""
-    place = plan.placement
-    return Outline(plan.job.name, place.mode, place.lower, plan.head, plan.nodes, plan.workers, plan.warnings)
+    job, place = plan.job, plan.placement
+    return Outline(job.name, place.mode, place.lower, plan.head, plan.nodes, plan.workers, plan.warnings, job.time)

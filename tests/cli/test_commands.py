@@ -126,8 +126,11 @@ def test_each_command_writes_its_artefact_and_nothing_else(folder: Path) -> None
     ]
     assert artefact("show", "job.toml").startswith(b"small: 2 nodes of 8 GPUs, 16 of 16 GPUs in use, shared")
     assert artefact("show", "job.toml", "--format", "svg").startswith(b"<svg ")
+    page = artefact("show", "job.toml", "--format", "html")
+    assert page.startswith(b"<!DOCTYPE html>")
     assert artefact("check", "job.toml") == b""
     (folder / "plan.toml").write_bytes(written)
+    assert artefact("show", "plan.toml", "--format", "html") == page
     assert artefact("emit", "plan.toml") == script
     assert artefact("check", "plan.toml") == b""
     assert artefact("show", "plan.toml") == artefact("show", "job.toml")

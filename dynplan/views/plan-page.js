@@ -1,0 +1,323 @@
+// The page of a plan: draws nodes by GPUs, and shows what a worker binds and runs, by what readPlan has found.
+// Text is only ever set as text, never as markup; names and commands are anybody's.
+"use strict";
+(() => {
+  const plan = JSON.parse(document.getElementById("plan").textContent);
+  const { tasks, byNode, gpusOf, rowsOf, hostOf, numberOf, nameOf, idOf, block, runs, fill, wordsOf, commandOf, shown,
+    search: tasksFor } = readPlan(plan);
+  const grid = document.getElementById("grid");
+  const details = document.getElementById("details");
+  const search = document.getElementById("search");
+  const found = document.getElementById("found");
+  const AT_ONCE = 100; // rows that unfold at a time
+  const MOST_RANKS = 64; // buttons of a worker's other tasks
+
+  function make(tag, attributes, ...inside) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes || {})) {
+      if (name === "style") for (const [key, text] of Object.entries(value)) element.style.setProperty(key, text);
+      else if (value !== false && value !== undefined) element.setAttribute(name, value === true ? "" : value);
+    }
+    element.append(...inside);
+    return element;
+  }
+
+  function asText(parts) {
+    return parts.map((part) => part.later
+      ? make("span", { class: "later", title: "known when the job runs" }, `{${part.later}}`) : part);
+  }
+
+  // ---- the grid ----
+
+  const cellsOf = new Map(); // the buttons of a task, of those rows that are there
+
+  function lanes(placed) { // workers that share GPUs stand below one another
+    const ends = [];
+    return placed.map((task) => {
+      const first = task.row.gpus[0];
+      let lane = ends.findIndex((end) => end < first);
+      if (lane < 0) lane = ends.length;
+      ends[lane] = task.row.gpus[task.row.gpus.length - 1];
+      return lane + 1;
+    });
+  }
+
+  function button(task, kind, ...inside) {
+    const { row, role } = task;
+    const host = hostOf(row.node);
+    const where = `node ${row.node}${host ? ` ${host}` : ""}`;
+    const gpus = row.gpus.length ? `, GPU ${runs(row.gpus)}` : "";
+    const made = make("button", {
+      type: "button", class: kind, "aria-label": `${nameOf(task)}, ${where}${gpus}`, "aria-controls": "details",
+      style: role.colour ? { "--role": role.colour } : {},
+    }, ...inside);
+    made.task = task;
+    if (!cellsOf.has(task)) cellsOf.set(task, []);
+    cellsOf.get(task).push(made);
+    if (task === picked) made.classList.add("picked");
+    if (hits && hits.has(task)) made.classList.add("hit");
+    return made;
+  }
+
+  const title = (task) => make("b", {}, make("span", { class: "role" }, task.role.name + " "), numberOf(task));
+  const portText = (task) => task.row.ports.map(([name, first, count]) => `${name} ${block(first, count)}`).join(", ");
+
+  function bars(node) {
+    const own = byNode.get(node) || [];
+    const placed = [];
+    const seen = new Set();
+    for (const task of own) { // of a task for each GPU all have the worker's GPUs: one bar
+      const key = `${task.role.name}/${task.row.worker}`;
+      if (task.row.gpus.length && !seen.has(key)) placed.push(task);
+      seen.add(key);
+    }
+    placed.sort((a, b) => a.row.gpus[0] - b.row.gpus[0] || !!a.role.shares - !!b.role.shares);
+    const lane = lanes(placed);
+    const bar = make("div", { class: "gpus", style: { "--gpus": `${gpusOf[node] || 1}` } });
+    placed.forEach((task, at) => {
+      for (const part of runs(task.row.gpus).split(", ")) {
+        const [low, high] = part.split("-").map(Number);
+        const cell = button(task, "cell", title(task), make("small", {}, portText(task)));
+        cell.style.gridArea = `${lane[at]} / ${low + 1} / auto / span ${(high ?? low) - low + 1}`;
+        bar.append(cell);
+      }
+    });
+    const held = new Set(placed.flatMap((task) => task.row.gpus));
+    const free = Array.from({ length: gpusOf[node] }, (_, gpu) => gpu).filter((gpu) => !held.has(gpu));
+    for (const part of free.length ? runs(free).split(", ") : []) {
+      const [low, high] = part.split("-").map(Number);
+      const empty = make("div", { class: "gpu-free", title: `free: GPU ${part}` });
+      empty.style.gridArea = `1 / ${low + 1} / auto / span ${(high ?? low) - low + 1}`;
+      bar.append(empty);
+    }
+    return [bar, make("div", { class: "chips" }, ...own.filter((task) => !task.row.gpus.length).map(
+      (task) => button(task, "chip-task", nameOf(task))))];
+  }
+
+  function nodeRow(node) {
+    const notes = [hostOf(node), node === plan.nodes.head ? "head node" : ""].filter(Boolean);
+    const label = make("div", { class: "label" }, `node ${node}`, ...notes.map((note) => make("small", {}, note)));
+    return make("div", { class: "node", role: "group", "aria-label": `node ${node}` }, label,
+      make("div", {}, ...bars(node)));
+  }
+
+  function scale() {
+    const most = Math.max(...plan.nodes.gpus.map(([, gpus]) => gpus));
+    const marks = make("div", { class: "gpus", style: { "--gpus": `${most || 1}` } });
+    for (let gpu = 0; gpu < most; gpu++) marks.append(make("span", {}, gpu ? `${gpu}` : "GPU 0"));
+    return make("div", { class: "scale", "aria-hidden": "true" }, make("div", { class: "label" }), marks);
+  }
+
+  const countOf = (likes) => likes.reduce((sum, [, count]) => sum + count, 0);
+
+  function* nodesOf(likes) {
+    for (const [first, count, step] of likes) for (let at = 0; at < count; at++) yield first + at * step;
+  }
+
+  function said(likes) {
+    const parts = likes.slice(0, 5).map(([first, count, step]) => count === 1 ? `${first}`
+      : step === 1 ? `${first}-${first + count - 1}` : `${first}, ${first + step} .. ${first + (count - 1) * step}`);
+    return parts.join(", ") + (likes.length > 5 ? ", ..." : "");
+  }
+
+  function fold(first, likes) { // equal nodes behind a button, so many at a time
+    const count = countOf(likes);
+    const box = make("div", { class: "unfolded", hidden: true });
+    const text = `${count} ${count === 1 ? "node" : "nodes"} as node ${first}: ${said(likes)}`;
+    const opener = make("button", { type: "button", class: "more", "aria-expanded": "false" }, text);
+    opener.addEventListener("click", () => {
+      box.hidden = !box.hidden;
+      opener.setAttribute("aria-expanded", String(!box.hidden));
+      if (!box.childElementCount) inParts(box, nodesOf(likes), count);
+    });
+    return [opener, box];
+  }
+
+  function inParts(box, nodes, left) {
+    for (let at = 0; at < AT_ONCE && left > 0; at++, left--) box.append(nodeRow(nodes.next().value));
+    if (left <= 0) return;
+    const more = make("button", { type: "button", class: "more" }, `${Math.min(left, AT_ONCE)} more of ${left}`);
+    more.addEventListener("click", () => {
+      const last = more.previousElementSibling;
+      more.remove();
+      inParts(box, nodes, left);
+      last.nextElementSibling?.querySelector("button")?.focus();
+    });
+    box.append(more);
+  }
+
+  function draw(nodes) { // these nodes; without a list all of them, equal ones folded
+    cellsOf.clear();
+    grid.replaceChildren(scale());
+    if (nodes) inParts(grid, nodes.values(), nodes.length);
+    else for (const [first, likes] of plan.fold) {
+      grid.append(nodeRow(first));
+      if (likes.length) grid.append(...fold(first, likes));
+    }
+  }
+
+  // ---- search ----
+
+  let hits = null;
+
+  function look() {
+    const all = tasksFor(search.value);
+    hits = all && new Set(all);
+    grid.classList.toggle("searching", all !== null);
+    if (!hits) {
+      found.textContent = "";
+      draw();
+      return;
+    }
+    const nodes = [...new Set([...hits].map((task) => task.row.node))].sort((a, b) => a - b);
+    const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+    found.textContent = hits.size ? `${count(hits.size, "task")} on ${count(nodes.length, "node")}` : "nothing found";
+    draw(nodes);
+  }
+
+  // ---- details ----
+
+  let picked = null;
+  let opener = null;
+
+  function table(rows) {
+    return make("table", {}, make("tbody", {}, ...rows.map(([name, ...parts]) =>
+      make("tr", {}, make("td", { class: parts.length > 1 && parts[1] === "name" ? "name" : "" }, name),
+        make("td", {}, ...asText([].concat(parts[0])))))));
+  }
+
+  const code = (parts) => make("pre", { class: "words", tabindex: "0" }, ...asText(parts));
+  const part = (heading, ...inside) => [make("h4", {}, heading), ...inside];
+
+  function facts(task) {
+    const { row, role } = task;
+    const rows = [["node", `${row.node}${row.node === plan.nodes.head ? ", the head node" : ""}`]];
+    if (hostOf(row.node)) rows.push(["host", hostOf(row.node)]);
+    if (row.gpus.length) rows.push([row.gpus.length > 1 ? "GPUs" : "GPU", runs(row.gpus)]);
+    if (row["num-tasks"] > 1) rows.push(["rank", `${row.rank} of ${row["num-tasks"]}`]);
+    if (role.shares) rows.push(["beside", `${role.shares} ${row.worker}, on the same GPUs`]);
+    if (role.after) rows.push(["starts after", role.after.join(", ")]);
+    for (const [what, asked, within] of role.probes || []) {
+      rows.push([what, [...fill(asked, task), `, ${within}`]]);
+    }
+    if (role.failOnLog) rows.push(["fails when its log says", role.failOnLog]);
+    if (role.metrics) rows.push(["metrics", fill(role.metrics, task)]);
+    if (role.workdir) rows.push(["directory", fill(role.workdir, task)]);
+    return rows;
+  }
+
+  function* contents(task) {
+    const { row, role } = task;
+    yield table(facts(task));
+    if (row.ports.length) {
+      yield* part("Ports", table(row.ports.map(([name, first, count]) => [name, block(first, count)])));
+    }
+    if (role.command) yield* part("Command", code(shown(commandOf(task))));
+    if (role.setup) yield* part("Before it, in bash", code(fill(role.setup, task)));
+    const env = (role.env || []).map(([name, text]) => [name, fill(text, task), "name"]);
+    if (plan.gpuVariable && row.gpus.length) env.unshift([plan.gpuVariable, row.gpus.join(","), "name"]);
+    if (env.length && role.command) yield* part("Environment", table(env));
+    if (role.srun) yield* part("Further words of srun", code(shown([...wordsOf(role.srun, task)])));
+    if (!role.command) yield make("p", { class: "muted" }, "This plan does not say what it runs.");
+    const ranks = role.tasks ? role.tasks.filter((other) => other !== task && other.row.worker === row.worker) : [];
+    if (ranks.length) yield* part("Its other tasks", make("div", { class: "links" }, ...ranks.slice(0, MOST_RANKS).map(link)));
+  }
+
+  function link(task) {
+    const made = make("button", { type: "button", class: "link" }, `${numberOf(task)} on node ${task.row.node}`);
+    made.addEventListener("click", () => show(task));
+    return made;
+  }
+
+  function show(task, from) {
+    for (const cell of cellsOf.get(picked) || []) cell.classList.remove("picked");
+    picked = task;
+    for (const cell of cellsOf.get(picked) || []) cell.classList.add("picked");
+    opener = from || opener;
+    const name = task.role.tasks ? nameOf(task) : `phase ${task.role.name}`;
+    const heading = make("h3", { tabindex: "-1" }, name);
+    const close = make("button", { type: "button", class: "close" }, "Close");
+    close.addEventListener("click", hide);
+    details.replaceChildren(make("div", { class: "head" }, heading, close), ...contents(task));
+    details.style.setProperty("--role", task.role.colour || "var(--quiet)");
+    details.hidden = false;
+    document.body.classList.add("with-details");
+    details.scrollTop = 0;
+    heading.focus({ preventScroll: true });
+    if (task.role.tasks) address(`#${encodeURIComponent(idOf(task))}`);
+  }
+
+  function address(hash) { // so that a link leads to a worker; a viewer that allows no address of its own goes without
+    try {
+      history.replaceState(null, "", hash);
+    } catch { /* a page without an address */ }
+  }
+
+  function hide() {
+    for (const cell of cellsOf.get(picked) || []) cell.classList.remove("picked");
+    picked = null;
+    details.hidden = true;
+    document.body.classList.remove("with-details");
+    address("#");
+    if (opener && opener.isConnected) opener.focus();
+  }
+
+  // ---- keys: arrows go from worker to worker, Escape closes ----
+
+  function step(from, key) {
+    const all = [...grid.querySelectorAll("button")].filter((cell) => cell.offsetParent);
+    const at = all.indexOf(from);
+    if (key === "Home") return all[0];
+    if (key === "End") return all[all.length - 1];
+    if (key === "ArrowRight" || key === "ArrowLeft") return all[at + (key === "ArrowRight" ? 1 : -1)];
+    const here = from.getBoundingClientRect();
+    const down = key === "ArrowDown";
+    const others = all.filter((cell) => down ? cell.getBoundingClientRect().top >= here.bottom - 2
+      : cell.getBoundingClientRect().bottom <= here.top + 2);
+    const far = (cell) => {
+      const box = cell.getBoundingClientRect();
+      return Math.abs(box.top - here.top) * 100 + Math.abs(box.left - here.left);
+    };
+    return others.sort((a, b) => far(a) - far(b))[0];
+  }
+
+  grid.addEventListener("keydown", (event) => {
+    const from = event.target.closest("button");
+    if (!from || !/^(Arrow(Up|Down|Left|Right)|Home|End)$/.test(event.key)) return;
+    const to = step(from, event.key);
+    if (to) to.focus();
+    event.preventDefault();
+  });
+  grid.addEventListener("click", (event) => {
+    const cell = event.target.closest("button");
+    if (cell && cell.task) show(cell.task, cell);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !details.hidden && event.target !== search) hide();
+    if (event.key === "/" && event.target !== search) {
+      event.preventDefault();
+      search.focus();
+    }
+  });
+
+  let waiting;
+  search.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(look, 120);
+  });
+
+  const phases = document.getElementById("phases");
+  for (const phase of plan.phases) {
+    const [row] = rowsOf(phase.rows);
+    const made = make("button", { type: "button", class: "link" }, `details of ${phase.name}`);
+    made.addEventListener("click", () => show({ role: phase, row }, made));
+    phases.append(made);
+  }
+  const longest = Math.max(`node ${plan.nodes.count - 1}`.length, ...plan.nodes.hosts.slice(0, 1000).map((host) => host.length));
+  grid.style.setProperty("--side", `${Math.min(18, Math.max(10, longest + 1)) * 0.55}rem`);
+  document.querySelector(".tools").hidden = false;
+  draw();
+  const wanted = decodeURIComponent(location.hash.slice(1));
+  const linked = wanted && tasks.find((task) => idOf(task) === wanted || `${task.role.name}-${task.row.worker}` === wanted);
+  if (linked) show(linked);
+})();
