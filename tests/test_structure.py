@@ -49,6 +49,7 @@ BESIDE_THE_DOOR = {
     "planner.advice",
     "diagnostics.explanations",
     "diagnostics.rendering",
+    "diagnostics.paint",
     "diagnostics.records",
     "diagnostics.visible",
     "diagnostics.places",

@@ -20,6 +20,7 @@ from dynplan.cli.program import (
     Point,
     Sets,
     Strict,
+    Width,
     app,
 )
 from dynplan.cli.stages import (
@@ -45,6 +46,7 @@ def show(
     sets: Sets = None,
     point: Point = "",
     form: AsDrawing = Drawing.text,
+    width: Width = None,
     strict: Strict = False,
     output: Output = "",
 ) -> None:
@@ -68,7 +70,7 @@ def show(
 
             write(page_of(found, plan or plan_in(document)), output, inputs, private=True)
         else:
-            write(_drawn(found, form), output, inputs)
+            write(_drawn(found, form, output, width), output, inputs)
 
 
 @app.command()
@@ -180,11 +182,12 @@ def refuse_changes(sets: Sequence[str] | None, cluster: str, point: str, what: s
         raise InputError([Finding("D503", message, help=fix)])
 
 
-def _drawn(found: Outline, form: Drawing) -> str:
+def _drawn(found: Outline, form: Drawing, output: str, width: int | None) -> str:
     if form is Drawing.text:
+        from dynplan.cli.terminal import paint_for, width_for  # only some commands paint
         from dynplan.views.text import as_text  # only one command draws
 
-        return as_text(found)
+        return as_text(found, width or width_for(output), paint_for(output))
     from dynplan.views.svg import as_svg  # and seldom as a picture
 
     return as_svg(found)

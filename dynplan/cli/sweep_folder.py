@@ -13,7 +13,6 @@ from dynplan.cli.sweeping import Planned
 from dynplan.diagnostics import NOWHERE, Finding, Findings, InputError
 from dynplan.diagnostics.visible import brief, visible
 from dynplan.emitter.arrays import ArrayPoint, in_arrays, in_directory, parts_of, write_arrays, write_submit
-from dynplan.language.limits import seconds_of
 from dynplan.language.plan_file import to_toml
 from dynplan.language.results import read_results
 from dynplan.language.sweep import Sweep, shown
@@ -32,7 +31,7 @@ def lines_of(sweep: Sweep, planned: Sequence[Planned]) -> list[PointLine]:
     for point, plan in ((each.point, each.plan) for each in planned if each.plan):
         values = {sweep.names[path]: value for path, value in sweep.values(point).items()}
         texts = {name: _short(shown(value)) for name, value in values.items()}
-        found.append(point_line(point.number, point.name, values, texts, plan, seconds_of(plan.job.time)))
+        found.append(point_line(point.number, point.name, values, texts, plan))
     return found
 
 

@@ -28,8 +28,8 @@ class Capacity(Record):
 
     @property
     def gpu_hours(self) -> float | None:
-        """GPUs of all nodes times the time limit: what the job takes at most; None without a limit, or without GPUs."""
-        return self.gpus * self.limit_s / _HOUR_S if self.gpus and self.limit_s else None
+        """GPUs of all nodes times the time limit: what the job takes at most; None without a limit."""
+        return self.gpus * self.limit_s / _HOUR_S if self.limit_s else None
 
 
 def capacity_of(found: Outline) -> Capacity:

@@ -60,10 +60,9 @@ def _figures(found: Capacity, seen: View, nodes: int) -> Iterator[str]:
         yield figure("GPUs", f"{found.gpus:,}", f"{found.held:,} of them have a worker")
         yield figure("idle share", percent(found.idle_share), f"{found.idle:,} GPUs of no worker")
     yield figure("workers", f"{sum(role.workers for role in seen.roles):,}", whole(len(seen.roles), "role"))
-    yield figure(
-        "time limit", duration(found.limit_s) if found.limit_s else "none", "" if found.limit_s else "the site's"
-    )
-    if found.gpu_hours is not None:
+    if found.limit_s:
+        yield figure("time limit", duration(found.limit_s))
+    if found.gpus and found.gpu_hours is not None:
         note = f"{found.gpus:,} GPUs for {duration(found.limit_s)}"
         yield figure("GPU-hours at most", hours_text(found.gpu_hours), note)
 

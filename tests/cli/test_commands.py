@@ -463,7 +463,7 @@ def test_help_names_every_command_and_option() -> None:
         "plan": ["--cluster", "--set", "--point", "--format", "--strict", "--output"],
         "emit": ["--strict", "--output"],
         "import": ["--from", "--cluster-out", "--report", "--format", "--strict", "--output"],
-        "show": ["--cluster", "--set", "--point", "--format", "--strict", "--output"],
+        "show": ["--cluster", "--set", "--point", "--format", "--width", "--strict", "--output"],
         "check": ["--cluster", "--set", "--point", "--format", "--strict"],
         "engines": ["--output"],
         "diff": ["--cluster", "--set", "--point", "--format", "--output"],
@@ -579,6 +579,7 @@ ports = { system = { port = 9090, count = 1 } }
 """
     assert artefact("show", "-", stdin=left.encode()).decode() == (
         "small: 1 node of 2 GPUs, 2 of 2 GPUs in use\n"
+        "no GPU idle\n"
         "\n"
         "GPU            0        1\n"
         "node 0 node-a │decode 0         │\n"
