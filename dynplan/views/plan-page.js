@@ -48,7 +48,7 @@
     const where = `node ${row.node}${host ? ` ${host}` : ""}`;
     const gpus = row.gpus.length ? `, GPU ${runs(row.gpus)}` : "";
     const made = make("button", {
-      type: "button", class: kind, "aria-label": `${nameOf(task)}, ${where}${gpus}`, "aria-controls": "details",
+      type: "button", class: kind, title: portText(task), "aria-label": `${nameOf(task)}, ${where}${gpus}`, "aria-controls": "details",
       style: role.colour ? { "--role": role.colour } : {},
     }, ...inside);
     made.task = task;
@@ -59,7 +59,12 @@
     return made;
   }
 
-  const title = (task) => make("b", {}, make("span", { class: "role" }, task.role.name + " "), numberOf(task));
+  function title(task) { // the style hides the role where it does not fit, by how long it is
+    const length = nameOf(task).length;
+    const kind = length <= 7 ? "short" : length <= 10 ? "usual" : "long";
+    return make("b", {}, make("span", { class: kind }, task.role.name + " "), numberOf(task));
+  }
+
   const portText = (task) => task.row.ports.map(([name, first, count]) => `${name} ${block(first, count)}`).join(", ");
 
   function bars(node) {
@@ -197,12 +202,15 @@
     if (row["num-tasks"] > 1) rows.push(["rank", `${row.rank} of ${row["num-tasks"]}`]);
     if (role.shares) rows.push(["beside", `${role.shares} ${row.worker}, on the same GPUs`]);
     if (role.after) rows.push(["starts after", role.after.join(", ")]);
-    for (const [what, asked, within] of role.probes || []) {
-      rows.push([what, [...fill(asked, task), `, ${within}`]]);
-    }
+    if (role.workdir) rows.push(["directory", fill(role.workdir, task)]);
+    return rows;
+  }
+
+  function watched(task) {
+    const role = task.role;
+    const rows = (role.probes || []).map(([what, asked, within]) => [what, [...fill(asked, task), `, ${within}`]]);
     if (role.failOnLog) rows.push(["fails when its log says", role.failOnLog]);
     if (role.metrics) rows.push(["metrics", fill(role.metrics, task)]);
-    if (role.workdir) rows.push(["directory", fill(role.workdir, task)]);
     return rows;
   }
 
@@ -217,6 +225,7 @@
     const env = (role.env || []).map(([name, text]) => [name, fill(text, task), "name"]);
     if (plan.gpuVariable && row.gpus.length) env.unshift([plan.gpuVariable, row.gpus.join(","), "name"]);
     if (env.length && role.command) yield* part("Environment", table(env));
+    if (watched(task).length) yield* part("How it is watched", table(watched(task)));
     if (role.srun) yield* part("Further words of srun", code(shown([...wordsOf(role.srun, task)])));
     if (!role.command) yield make("p", { class: "muted" }, "This plan does not say what it runs.");
     const ranks = role.tasks ? role.tasks.filter((other) => other !== task && other.row.worker === row.worker) : [];
@@ -244,6 +253,7 @@
     document.body.classList.add("with-details");
     details.scrollTop = 0;
     heading.focus({ preventScroll: true });
+    (cellsOf.get(task) || [])[0]?.scrollIntoView({ block: "nearest" });
     if (task.role.tasks) address(`#${encodeURIComponent(idOf(task))}`);
   }
 

@@ -143,7 +143,7 @@ function readPlan(plan) {
 
   function quoted(parts) { // as a shell reads it
     const fixed = parts.filter((part) => !part.later).join("");
-    if (parts.length && /^[\w@%+=:,./~-]*$/.test(fixed)) return parts;
+    if (parts.length && /^[\w@%+=:,./-]*$/.test(fixed)) return parts;
     return ["'", ...parts.map((part) => part.later ? part : part.replaceAll("'", "'\"'\"'")), "'"];
   }
 
@@ -159,8 +159,10 @@ function readPlan(plan) {
 
   // ---- search ----
 
+  const roleNames = new Set(plan.roles.map((role) => role.name.toLowerCase()));
+
   function tokensOf(text) { // `node 12` and `decode 3` are one thing
-    const kinds = ["node", "port", "worker", "gpu", ...plan.roles.map((role) => role.name.toLowerCase())];
+    const kinds = ["node", "port", "worker", "gpu", ...roleNames];
     const parts = text.toLowerCase().split(/\s+/).filter(Boolean);
     const tokens = [];
     for (const part of parts) {
@@ -186,8 +188,8 @@ function readPlan(plan) {
     if (kind === "worker") return row.worker === Number(number);
     if (kind === "gpu") return row.gpus.includes(Number(number));
     if (kind === "port") return binds(Number(number));
-    if (token === role.name.toLowerCase()) return true;
-    if (role.tokens.has(token.replace(/-\d+(\.\d+)?$/, "")) && /-\d+(\.\d+)?$/.test(token)) {
+    if (roleNames.has(token)) return role.name.toLowerCase() === token; // and not whoever has it in a command
+    if (roleNames.has(token.replace(/-\d+(\.\d+)?$/, ""))) {
       return token === idOf(task).toLowerCase() || token === `${role.name}-${row.worker}`.toLowerCase();
     }
     if (/^\d+$/.test(token) && (row.node === Number(token) || row.worker === Number(token) || binds(Number(token)))) {
@@ -206,7 +208,6 @@ function readPlan(plan) {
 
   plan.roles.forEach((role) => {
     role.words = wordsFor(role);
-    role.tokens = new Set([role.name.toLowerCase()]);
   });
   return { tasks, byNode, gpusOf, rowsOf, hostOf, numberOf, nameOf, idOf, block, runs, fill, wordsOf, commandOf, plain, shown, search };
 }
