@@ -99,17 +99,26 @@
       (task) => button(task, "chip-task", nameOf(task))))];
   }
 
+  // Of a long host its first part says which it is; all of it stands in the details.
+  const short = (host) => host.length > 18 && /^[a-z]/i.test(host) ? host.split(".")[0] : host;
+
   function nodeRow(node) {
-    const notes = [hostOf(node), node === plan.nodes.head ? "head node" : ""].filter(Boolean);
+    const notes = [short(hostOf(node)), node === plan.nodes.head ? "head node" : ""].filter(Boolean);
     const label = make("div", { class: "label" }, `node ${node}`, ...notes.map((note) => make("small", {}, note)));
     return make("div", { class: "node", role: "group", "aria-label": `node ${node}` }, label,
       make("div", {}, ...bars(node)));
   }
 
-  function scale() {
-    const most = Math.max(...plan.nodes.gpus.map(([, gpus]) => gpus));
-    const marks = make("div", { class: "gpus", style: { "--gpus": `${most || 1}` } });
-    for (let gpu = 0; gpu < most; gpu++) marks.append(make("span", {}, gpu ? `${gpu}` : "GPU 0"));
+  const mostGpus = Math.max(...plan.nodes.gpus.map(([, gpus]) => gpus));
+
+  function scale() { // some numbers of many
+    const step = [1, 2, 4, 8, 16, 32, 64].find((each) => mostGpus / each <= 18) || mostGpus;
+    const marks = make("div", { class: "gpus", style: { "--gpus": `${mostGpus || 1}` } });
+    for (let gpu = 0; gpu < mostGpus; gpu += step) {
+      const mark = make("span", {}, gpu ? `${gpu}` : "GPU 0");
+      mark.style.gridColumn = `${gpu + 1} / span ${Math.min(step, mostGpus - gpu)}`;
+      marks.append(mark);
+    }
     return make("div", { class: "scale", "aria-hidden": "true" }, make("div", { class: "label" }), marks);
   }
 
@@ -119,16 +128,10 @@
     for (const [first, count, step] of likes) for (let at = 0; at < count; at++) yield first + at * step;
   }
 
-  function said(likes) {
-    const parts = likes.slice(0, 5).map(([first, count, step]) => count === 1 ? `${first}`
-      : step === 1 ? `${first}-${first + count - 1}` : `${first}, ${first + step} .. ${first + (count - 1) * step}`);
-    return parts.join(", ") + (likes.length > 5 ? ", ..." : "");
-  }
-
-  function fold(first, likes) { // equal nodes behind a button, so many at a time
+  function fold(first, likes, said) { // equal nodes behind a button, so many at a time
     const count = countOf(likes);
     const box = make("div", { class: "unfolded", hidden: true });
-    const text = `${count} ${count === 1 ? "node" : "nodes"} as node ${first}: ${said(likes)}`;
+    const text = `${count} ${count === 1 ? "node" : "nodes"} as node ${first}: ${said}`;
     const opener = make("button", { type: "button", class: "more", "aria-expanded": "false" }, text);
     opener.addEventListener("click", () => {
       box.hidden = !box.hidden;
@@ -155,9 +158,9 @@
     cellsOf.clear();
     grid.replaceChildren(scale());
     if (nodes) inParts(grid, nodes.values(), nodes.length);
-    else for (const [first, likes] of plan.fold) {
+    else for (const [first, likes, said] of plan.fold) {
       grid.append(nodeRow(first));
-      if (likes.length) grid.append(...fold(first, likes));
+      if (likes.length) grid.append(...fold(first, likes, said));
     }
   }
 
@@ -323,8 +326,10 @@
     made.addEventListener("click", () => show({ role: phase, row }, made));
     phases.append(made);
   }
-  const longest = Math.max(`node ${plan.nodes.count - 1}`.length, ...plan.nodes.hosts.slice(0, 1000).map((host) => host.length));
-  grid.style.setProperty("--side", `${Math.min(18, Math.max(10, longest + 1)) * 0.55}rem`);
+  const labels = [`node ${plan.nodes.count - 1}`, ...plan.nodes.hosts.slice(0, 1000).map(short)];
+  const longest = Math.max(...labels.map((label) => label.length));
+  grid.style.setProperty("--side", `${Math.min(20, Math.max(10, longest + 1)) * 0.55}rem`);
+  grid.classList.toggle("wide", mostGpus > 16);
   document.querySelector(".tools").hidden = false;
   draw();
   const wanted = decodeURIComponent(location.hash.slice(1));

@@ -16,7 +16,7 @@ from dynplan.emitter.lowered import Script, Step
 from dynplan.emitter.rows import Column, Group, Row, groups
 from dynplan.model import Each, Outline, Record, Task, When, Words, Worker
 from dynplan.views.durations import duration
-from dynplan.views.placement import View
+from dynplan.views.placement import View, runs
 from dynplan.views.svg import colours_of
 
 _LONGEST_NAME = 253  # as in the picture
@@ -45,7 +45,7 @@ def as_json(told: Told, seen: View) -> str:
 
 
 def data_of(told: Told, seen: View) -> _Data:
-    """Return the data: `nodes`, `fold` (which rows are seen, and the nodes like each), `roles` and `phases`."""
+    """Return the data: `nodes`, `fold` (rows that are seen, the nodes like each, these in words), `roles`, `phases`."""
     outline, script = told.outline, told.script
     workers: dict[str, list[Worker]] = {}
     for worker in outline.workers:
@@ -54,7 +54,7 @@ def data_of(told: Told, seen: View) -> _Data:
     colours = colours_of(seen.owners)
     return {
         "nodes": _nodes(outline),
-        "fold": [[row.node.node, _runs(row.alike)] for row in seen.rows],
+        "fold": [[row.node.node, _runs(row.alike), runs(row.alike)] for row in seen.rows],
         "gpuVariable": told.gpu_variable,
         "roles": [
             {

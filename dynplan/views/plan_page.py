@@ -71,7 +71,7 @@ def _warnings(seen: View) -> Iterator[str]:
     told = [text for text in (seen.broken, seen.more) if text]
     if not seen.warnings and not told:
         return
-    yield '<section class="cause">\n<h2>Warnings</h2>\n'
+    yield '<section class="warnings">\n<h2>Warnings</h2>\n'
     for warning in seen.warnings:
         yield f"<p><strong>{text(warning.code)}</strong> {text(warning.message)}</p>\n"
         if warning.help:

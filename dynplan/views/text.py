@@ -95,8 +95,8 @@ def _grid(seen: View, sheet: _Sheet) -> Iterator[str]:
 
 def _sheet(seen: View, width: int, paint: Paint) -> _Sheet:
     most = max(row.node.gpus for row in seen.rows)
-    # A long host is cut: half of a line is for the GPUs in any case.
-    side = 1 + min(width // 2 - 1, max(len(_side(row, 0)) for row in seen.rows))
+    # A long host is cut: more than half of a line is for the GPUs in any case.
+    side = 1 + min(2 * width // 5, max(len(_side(row, 0)) for row in seen.rows))
     room = width - side - 1
     per_line = next((each for each in (most, 16, 8) if each <= most and room // max(1, each) >= _NARROW), 4)
     widest = max(_NARROW, room // max(1, per_line))
