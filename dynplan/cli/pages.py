@@ -4,7 +4,7 @@ from pathlib import Path as File
 
 from dynplan.checker import check
 from dynplan.diagnostics import Document
-from dynplan.emitter import lower
+from dynplan.emitter import lower, plan_digest
 from dynplan.language.plan_file import from_tree
 from dynplan.model import GPU_VARIABLES, Outline, Plan
 from dynplan.views.plan_data import Told
@@ -19,9 +19,12 @@ def page_of(found: Outline, plan: Plan | None) -> str:
     Raises:
         InputError: the script of the plan is more than Slurm or Linux take (D601, D602).
     """
-    told = Told(found, lower(plan), GPU_VARIABLES[plan.job.cluster.gpu_vendor]) if plan else Told(found)
-    style, *scripts = ((_FOLDER / name).read_text("utf-8") for name in ("plan.css", "plan-tasks.js", "plan-page.js"))
-    return as_html(told, style, "".join(scripts))
+    told = Told(found)
+    if plan:
+        script = lower(plan)
+        told = Told(found, script, plan_digest(script), GPU_VARIABLES[plan.job.cluster.gpu_vendor])
+    style, *programs = ((_FOLDER / name).read_text("utf-8") for name in ("plan.css", "plan-tasks.js", "plan-page.js"))
+    return as_html(told, style, "".join(programs))
 
 
 def plan_in(document: Document) -> Plan | None:

@@ -120,15 +120,15 @@ def _index(
     folder: str, lines: Mapping[int, PointLine], plans: Mapping[int, Plan], scripts: Mapping[str, Sequence[ArrayPoint]]
 ) -> dict[str, Any]:
     """Return what `results` reads: the points, where they leave what they do, and the numbers that count."""
-    script_of = {point.number: file for file, points in scripts.items() for point in points}
+    script_of = {point.number: (file, point.digest) for file, points in scripts.items() for point in points}
     return {
         "schema": SCHEMA,
         "folder": folder,
-        "points": [_entry(lines[number], plan, script_of[number]) for number, plan in plans.items()],
+        "points": [_entry(lines[number], plan, *script_of[number]) for number, plan in plans.items()],
     }
 
 
-def _entry(line: PointLine, plan: Plan, script: str) -> dict[str, Any]:
+def _entry(line: PointLine, plan: Plan, script: str, digest: str) -> dict[str, Any]:
     phases = tuple(phase.name for phase in plan.job.phases)
     measures = read_results(plan.job.tables, phases, Findings())
     return {
@@ -136,6 +136,7 @@ def _entry(line: PointLine, plan: Plan, script: str) -> dict[str, Any]:
         "name": line.name,
         "values": dict(line.values),
         "script": script,
+        "digest": digest,
         "plan": f"plans/{line.name}.toml",
         "output-dir": plan.job.output_dir.replace("%x", plan.job.name),
         "phases": phases,

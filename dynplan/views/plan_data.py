@@ -30,11 +30,13 @@ class Told(Record):
     Attributes:
         outline: where everything stands.
         script: what runs there; None for a plan that does not say, or breaks its promises.
+        digest: by which the script of the plan is known again; empty without one.
         gpu_variable: the variable by which a worker is told its GPUs.
     """
 
     outline: Outline
     script: Script | None = None
+    digest: str = ""
     gpu_variable: str = ""
 
 

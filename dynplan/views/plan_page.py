@@ -49,7 +49,8 @@ def _parts(told: Told, seen: View) -> Iterator[str]:
 
 
 def _header(told: Told, seen: View) -> Iterator[str]:
-    yield f'<header>\n<h1>{text(seen.name)}</h1>\n<p class="muted">{text(seen.summary)}</p>\n<dl>\n'
+    plan = f"; plan {told.digest}" if told.digest else ""
+    yield f'<header>\n<h1>{text(seen.name)}</h1>\n<p class="muted">{text(seen.summary + plan)}</p>\n<dl>\n'
     yield from _figures(capacity_of(told.outline), seen, len(told.outline.nodes))
     yield "</dl>\n</header>\n"
 

@@ -128,6 +128,10 @@ def test_each_command_writes_its_artefact_and_nothing_else(folder: Path) -> None
     assert artefact("show", "job.toml", "--format", "svg").startswith(b"<svg ")
     page = artefact("show", "job.toml", "--format", "html")
     assert page.startswith(b"<!DOCTYPE html>")
+    (folder / "job.sbatch").write_bytes(script)
+    digest = re.search(rb"; plan ([0-9a-f]{12})<", page)
+    assert digest
+    assert b"plan " + digest[1] in artefact("check", "job.sbatch")
     assert artefact("check", "job.toml") == b""
     (folder / "plan.toml").write_bytes(written)
     assert artefact("show", "plan.toml", "--format", "html") == page
