@@ -29,6 +29,7 @@
 
   // ---- the grid ----
 
+  const mostGpus = Math.max(...plan.nodes.gpus.map(([, gpus]) => gpus)); // a node with fewer has room on its right
   const cellsOf = new Map(); // the buttons of a task, of those rows that are there
 
   function lanes(placed) { // workers that share GPUs stand below one another
@@ -78,7 +79,7 @@
     }
     placed.sort((a, b) => a.row.gpus[0] - b.row.gpus[0] || !!a.role.shares - !!b.role.shares);
     const lane = lanes(placed);
-    const bar = make("div", { class: "gpus", style: { "--gpus": `${gpusOf[node] || 1}` } });
+    const bar = make("div", { class: "gpus", style: { "--gpus": `${mostGpus || 1}` } });
     placed.forEach((task, at) => {
       for (const part of runs(task.row.gpus).split(", ")) {
         const [low, high] = part.split("-").map(Number);
@@ -108,8 +109,6 @@
     return make("div", { class: "node", role: "group", "aria-label": `node ${node}` }, label,
       make("div", {}, ...bars(node)));
   }
-
-  const mostGpus = Math.max(...plan.nodes.gpus.map(([, gpus]) => gpus));
 
   function scale() { // some numbers of many
     const step = [1, 2, 4, 8, 16, 32, 64].find((each) => mostGpus / each <= 18) || mostGpus;
