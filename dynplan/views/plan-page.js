@@ -43,52 +43,58 @@
     });
   }
 
-  function button(task, kind, ...inside) {
+  function button(tasks, kind, ...inside) { // of one task, or of all that a worker has on a node
+    const [task] = tasks;
     const { row, role } = task;
     const host = hostOf(row.node);
     const where = `node ${row.node}${host ? ` ${host}` : ""}`;
     const gpus = row.gpus.length ? `, GPU ${runs(row.gpus)}` : "";
     const made = make("button", {
-      type: "button", class: kind, title: portText(task), "aria-label": `${nameOf(task)}, ${where}${gpus}`, "aria-controls": "details",
-      style: role.colour ? { "--role": role.colour } : {},
+      type: "button", class: kind, title: portText(task), "aria-label": `${nameOfAll(tasks)}, ${where}${gpus}`,
+      "aria-controls": "details", style: role.colour ? { "--role": role.colour } : {},
     }, ...inside);
     made.task = task;
-    if (!cellsOf.has(task)) cellsOf.set(task, []);
-    cellsOf.get(task).push(made);
-    if (task === picked) made.classList.add("picked");
-    if (hits && hits.has(task)) made.classList.add("hit");
+    for (const each of tasks) cellsOf.set(each, [...(cellsOf.get(each) || []), made]);
+    if (tasks.includes(picked)) made.classList.add("picked");
+    if (hits && tasks.some((each) => hits.has(each))) made.classList.add("hit");
     return made;
   }
 
-  function title(task) { // the style hides the role where it does not fit, by how long it is
-    const length = nameOf(task).length;
+  function numbersOf(tasks) { // 3, 3.1, or 3.8-15 where each GPU has a task
+    const last = tasks[tasks.length - 1].row.rank;
+    return numberOf(tasks[0]) + (tasks.length > 1 ? `-${last}` : "");
+  }
+
+  const nameOfAll = (tasks) => `${tasks[0].role.name} ${numbersOf(tasks)}`;
+
+  function title(tasks) { // the style hides the role where it does not fit, by how long it is
+    const length = nameOfAll(tasks).length;
     const kind = length <= 7 ? "short" : length <= 10 ? "usual" : "long";
-    return make("b", {}, make("span", { class: kind }, task.role.name + " "), numberOf(task));
+    return make("b", {}, make("span", { class: kind }, tasks[0].role.name + " "), numbersOf(tasks));
   }
 
   const portText = (task) => task.row.ports.map(([name, first, count]) => `${name} ${block(first, count)}`).join(", ");
 
   function bars(node) {
     const own = byNode.get(node) || [];
-    const placed = [];
-    const seen = new Set();
-    for (const task of own) { // of a task for each GPU all have the worker's GPUs: one bar
+    const workers = new Map(); // of a task for each GPU all have the worker's GPUs: one bar
+    for (const task of own.filter(({ row }) => row.gpus.length)) {
       const key = `${task.role.name}/${task.row.worker}`;
-      if (task.row.gpus.length && !seen.has(key)) placed.push(task);
-      seen.add(key);
+      workers.set(key, [...(workers.get(key) || []), task]);
     }
-    placed.sort((a, b) => a.row.gpus[0] - b.row.gpus[0] || !!a.role.shares - !!b.role.shares);
-    const lane = lanes(placed);
+    const placed = [...workers.values()];
+    placed.sort(([a], [b]) => a.row.gpus[0] - b.row.gpus[0] || !!a.role.shares - !!b.role.shares);
+    const lane = lanes(placed.map(([task]) => task));
     const bar = make("div", { class: "gpus", style: { "--gpus": `${mostGpus || 1}` } });
-    placed.forEach((task, at) => {
-      for (const part of runs(task.row.gpus).split(", ")) {
+    placed.forEach((tasks, at) => {
+      for (const part of runs(tasks[0].row.gpus).split(", ")) {
         const [low, high] = part.split("-").map(Number);
-        const cell = button(task, "cell", title(task), make("small", {}, portText(task)));
+        const cell = button(tasks, "cell", title(tasks), make("small", {}, portText(tasks[0])));
         cell.style.gridArea = `${lane[at]} / ${low + 1} / auto / span ${(high ?? low) - low + 1}`;
         bar.append(cell);
       }
     });
-    const held = new Set(placed.flatMap((task) => task.row.gpus));
+    const held = new Set(placed.flatMap(([task]) => task.row.gpus));
     const free = Array.from({ length: gpusOf[node] }, (_, gpu) => gpu).filter((gpu) => !held.has(gpu));
     for (const part of free.length ? runs(free).split(", ") : []) {
       const [low, high] = part.split("-").map(Number);
@@ -97,7 +103,7 @@
       bar.append(empty);
     }
     return [bar, make("div", { class: "chips" }, ...own.filter((task) => !task.row.gpus.length).map(
-      (task) => button(task, "chip-task", nameOf(task))))];
+      (task) => button([task], "chip-task", nameOf(task))))];
   }
 
   // Of a long host its first part says which it is; all of it stands in the details.

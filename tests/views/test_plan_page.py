@@ -394,6 +394,17 @@ def drawn(text: str, folder: Path, worker: str) -> Reader:
     return read(done.stdout)
 
 
+def test_a_task_for_each_gpu_is_one_bar_with_all_of_them(tmp_path: Path) -> None:
+    text = page(
+        "[job]\nname = 'mpi'\n[cluster]\ngpus-per-node = 4\n"
+        "[roles.nccl]\ngpus-per-worker = 8\nworkers = 1\nlaunch = 'per-gpu'\n"
+    )
+    found = drawn(text, tmp_path, "nccl-0.5")
+    labels = [a["aria-label"] for tag, a in found.elements if tag == "button" and "aria-label" in a]
+    assert labels == ["nccl 0.0-3, node 0, GPU 0-3", "nccl 0.4-7, node 1, GPU 0-3"]
+    assert [a["aria-label"] for _, a in found.elements if "picked" in a.get("class", "")] == labels[1:]
+
+
 def test_a_browser_draws_every_worker_and_opens_the_one_of_the_address(tmp_path: Path) -> None:
     found = drawn(page(JOB), tmp_path, "prefill-5")
     labels = [a["aria-label"] for tag, a in found.elements if tag == "button" and "aria-label" in a]
