@@ -2,7 +2,7 @@
 # Install what the project's make targets need, and nothing that is there already.
 #
 #   tools/install.sh venv        .venv: this project and its checks, for Python 3.11 or newer
-#   tools/install.sh checks      shellcheck and shfmt
+#   tools/install.sh checks      shellcheck and shfmt, and node, which runs the script of a page in the tests
 #   tools/install.sh slurm       what the throwaway Slurm of the tests is made of, and an MPI for it
 #   tools/install.sh containers  what runs containers in those tests, and what their images are made of
 #   tools/install.sh slurms      what fetches Debian's other releases, for `make slurms`
@@ -70,7 +70,7 @@ venv() {
 for what; do
 	case $what in
 	venv) venv ;;
-	checks) packages shellcheck:shellcheck shfmt:shfmt ;;
+	checks) packages shellcheck:shellcheck shfmt:shfmt nodejs:node ;;
 	slurm)
 		packages slurmctld:slurmctld slurmd:slurmd slurm-client:sbatch munge:munged \
 			iproute2:ip util-linux:nsenter mount:mount hostname:hostname procps:kill \

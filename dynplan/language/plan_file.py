@@ -156,6 +156,7 @@ def _outline(tree: Mapping[str, Any], findings: Findings, name: _Reader = Table.
         workers=tuple(_worker(row, len(nodes), name) for row in _rows(top, "workers")),
         warnings=tuple(_warning(row, name) for row in _rows(top, "warnings")),
         blocks=_blocks(top.table("port-offset")) if "port-offset" in top else None,
+        time=str(time) if isinstance(time := top.table("job").get("time"), str | int) else "",
     )
     if not nodes:
         findings.error("D502", "the plan has no nodes", ("nodes",))

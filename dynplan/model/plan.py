@@ -99,7 +99,8 @@ class Plan(Record):
 class Outline(Record):
     """Where everything stands, without what is run there: as much of a plan as other tools must write.
 
-    `mode` is empty and `head` None where a tree does not say.
+    `mode` is empty and `head` None where a tree does not say. `time` is the job's limit as Slurm reads it, empty for
+    none.
     """
 
     name: str
@@ -110,9 +111,20 @@ class Outline(Record):
     workers: tuple[Worker, ...]
     warnings: tuple[Finding, ...]
     blocks: PortBlocks | None = None
+    time: str = ""
 
 
 def outline_of(plan: Plan) -> Outline:
     """Return where everything stands by a plan."""
-    place, warnings = plan.placement, plan.warnings
-    return Outline(plan.job.name, place.mode, place.lower, plan.head, plan.nodes, plan.workers, warnings, plan.blocks)
+    job, place = plan.job, plan.placement
+    return Outline(
+        name=job.name,
+        mode=place.mode,
+        lower=place.lower,
+        head=plan.head,
+        nodes=plan.nodes,
+        workers=plan.workers,
+        warnings=plan.warnings,
+        blocks=plan.blocks,
+        time=job.time,
+    )

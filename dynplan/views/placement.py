@@ -11,6 +11,7 @@ from attrs import define, evolve, field, frozen
 from dynplan.diagnostics import Finding
 from dynplan.diagnostics.visible import LONGEST_TEXT, brief, visible
 from dynplan.model import Block, Node, Outline, PortBlocks, Task, Worker
+from dynplan.views.capacity import capacity_of
 
 MOST_NODES = 16  # of a job whose every node is shown; in a larger one equal nodes are shown once
 _MOST_LAYOUTS = 16  # different ports of a role's workers that are all listed
@@ -237,10 +238,9 @@ def _summary(found: Outline, rows: Sequence[Row]) -> str:
     count, sizes = len(found.nodes), sorted({node.gpus for node in found.nodes})
     parts = ["1 node" if count == 1 else f"{count} nodes"]
     if any(sizes):
-        total = sum(node.gpus for node in found.nodes)
-        used = len({(task.node, gpu) for w in found.workers for task in w.tasks for gpu in task.gpus})
+        capacity = capacity_of(found)
         parts[0] += f" of {' or '.join(map(str, sizes))} GPUs"
-        parts.append(f"{used} of {total} GPUs in use")
+        parts.append(f"{capacity.held} of {capacity.gpus} GPUs in use")
     if any(sizes) and count > 1:
         shared = any(
             len({owner.role for segment in row.segments for owner in segment.owners if not owner.shares}) > 1
