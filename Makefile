@@ -1,6 +1,6 @@
 # `make demo` and `make test` need nothing but Python and make; `make help` lists the rest.
 
-.PHONY: help demo test acceptance acceptance-all slurms laws mutants bench golden lint format clean
+.PHONY: help demo slurm test acceptance acceptance-all slurms laws mutants bench golden lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -10,6 +10,10 @@ help: ## list the targets
 
 demo: .venv/installed ## compile an example and, as root on Debian or Ubuntu, run it on a throwaway Slurm
 	@.venv/bin/python -m tools.demo
+
+slurm: .venv/installed ## a shell on a throwaway Slurm of two nodes, as root on Debian or Ubuntu
+	@tools/install.sh slurm
+	@.venv/bin/python -m tests.testbed shell --nodes 2
 
 test: .venv/installed ## everything that checks the project
 	tools/install.sh checks slurm containers

@@ -73,7 +73,7 @@ for what; do
 	checks) packages shellcheck:shellcheck shfmt:shfmt ;;
 	slurm)
 		packages slurmctld:slurmctld slurmd:slurmd slurm-client:sbatch munge:munged \
-			iproute2:ip util-linux:nsenter mount:mount hostname:hostname procps:kill \
+			iproute2:ip util-linux:nsenter mount:mount hostname:hostname procps:kill curl:curl \
 			openmpi-bin:mpirun python3-mpi4py: python3-yaml: libpmix-dev:
 		;;
 	containers)
