@@ -12,6 +12,10 @@ from tools.site.python import python_page
 
 Pages = dict[str, str]  # by their paths in the site, without a slash in front
 
+_MADE = [
+    *("Every command <reference/commands>", "Every key <reference/keys>", "Every function <reference/python>"),
+    *("Examples <examples/index>", "Changelog <changelog>"),
+]
 _LINK = re.compile(r"(?<!`)\]\((?P<target>[^)#:\s]+)(?P<anchor>#[^)]*)?\)")
 _FENCE = re.compile(r"^( *)```.*?^\1```$", re.DOTALL | re.MULTILINE)
 
@@ -25,7 +29,8 @@ def pages(root: Path) -> Pages:
         if path != docs / "README.md"
     }
     site = {name: _relinked(text, partial(_inside, f"docs/{name}")) for name, text in found.items()}
-    site["index.md"] = (root / "tools" / "site" / "index.md").read_text(encoding="utf-8")
+    begin = (root / "tools" / "site" / "index.md").read_text(encoding="utf-8")
+    site["index.md"] = begin + navigation((docs / "README.md").read_text(encoding="utf-8"))
     changes = (root / "CHANGELOG.md").read_text(encoding="utf-8")
     site["changelog.md"] = _relinked(changes, partial(_inside, "CHANGELOG.md", placed="docs/changelog.md"))
     site["reference/commands.md"] = commands_page()
@@ -36,6 +41,19 @@ def pages(root: Path) -> Pages:
     for example in examples:
         site[f"examples/{example.name}.md"] = _example_page(example)
     return site
+
+
+def navigation(index: str) -> str:
+    """Return what leads to all pages, as docs/README.md lists them: the first link of each item, below its heading."""
+    trees = []
+    for heading, items in re.findall(r"^(\w[^\n]*):\n\n((?:- .*\n(?:  .*\n)*)+)", index, re.MULTILINE):
+        links = re.findall(r"^- [^[]*\[([^]]+)\]\(([\w/-]+)\.md", items, re.MULTILINE)
+        trees.append((heading, [f"{title} <{page}>" for title, page in links]))
+    trees.insert(-1, ("Made from the code", _MADE))  # what is left is for those who work on dynplan
+    return "".join(
+        "\n".join(("", "```{toctree}", f":caption: {caption}", ":hidden:", "", *lines, "```", ""))
+        for caption, lines in trees
+    )
 
 
 def _relinked(page: str, change: Callable[[str], str]) -> str:
