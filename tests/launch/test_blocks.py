@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynplan.emitter.rows import Column, Row
+from dynplan.emitter.rows import Column, Row, groups
+from dynplan.emitter.writing import task_lines
 from tests.launch.lab import bash_version, bashes, job_text, program_parts, run, stub
-from tests.launch.test_functions import called, expanded, out
+from tests.launch.test_functions import expanded, out
 
 BASHES = [pytest.param(bash, id=bash_version(bash)) for bash in bashes()]
 NUMBERS = st.integers(1, 60000)
@@ -33,7 +34,7 @@ def test_rows_are_those_of_the_plan_with_the_offset_added_to_ports_that_move(
     bash: Path, rows: list[Row], offset: int
 ) -> None:
     names = ("worker", "port.http", "port.http.last", "port.web", "port.web.last")
-    body = "\n".join(called(rows))
+    body = "\n".join(task_lines(groups(rows)))
     assert "port_offset+" in body
     program = f"""{program_parts()["plan"]}
 declare -A fact=([offset]={offset}) row=()
