@@ -39,7 +39,7 @@ COMMANDS = {
 PROGRAM = {path.stem: path.read_text().rstrip("\n") for path in ROOT.glob("dynplan/emitter/program/*.sh")}
 CODES_PAGE = ROOT / "docs" / "diagnostics.md"
 CODES_TEXT = ROOT / "dynplan" / "diagnostics" / "codes.txt"
-PAGES = [ROOT / "README.md", CODES_PAGE, ROOT / "docs" / "review.md", ROOT / "docs" / "sweeps.md"]
+PAGES = [ROOT / "README.md", CODES_PAGE, *(ROOT / "docs" / f"{name}.md" for name in ("looking", "review", "sweeps"))]
 DETECTING, SAVED = ROOT / "docs" / "detecting.md", ROOT / "tests" / "detection" / "saved"
 
 _PART = re.compile(

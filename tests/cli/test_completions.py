@@ -40,7 +40,7 @@ def test_commands_and_engines_and_codes_are_known() -> None:
 
 @pytest.mark.parametrize("command", ["compile", "plan", "show", "check"])
 def test_set_knows_the_roles_of_the_job_its_parents_and_what_they_say(command: str) -> None:
-    found = completed(f"dynplan {command} {EXAMPLE} --set roles.decode.num")
+    found = completed(f"dynplan {command} {EXAMPLE} --set roles.decode.num-")
     assert found == ["roles.decode.num-nodes="]
     assert "roles.decode.args.speedup-ratio=" in completed(f"dynplan {command} {EXAMPLE} --set roles.d")
     assert completed(f"dynplan {command} {EXAMPLE} --set vars.m") == ["vars.model="]

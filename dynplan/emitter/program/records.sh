@@ -30,8 +30,8 @@ write_plan() {
 	local -a quoted_hosts quoted_addresses
 	local -A names_of
 	json_text "$SLURM_JOB_ID"
-	printf 'schema = 1\njob = { name = %s, id = %s, digest = "%s" }\nnodes = [\n' \
-		"$quoted_name" "$quoted" "$digest" >&3
+	printf 'schema = 1\njob = { name = %s, id = %s, digest = "%s"%s }\nnodes = [\n' \
+		"$quoted_name" "$quoted" "$digest" "${fact[offset]:+, port-shift = ${fact[offset]}}" >&3
 	printf '{"job": {"name": %s, "id": %s}, "roles": {\n' "$quoted_name" "$quoted" >&4
 	printf '[' >&5
 	for node in "${!hosts[@]}"; do
