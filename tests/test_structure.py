@@ -23,7 +23,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "views": {"diagnostics", "model", "language", "emitter"},
     "checker": {"diagnostics"},
     "importers": {"diagnostics", "language"},
-    "cli": {"diagnostics", "model", "language", "planner", "emitter", "views", "checker", "importers"},
+    "detection": {"diagnostics", "language"},
+    "cli": {"diagnostics", "model", "language", "planner", "emitter", "views", "checker", "importers", "detection"},
     "__main__": {"cli"},
 }
 # Other packages come in by a package's door, its `__init__`, or by one of these: words that several stages share,
@@ -41,6 +42,7 @@ BESIDE_THE_DOOR = {
     "language.flags",
     "language.starts",
     "language.settable",
+    "language.host_list",
     "language.limits",
     "language.results",
     "language.sweep",

@@ -124,10 +124,10 @@ Codes = Annotated[
         autocompletion=_completed("codes"),
     ),
 ]
-CommandName = Annotated[
-    str,
+CommandNames = Annotated[
+    list[str] | None,
     typer.Argument(
-        metavar="[COMMAND]",
+        metavar="[COMMAND]...",
         help="A command; without it dynplan as a whole.",
         autocompletion=_completed("commands"),
     ),

@@ -62,8 +62,29 @@ class Placement(Record):
 
 
 @frozen(eq=False, repr=False)
+class PortBlocks(Record):
+    """The blocks of ports of which each job takes one by its id.
+
+    The ports of a plan that are not fixed are those of block 0, from `first` on and below `first + step`; in block k
+    each is k times `step` higher. `runs` are the blocks that a job may take: ranges, both ends included, ascending.
+    """
+
+    first: int
+    step: int
+    runs: tuple[tuple[int, int], ...]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(last - first + 1 for first, last in self.runs)
+
+
+@frozen(eq=False, repr=False)
 class Plan(Record):
-    """The immutable answer: every worker's nodes, slices and ports, and all that is run."""
+    """The immutable answer: every worker's nodes, slices and ports, and all that is run.
+
+    `blocks` is None where the job's ports are those of the plan.
+    """
 
     job: Job
     placement: Placement
@@ -71,6 +92,7 @@ class Plan(Record):
     nodes: tuple[Node, ...]
     workers: tuple[Worker, ...]
     warnings: tuple[Finding, ...]
+    blocks: PortBlocks | None = None
 
 
 @frozen(eq=False, repr=False)
@@ -88,10 +110,21 @@ class Outline(Record):
     nodes: tuple[Node, ...]
     workers: tuple[Worker, ...]
     warnings: tuple[Finding, ...]
+    blocks: PortBlocks | None = None
     time: str = ""
 
 
 def outline_of(plan: Plan) -> Outline:
     """Return where everything stands by a plan."""
     job, place = plan.job, plan.placement
-    return Outline(job.name, place.mode, place.lower, plan.head, plan.nodes, plan.workers, plan.warnings, job.time)
+    return Outline(
+        name=job.name,
+        mode=place.mode,
+        lower=place.lower,
+        head=plan.head,
+        nodes=plan.nodes,
+        workers=plan.workers,
+        warnings=plan.warnings,
+        blocks=plan.blocks,
+        time=job.time,
+    )

@@ -5,7 +5,7 @@ from itertools import chain, count, islice, repeat
 
 from dynplan.diagnostics import Finding
 from dynplan.language.task_numbers import check_expressions, counting_on_equal
-from dynplan.model import Job, Node, Placement, Plan, Ports, Role, Task, Worker
+from dynplan.model import Job, Node, Placement, Plan, PortBlocks, Ports, Role, Task, Worker
 from dynplan.planner.allocation import allocate
 from dynplan.planner.cutting import Slice
 from dynplan.planner.demand import Demand, demands
@@ -33,6 +33,7 @@ def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
     homes = place_services(wanted, allocation)
     slices = slice_nodes(wanted, homes, allocation.gpus, job.cluster.groups)
     ports, warnings = assign(job.roles, homes, allocation.nodes, job.cluster)
+    blocks, warnings = _blocks(job, ports, warnings)
     workers = tuple(_workers(job.roles, homes, slices, ports))
     found = Plan(
         job=job,
@@ -41,9 +42,23 @@ def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
         nodes=tuple(map(Node, range(allocation.nodes), allocation.hosts, allocation.gpus)),
         workers=workers,
         warnings=(*_placement_warnings(job, wanted, allocation, homes), *_unequal(job, wanted, workers), *warnings),
+        blocks=blocks,
     )
     check_expressions(found)
     return found
+
+
+def _blocks(
+    job: Job, ports: Sequence[list[Ports]], warnings: tuple[Finding, ...]
+) -> tuple[PortBlocks | None, tuple[Finding, ...]]:
+    """Return the blocks of ports that a job may take, and the warnings about ports with one of blocks."""
+    if job.port_offset == "none":
+        return None, warnings
+    from dynplan.planner.blocks import in_ephemeral, port_blocks  # most jobs have their nodes to themselves
+
+    blocks = port_blocks(job.roles, ports, job.cluster)
+    more = in_ephemeral(blocks, job.cluster) if blocks and not warnings else ()
+    return blocks, (*warnings, *more)
 
 
 def _workers(

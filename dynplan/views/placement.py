@@ -10,7 +10,7 @@ from attrs import define, evolve, field, frozen
 
 from dynplan.diagnostics import Finding
 from dynplan.diagnostics.visible import LONGEST_TEXT, brief, visible
-from dynplan.model import Block, Node, Outline, Task, Worker
+from dynplan.model import Block, Node, Outline, PortBlocks, Task, Worker
 from dynplan.views.capacity import capacity_of
 
 MOST_NODES = 16  # of a job whose every node is shown; in a larger one equal nodes are shown once
@@ -83,7 +83,7 @@ class RoleLine:
 class View:
     """A placement as people look at it; `owners` are the roles with GPUs, in declaration order.
 
-    `more` is said where not all warnings are there.
+    `blocks` tells of ports that move by the job's id. `more` is said where not all warnings are there.
     """
 
     name: str
@@ -94,6 +94,7 @@ class View:
     warnings: tuple[Finding, ...]
     broken: str
     more: str
+    blocks: str
 
 
 @define
@@ -120,6 +121,16 @@ def view(found: Outline) -> View:
         warnings=found.warnings[:_MOST_WARNINGS],
         broken=_broken(found),
         more=f"{len(found.warnings) - _MOST_WARNINGS} more warnings" if len(found.warnings) > _MOST_WARNINGS else "",
+        blocks=_blocks(found.blocks) if found.blocks else "",
+    )
+
+
+def _blocks(blocks: PortBlocks) -> str:
+    """Return what the ports of a job are, other than those that are shown."""
+    first, last = blocks.first, blocks.first + blocks.step - 1
+    return (
+        f"ports {first}-{last} are block 0: a job takes one of {blocks.count} blocks by its id, and the ports of"
+        f" block k are k times {blocks.step} higher"
     )
 
 

@@ -284,7 +284,7 @@ def _owner_name(owner: Owner) -> str:
 
 def _remarks(seen: View, sheet: _Sheet) -> Iterator[_Block]:
     texts = [f"{warning.code}: {warning.message}" for warning in seen.warnings]
-    for text in texts + [text for text in (seen.more, seen.broken) if text]:
+    for text in [seen.blocks] * bool(seen.blocks) + texts + [text for text in (seen.more, seen.broken) if text]:
         lines = wrap(text, int(sheet.width / _SANS))
         marks = [_text(0, 20 + at * 18, line, "muted") for at, line in enumerate(lines)]
         yield _Block(18 * len(lines) + 6, tuple(marks))

@@ -204,6 +204,8 @@ def _ports(workers: str, ports: Sequence[str], width: int) -> list[str]:
 
 
 def _remarks(seen: View, sheet: _Sheet) -> Iterator[list[str]]:
+    if seen.blocks:
+        yield _wrapped(seen.blocks, sheet.width)
     for warning in seen.warnings:
         lead = f"warning[{warning.code}]"
         first, *more = _wrapped(f"{lead}: {warning.message}", sheet.width, "  ")

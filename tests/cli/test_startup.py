@@ -46,8 +46,7 @@ SELDOM = {
     *("cli.sweeping", "cli.sweep_folder", "cli.runs", "views.runs"),
     *("cli.engines", "language.presets", "language.engine_sizes", "language.size_checks", "language.file_data"),
     *("cli.left", "cli.slurm", "cli.status", "cli.logs", "cli.report", "cli.pages", "cli.terminal"),
-    "diagnostics.paint",
-    "importers",
+    *("diagnostics.paint", "importers", "detection", "cli.detecting"),
 }
 
 
