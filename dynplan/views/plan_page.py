@@ -71,7 +71,7 @@ def _figures(found: Capacity, seen: View, nodes: int) -> Iterator[str]:
 
 
 def _warnings(seen: View) -> Iterator[str]:
-    told = [text for text in (seen.blocks, seen.broken, seen.more) if text]
+    told = [text for text in (seen.broken, seen.more) if text]
     if not seen.warnings and not told:
         return
     yield '<section class="warnings">\n<h2>Warnings</h2>\n'
