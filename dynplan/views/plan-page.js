@@ -226,7 +226,7 @@
     const { row, role } = task;
     yield table(facts(task));
     if (row.ports.length) {
-      yield* part("Ports", table(row.ports.map(([name, first, count]) => [name, block(first, count)])));
+      yield* part(plan.blocks ? "Ports of block 0" : "Ports", table(row.ports.map(([name, first, count]) => [name, block(first, count)])));
     }
     if (role.command) yield* part("Command", code(shown(commandOf(task))));
     if (role.setup) yield* part("Before it, in bash", code(fill(role.setup, task)));

@@ -77,10 +77,11 @@ function readPlan(plan) {
     if (name === "gpu-count") return `${row.gpus.length}`;
     if (name === "num-workers") return `${task.role.leaders.length}`;
     if (lists) return list(name, lists[1]);
+    if (/^at\.\d+$/.test(name)) return name.slice(3); // a port that moves with the job's block of them: of block 0
     const where = /^(leader\.)?(host|ip|url-host|url-ip)(?:\.(\d+))?$/.exec(name);
     if (where) return place(where[2], where[3] ? Number(where[3]) : where[1] && "leader" in row ? row.leader : row.node);
     if (Object.hasOwn(row, name) && typeof row[name] === "number") return `${row[name]}`;
-    if (/^(job|phase|from-env)\.|^(interface|metrics-urls)$/.test(name)) return later(name);
+    if (/^(job|phase|from-env)\.|^(interface|metrics-urls|numa|nics|offset)$/.test(name)) return later(name);
     return undefined;
   }
 

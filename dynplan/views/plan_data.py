@@ -47,7 +47,10 @@ def as_json(told: Told, seen: View) -> str:
 
 
 def data_of(told: Told, seen: View) -> _Data:
-    """Return the data: `nodes`, `fold` (rows that are seen, the nodes like each, these in words), `roles`, `phases`."""
+    """Return the data: `nodes`, `fold` (rows that are seen, the nodes like each, these in words), `roles`, `phases`.
+
+    `blocks`: the numbers of ports are those of block 0.
+    """
     outline, script = told.outline, told.script
     workers: dict[str, list[Worker]] = {}
     for worker in outline.workers:
@@ -57,6 +60,7 @@ def data_of(told: Told, seen: View) -> _Data:
     return {
         "nodes": _nodes(outline),
         "fold": [[row.node.node, _runs(row.alike), runs(row.alike)] for row in seen.rows],
+        "blocks": bool(seen.blocks),
         "gpuVariable": told.gpu_variable,
         "roles": [
             {

@@ -3,6 +3,7 @@
 `plan-page.js` draws the grid from the data in the page; where no script may run the picture stands in its place.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from shlex import join
@@ -16,6 +17,7 @@ from dynplan.views.placement import RoleLine, View, view
 from dynplan.views.plan_data import Told, as_json
 from dynplan.views.svg import as_svg, colours_of
 
+_MOVING = re.compile(r"\{at\.(\d+)\}")
 _MOST_NODES_DRAWN = 64  # rows of the picture for those who run no scripts
 
 
@@ -69,7 +71,7 @@ def _figures(found: Capacity, seen: View, nodes: int) -> Iterator[str]:
 
 
 def _warnings(seen: View) -> Iterator[str]:
-    told = [text for text in (seen.blocks, seen.broken, seen.more) if text]
+    told = [text for text in (seen.broken, seen.more) if text]
     if not seen.warnings and not told:
         return
     yield '<section class="warnings">\n<h2>Warnings</h2>\n'
@@ -94,6 +96,7 @@ def _placement(told: Told, seen: View) -> Iterator[str]:
     yield 'placeholder="decode 3, node 12, host, port 8000, a word of a command">\n'
     yield '<p id="found" class="muted" role="status"></p>\n</div>\n'
     yield from _legend(seen)
+    yield f'<p class="muted">{text(seen.blocks)}</p>\n' if seen.blocks else ""
     yield '<div class="board"><div id="grid"></div>\n'
     yield '<aside id="details" aria-label="details" hidden></aside></div>\n</section>\n'
 
@@ -167,14 +170,19 @@ def _asks(kind: str, words: Sequence[str]) -> str:
 
 def _port(template: str) -> str:
     """Return a port's number; the name of one that differs from worker to worker."""
-    return template.removeprefix("{port.").removesuffix("}")
+    return _of_block_0(template).removeprefix("{port.").removesuffix("}")
+
+
+def _of_block_0(template: str) -> str:
+    """Return a template with the ports that move with the job as numbers: those of block 0, as the plan has them."""
+    return _MOVING.sub(r"\1", template)
 
 
 def _phases(script: Script) -> Iterator[str]:
     if not script.phases:
         return
     rows = (
-        (at, step.name, step.rows[0].rows[0][1][0], _limit(step), join(texts_of(step.command)))
+        (at, step.name, step.rows[0].rows[0][1][0], _limit(step), join(map(_of_block_0, texts_of(step.command))))
         for at, step in enumerate(script.phases, 1)
     )
     yield from table("phases", ("", "phase", "node", "within", "command"), rows)

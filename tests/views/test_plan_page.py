@@ -377,6 +377,23 @@ def test_the_script_reads_every_task_of_any_plan(outline: Outline) -> None:
     assert ports == [list(t[5].values()) for t in told_by(outline)]
 
 
+def test_ports_that_move_with_the_job_are_those_of_block_0_and_the_page_says_so() -> None:
+    text = page(
+        "[job]\nname = 'half'\nport-offset = 'job-id'\n[cluster]\ngpus-per-node = 4\nport-range = '20000-21999'\n"
+        "[roles.server]\ngpus-per-worker = 2\nworkers = 2\ncommand = ['serve', '{port.http}']\nports.http = 8000\n"
+        "[roles.router]\ncommand = ['router', '{port.http}', '{role.server.url.http}']\nports = { http = 8000 }\n"
+        "ready = { port = 'http' }\n[phases.bench]\ncommand = ['bench', '{role.router.port.http}']\n"
+    )
+    found = by_name(ran(text))
+    assert [found[name]["words"][1] for name in ("server-0", "server-1", "router-0")] == ["20000", "20001", "20002"]
+    assert found["router-0"]["words"][2] == "http://{host of node 0}:20000"
+    words = " ".join(read(text).words)
+    assert "are block 0" in words
+    assert "bench 20002" in words
+    assert "port 20002 is open" in words
+    assert "{at." not in words
+
+
 # What a browser makes of it
 
 
