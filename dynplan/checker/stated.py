@@ -52,13 +52,17 @@ class StatedTask:
 
 @frozen
 class StatedWorker:
-    """One worker of a role; `shares` is the role with whose worker of the same index it has nodes and GPUs."""
+    """One worker of a role; `shares` is the role with whose worker of the same index it has nodes and GPUs.
+
+    `until` are roles that have some of what its role held, when that has ended.
+    """
 
     path: Path
     role: str
     worker: int
     tasks: tuple[StatedTask, ...]
     shares: str
+    until: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -114,6 +118,8 @@ class RequestedRole:
     pins: tuple[tuple[int, ...], ...]
     place: str
     beside: str
+    task: bool
+    after: tuple[str, ...]
     ports: tuple[RequestedPort, ...]
 
 
@@ -134,7 +140,7 @@ class Request:
 class StatedPlan:
     """A plan as it stands; `request` is None where it carries no tables of the job.
 
-    `head`, `mode` and `lower` are what `placement` says, None or empty where it does not; `by_role` are the
+    `head`, `mode`, `lower` and `in_turns` are what `placement` says, None or empty where it does not; `by_role` are the
     workers again.
     """
 
@@ -143,6 +149,7 @@ class StatedPlan:
     head: int | None
     mode: str
     lower: int | None
+    in_turns: bool
     request: Request | None
     by_role: Mapping[str, list[StatedWorker]]
 
@@ -171,6 +178,7 @@ def read_stated(tree: Mapping[str, Any], findings: Findings) -> StatedPlan:
         head=place.maybe("head"),
         mode=place.text("mode"),
         lower=place.maybe("lower-bound"),
+        in_turns=place.flag("in-turns"),
         request=_asked(top) if "roles" in tree else None,
         by_role=by_role,
     )
@@ -263,7 +271,7 @@ def _worker(part: _Part) -> StatedWorker:
     name = part.text("role")
     if not name:
         part.wrong((*part.path, "role"), "the name of a role")
-    return StatedWorker(part.path, name, part.count("worker"), tasks, part.text("shares"))
+    return StatedWorker(part.path, name, part.count("worker"), tasks, part.text("shares"), part.texts("until"))
 
 
 def _task(part: _Part) -> StatedTask:
@@ -314,8 +322,15 @@ def _role(name: str, part: _Part) -> RequestedRole:
         pins=pins,
         place=part.text("place"),
         beside=part.text("beside"),
+        task=part.text("kind") == "task",
+        after=_names(part, "after"),
         ports=tuple(_port(port, part) for port in part.part("ports").data),
     )
+
+
+def _names(role: _Part, key: str) -> tuple[str, ...]:
+    value = role.data.get(key)
+    return (value,) if isinstance(value, str) else role.texts(key)
 
 
 def _pins(role: _Part) -> tuple[tuple[int, ...], ...]:

@@ -41,12 +41,16 @@ class Task(Record):
 
 @frozen(eq=False, repr=False)
 class Worker(Record):
-    """One instance of a role, `tasks` in rank order; it `shares` nodes and GPUs with that role's of its index."""
+    """One instance of a role, `tasks` in rank order; it `shares` nodes and GPUs with that role's of its index.
+
+    `until`: roles that start when all workers of this one have ended, and have some of what these held.
+    """
 
     role: str
     worker: int
     tasks: tuple[Task, ...]
     shares: str = ""
+    until: tuple[str, ...] = ()
 
 
 @frozen(eq=False, repr=False)
@@ -54,11 +58,12 @@ class Placement(Record):
     """How the nodes were found: `mode` is `separate` or `shared`.
 
     `lower` is the proven least number of nodes where `num-nodes = "min"` was asked, else
-    the number of nodes itself.
+    the number of nodes itself. `in_turns`: roles were placed as if tasks had given back what they held.
     """
 
     mode: Literal["separate", "shared"]
     lower: int
+    in_turns: bool = False
 
 
 @frozen(eq=False, repr=False)
@@ -87,9 +92,12 @@ class Outline(Record):
     nodes: tuple[Node, ...]
     workers: tuple[Worker, ...]
     warnings: tuple[Finding, ...]
+    in_turns: bool = False
 
 
 def outline_of(plan: Plan) -> Outline:
     """Return where everything stands by a plan."""
     place = plan.placement
-    return Outline(plan.job.name, place.mode, place.lower, plan.head, plan.nodes, plan.workers, plan.warnings)
+    return Outline(
+        plan.job.name, place.mode, place.lower, plan.head, plan.nodes, plan.workers, plan.warnings, place.in_turns
+    )
