@@ -153,6 +153,8 @@ preflight_block() {
 	for ((port = cell_lows[$3] + step; port <= cell_highs[$3] + step; port++)); do
 		if [[ $taken == *" $port "* ]]; then
 			preflight_problem "port $port ($2 of role $1) is taken"
+			# Roles that have it in turns would say so again.
+			taken=${taken/" $port "/ }
 		fi
 	done
 }
