@@ -52,8 +52,10 @@ def _grid(seen: View, sheet: _Sheet) -> Iterator[str]:
         return
     yield ("GPU".ljust(sheet.side) + "".join(f" {gpu}".ljust(sheet.cell) for gpu in range(sheet.per_line))).rstrip()
     for row in seen.rows:
-        for start in range(0, row.node.gpus, sheet.per_line):
-            yield f"{_side(row, start):<{sheet.side}}{_line(row, start, sheet)}"
+        for at, segments in enumerate(row.times):
+            for start in range(0, row.node.gpus, sheet.per_line):
+                side = "  then" if at and not start else _side(row, start)
+                yield f"{side:<{sheet.side}}{_line(segments, start, sheet)}"
         if row.alike:
             yield f"  {_nodes(len(row.alike))} as node {row.node.node}: {runs(row.alike)}"
 
@@ -64,7 +66,7 @@ def _sheet(seen: View) -> _Sheet:
     room = _WIDTH - side - 1
     per_line = next((each for each in (most, 16, 8) if each <= most and room // max(1, each) >= _NARROW), 4)
     widest = max(_NARROW, room // max(1, per_line))
-    segments = [segment for row in seen.rows for segment in row.segments]
+    segments = [segment for row in seen.rows for time in row.times for segment in time]
     for tags in (_full(seen.owners), _short(seen.owners)):
         sheet = _Sheet(side, per_line, 1, tags)
         cell = max(map(sheet.needs, segments), default=0)
@@ -93,9 +95,9 @@ def _side(row: Row, start: int) -> str:
     return f"node {row.node.node}" + (f" {row.node.host}" if row.node.host else "")
 
 
-def _line(row: Row, start: int, sheet: _Sheet) -> str:
+def _line(segments: Sequence[Segment], start: int, sheet: _Sheet) -> str:
     line = ""
-    for segment in row.segments:
+    for segment in segments:
         low, high = _part(segment, start, sheet.per_line)
         if low < high:
             line += "│" + _fitted(sheet.name(segment), (high - low) * sheet.cell - 1)
@@ -146,6 +148,8 @@ def _ports(workers: str, ports: Sequence[str], width: int) -> list[str]:
 
 
 def _remarks(seen: View) -> Iterator[list[str]]:
+    for text in seen.turns:
+        yield wrap(text, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
     for warning in seen.warnings:
         lines = [f"warning[{warning.code}]: {warning.message}"]
         lines += [f"help: {warning.help}"] if warning.help else []
