@@ -112,6 +112,7 @@ def check_turns(plan: StatedPlan, findings: Findings) -> None:
     if len(findings.found) > before or not (order := order_of(plan)).there:
         return
     held = {role: _Held(plan, role) for role in plan.by_role}
+    _check_mode(plan, order, held, findings)
     for role, workers in plan.by_role.items():
         later = [
             other
@@ -129,6 +130,18 @@ def check_turns(plan: StatedPlan, findings: Findings) -> None:
             if other not in later and plan.request:
                 message = f"{workers[0].name} gives its place back to `{other}`, which has nothing of it"
                 findings.error("D416", message, (*workers[0].path, "until"))
+
+
+def _check_mode(plan: StatedPlan, order: Order, held: "Mapping[str, _Held]", findings: Findings) -> None:
+    """Where roles have GPUs in turns the plan says that they were placed so."""
+    if not plan.request or plan.in_turns:
+        return
+    for role, tasks in order.done.items():
+        for task in tasks if role in held else ():
+            if task in held and role not in order.groups[task] and held[task].gpus & held[role].gpus:
+                message = f"`{role}` has GPUs of `{task}`, and the plan does not say that it places roles in turns"
+                findings.error("D416", message, ("placement",), help="set `in-turns = true`")
+                return
 
 
 def _check_said(plan: StatedPlan, findings: Findings) -> None:
