@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 
+from attrs import evolve
+
 from dynplan.checker.shapes import Need, Shape, rooms_of, shapes_of
 from dynplan.checker.stated import Request, StatedPlan, StatedWorker
 from dynplan.checker.turns import Order, order_of
@@ -20,7 +22,10 @@ def check_places(plan: StatedPlan, findings: Findings) -> None:
     in_turns = order if plan.in_turns else None
     shapes = shapes_of(request, len(plan.nodes), in_turns)
     room = min(rooms_of(request).values(), default=0)
-    need = Need.of(shapes, named, room, turns=order.there)
+    need = Need.of(shapes, named, room)
+    if order.there:  # no more is proven than what holds where places are had in turns
+        in_any_case = Need.of(shapes_of(request, len(plan.nodes), order), named, room, turns=True)
+        need = evolve(need, proven=min(need.proven, in_any_case.proven))
     _check_allocation(plan, request, named, need, findings)
     before = len(findings.found)
     for shape in shapes:

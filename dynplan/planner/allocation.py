@@ -192,12 +192,22 @@ def _fewest(
         _check_counts(job, wanted, count, findings)
         findings.raise_if_errors()
         try:
-            return _placed(wanted, (job.cluster.gpus_per_node,) * count, hosts, separate, lower, turns)
+            found = _placed(wanted, (job.cluster.gpus_per_node,) * count, hosts, separate, lower, turns)
+            if turns is None or _open_ones(wanted, found):
+                return found
+            owner = next(demand.role.name for demand in wanted if demand.role.size.dedicated)
+            problem = NoRoomError(owner, proven=False)
         except NoRoomError as again:
             problem = again
             lower += lower == count and problem.proven
     nodes = (job.cluster.gpus_per_node,) * most
     raise _refused(job, wanted, nodes, problem)
+
+
+def _open_ones(wanted: Sequence[Demand], found: Allocation) -> bool:
+    """Tell whether dedicated roles, in turns on nodes of their own, leave roles without GPUs as many as these need."""
+    others = [demand for demand in wanted if not demand.role.size.dedicated]
+    return found.nodes - len(_closed(wanted, found.homes)) >= nodes_with_open_ones(others)
 
 
 # The head node

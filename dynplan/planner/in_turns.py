@@ -9,8 +9,10 @@ from collections.abc import Sequence
 
 from attrs import define, evolve
 
+from dynplan.diagnostics import InputError
+from dynplan.model import Job
 from dynplan.planner.cutting import Groups, Slice
-from dynplan.planner.demand import Demand
+from dynplan.planner.demand import Demand, demands, nodes_with_open_ones
 from dynplan.planner.laying import Item, Meets, cut_in_turns, laid
 from dynplan.planner.nodes import place
 from dynplan.planner.pinned import first_fit, on_hosts
@@ -19,7 +21,7 @@ from dynplan.planner.turns import Turns
 
 
 def place_in_turns(
-    demands: Sequence[Demand], gpus: Sequence[int], hosts: Sequence[str | None], turns: Turns
+    wanted: Sequence[Demand], gpus: Sequence[int], hosts: Sequence[str | None], turns: Turns
 ) -> dict[str, Homes]:
     """Place every role that takes nodes, as `dynplan.planner.nodes.place` does where nobody gives anything back.
 
@@ -27,8 +29,8 @@ def place_in_turns(
         NoRoomError: a stage does not fit, or was not seen to.
     """
     homes: dict[str, Homes] = {}
-    others = [demand for demand in demands if not _holds(demand)]
-    holding = {demand.role.name: demand for demand in demands if _holds(demand)}
+    others = [demand for demand in wanted if not _holds(demand)]
+    holding = {demand.role.name: demand for demand in wanted if _holds(demand)}
     for names in turns.stages(list(holding)):
         stage = [holding[name] for name in names]
         try:
@@ -41,20 +43,33 @@ def place_in_turns(
     return homes
 
 
-def fewest_in_turns(demands: Sequence[Demand], gpus: int, turns: Turns) -> tuple[int, int]:
+def fewest_in_turns(wanted: Sequence[Demand], gpus: int, turns: Turns) -> tuple[int, int]:
     """Return a number of nodes that may hold every role without named hosts, and a proven lower bound.
 
-    Exact where all roles of a stage meet. Elsewhere both are what the largest set of roles that meet needs.
+    Exact where all roles of a stage meet. Elsewhere both are what the largest set of roles that meet needs. Roles
+    without GPUs need nodes beside those that are dedicated.
     """
     from dynplan.planner.search import fewest  # 13 ms, and few jobs leave the number of nodes to a search
 
-    total = lower = 0
-    holding = {demand.role.name: demand for demand in demands if _holds(demand)}
+    total, lower = 0, max(demand.nodes for demand in wanted)
+    holding = {demand.role.name: demand for demand in wanted if _holds(demand)}
+    others = [demand for demand in wanted if not _holds(demand)]
     for names in turns.stages(list(holding)):
         for crowd in turns.crowds(names):
-            of_crowd = fewest([holding[name] for name in crowd], gpus)
-            total, lower = max(total, of_crowd[0]), max(lower, of_crowd[1])
-    return total, lower
+            there = [holding[name] for name in crowd]
+            of_crowd = fewest(there, gpus)
+            total = max(total, of_crowd[0])
+            lower = max(lower, of_crowd[1], nodes_with_open_ones([*there, *others]))
+    return max(total, lower), lower
+
+
+def bound_in_turns(job: Job, turns: Turns) -> int:
+    """Return a proven lower bound of the nodes of a job, also where it could not be placed in turns."""
+    try:
+        wanted = demands(job, (job.cluster.gpus_per_node,), turns)
+    except InputError:
+        return 1
+    return fewest_in_turns(wanted, job.cluster.gpus_per_node, turns)[1]
 
 
 def slices_in_turns(
@@ -82,8 +97,8 @@ def _holds(demand: Demand) -> bool:
     return demand.takes_nodes or (demand.form == "every" and bool(demand.slices))
 
 
-def _meets(demands: Sequence[Demand], turns: Turns) -> Meets:
-    names = [demand.role.name for demand in demands]
+def _meets(wanted: Sequence[Demand], turns: Turns) -> Meets:
+    names = [demand.role.name for demand in wanted]
     return tuple(frozenset(at for at, other in enumerate(names) if turns.meet(name, other)) for name in names)
 
 

@@ -67,13 +67,15 @@ def _with_turns(job: Job, gpus: Sequence[int], turns: "Turns") -> Plan:
         return _planned(job, _standing(job, gpus, turns), turns)
     if job.num_nodes != "min":
         return _planned(job, at_once, turns)
+    from dynplan.planner.in_turns import bound_in_turns  # few jobs have tasks that others come after
+
     try:
         standing = _standing(job, gpus, turns)
         if standing.allocation.nodes < at_once.allocation.nodes:
             return _planned(job, standing, turns)
         lower = standing.allocation.lower
     except InputError:
-        lower = 1
+        lower = bound_in_turns(job, turns)
     bound = min(at_once.allocation.lower, lower)
     return _planned(job, evolve(at_once, allocation=evolve(at_once.allocation, lower=bound)), turns)
 
