@@ -175,7 +175,9 @@ def _one_by_one(
     large = sorted(floating, key=lambda demand: -max(demand.slices[0], demand.gpus_on_node))
     closed = sorted(floating, key=lambda demand: not demand.role.size.dedicated)
     failed = stage[0]
-    for order, spread in ((floating, True), (closed, True), (floating, False), (closed, False), (large, False)):
+    staying = sorted(large, key=lambda demand: demand.role.task)
+    tried = (floating, True), (closed, True), (floating, False), (closed, False), (large, False), (staying, False)
+    for order, spread in tried:
         attempt, found = nodes.copy(), dict[str, Homes]()
         try:
             for demand in order:
