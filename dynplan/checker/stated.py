@@ -125,7 +125,7 @@ class RequestedRole:
 
 @frozen
 class Request:
-    """What the job's and the cluster's tables ask for, in role declaration order."""
+    """What the job's and the cluster's tables ask for, in role declaration order; `moves`: ports do by the job's id."""
 
     roles: tuple[RequestedRole, ...]
     num_nodes: int | str | None
@@ -134,11 +134,22 @@ class Request:
     groups: tuple[tuple[int, ...], ...]
     port_range: Range
     reserved: tuple[Range, ...]
+    moves: bool
+
+
+@frozen
+class StatedBlocks:
+    """The blocks that ports may move to: the first number of block 0, how far the next one is, and their indices."""
+
+    path: Path
+    first: int
+    step: int
+    runs: tuple[Range, ...]
 
 
 @frozen
 class StatedPlan:
-    """A plan as it stands; `request` is None where it carries no tables of the job.
+    """A plan as it stands; `request` is None where it carries no tables of the job, `blocks` where ports stay.
 
     `head`, `mode`, `lower` and `in_turns` are what `placement` says, None or empty where it does not; `by_role` are the
     workers again.
@@ -151,6 +162,7 @@ class StatedPlan:
     lower: int | None
     in_turns: bool
     request: Request | None
+    blocks: StatedBlocks | None
     by_role: Mapping[str, list[StatedWorker]]
 
     def of_role(self, name: str) -> list[StatedWorker]:
@@ -180,6 +192,7 @@ def read_stated(tree: Mapping[str, Any], findings: Findings) -> StatedPlan:
         lower=place.maybe("lower-bound"),
         in_turns=place.flag("in-turns"),
         request=_asked(top) if "roles" in tree else None,
+        blocks=_blocks(top.part("port-offset")) if "port-offset" in tree else None,
         by_role=by_role,
     )
 
@@ -282,26 +295,39 @@ def _task(part: _Part) -> StatedTask:
     return StatedTask(part.path, part.count("rank"), part.count("node"), part.numbers("gpus"), ports)
 
 
+def _blocks(part: _Part) -> StatedBlocks:
+    return StatedBlocks(part.path, part.count("first"), part.count("step"), part.ranges("blocks"))
+
+
 def _asked(top: _Part) -> Request:
     job, cluster = top.part("job"), top.part("cluster")
+    moves = (job.text("port-offset") or cluster.text("port-offset")) == "job-id"
     num_nodes = job.data.get("num-nodes")
     groups = cluster.list("gpu-groups")
     if not all(isinstance(group, list) and all(isinstance(gpu, int) for gpu in group) for group in groups):
         cluster.wrong((*cluster.path, "gpu-groups"), "a list of lists of GPU indices")
         groups = []
+    if "gpu-groups" not in cluster.data:
+        groups = _numa_nodes(cluster.numbers("gpu-numa"))
     ranges = cluster.ranges("port-range")
     return Request(
-        roles=tuple(_role(name, part) for name, part in top.named("roles")),
+        roles=tuple(_role(name, part, moves) for name, part in top.named("roles")),
         num_nodes=num_nodes if num_nodes in (None, "min") else job.count("num-nodes"),
         hosts=job.texts("nodes"),
         gpus_per_node=cluster.count("gpus-per-node", 0),
         groups=tuple(tuple(group) for group in groups),
         port_range=ranges[0] if ranges else (20000, 21999),
         reserved=cluster.ranges("reserved-ports"),
+        moves=moves,
     )
 
 
-def _role(name: str, part: _Part) -> RequestedRole:
+def _numa_nodes(nodes: tuple[int, ...]) -> list[list[int]]:
+    """Return the GPUs of each NUMA node, which are groups where nobody names any."""
+    return [[gpu for gpu, node in enumerate(nodes) if node == one] for one in sorted(set(nodes))]
+
+
+def _role(name: str, part: _Part, moves: bool) -> RequestedRole:
     fill = part.data.get("workers-per-node") == "max"
     pins = _pins(part)
     per = None if fill else part.maybe("workers-per-node")
@@ -324,7 +350,7 @@ def _role(name: str, part: _Part) -> RequestedRole:
         beside=part.text("beside"),
         task=part.text("kind") == "task",
         after=_names(part, "after"),
-        ports=tuple(_port(port, part) for port in part.part("ports").data),
+        ports=tuple(_port(port, part, moves) for port in part.part("ports").data),
     )
 
 
@@ -344,7 +370,7 @@ def _pins(role: _Part) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(role.number(gpu, (*role.path, "gpus")) for gpu in item) for item in lists)
 
 
-def _port(name: str, role: _Part) -> RequestedPort:
+def _port(name: str, role: _Part, moves: bool) -> RequestedPort:
     value = role.part("ports").data[name]
     part = _Part(value if isinstance(value, Mapping) else {"base": value}, (*role.path, "ports", name), role.findings)
     fixed = part.data.get("fixed", False)
@@ -353,7 +379,7 @@ def _port(name: str, role: _Part) -> RequestedPort:
     return RequestedPort(
         path=part.path,
         name=name,
-        base=None if base == "auto" else part.number(base, part.path),
+        base=None if base == "auto" or (moves and fixed is False) else part.number(base, part.path),
         count=count,
         low=part.count("min", 1),
         high=part.count("max", HIGHEST_PORT),

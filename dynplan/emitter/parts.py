@@ -100,6 +100,17 @@ def _regains(plan: Plan) -> bool:
     return bool(regained(plan))
 
 
+def _moves(plan: Plan) -> bool:
+    """Tell whether the job takes a block of ports by its id."""
+    return plan.blocks is not None
+
+
+def _attached(plan: Plan) -> bool:
+    """Tell whether the cluster says where its GPUs are attached."""
+    affinity = plan.job.cluster.affinity
+    return bool(affinity.numa or affinity.nics)
+
+
 def _hosts(plan: Plan) -> bool:
     return any(node.host for node in plan.nodes)
 
@@ -121,12 +132,15 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("turns", _regains),
     ("preflight", _always),
     ("interfaces", finds_interfaces),
+    ("taken", _moves),
+    ("affinity", _attached),
     ("worlds", _worlds),
     ("steps", _always),
     ("launch", _always),
     ("events", _always),
     ("records", _always),
     ("end", _always),
+    ("blocks", _moves),
     ("hosts", _hosts),
     ("files", _files),
     ("images", brings),
@@ -136,5 +150,5 @@ FIRST = "start"  # it stands before the plan
 # They stand before `steps`, and go to the tasks.
 FOR_TASKS = (
     *("plan", "each", "when", "probes", "http", "logs", "surroundings", "task", "turns"),
-    *("preflight", "interfaces", "worlds"),
+    *("preflight", "interfaces", "taken", "affinity", "worlds"),
 )

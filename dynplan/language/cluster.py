@@ -5,10 +5,11 @@ import re
 from dynplan.diagnostics import Findings, nearest
 from dynplan.language.command_line import env_pairs, meant, option_pairs
 from dynplan.language.tables import Table, name_of, plain, scalar
-from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Cluster, Pairs, PortRange
+from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Affinity, Cluster, Pairs, PortRange
 
 MOST_GPUS = 1024
 LAUNCH_TIMEOUT_S = 600
+PORT_OFFSETS = ("none", "job-id")
 _RANGE = re.compile(r" *([0-9]{1,5}) *(?:- *([0-9]{1,5}) *)?")
 _REQUEST = re.compile(r"gpus-per-node|none|gres(:[A-Za-z0-9_.-]+)?")
 # The options of `ulimit` in bash(1), and what limits.conf(5) calls the same limits.
@@ -31,14 +32,23 @@ def read_cluster(table: Table) -> Cluster:
     """Read `[cluster]`; a job without one has nodes without GPUs."""
     table.unsupported("node-groups")
     gpus = table.count("gpus-per-node", 0, 0, MOST_GPUS) or 0
+    groups, affinity = _groups(table, gpus), Affinity((), ())
+    if "gpu-numa" in table or "gpu-nics" in table:
+        from dynplan.language.affinity import check_groups, islands, read_affinity  # few sites say it
+
+        affinity = read_affinity(table, gpus)
+        check_groups(groups, affinity, table)
+        groups = groups or islands(affinity)
     cluster = Cluster(
         name=table.line("name"),
         gpus_per_node=gpus,
-        groups=_groups(table, gpus),
+        groups=groups,
+        affinity=affinity,
         gpu_vendor=table.choice("gpu-vendor", tuple(GPU_VARIABLES), "nvidia"),
         gpu_request=_request(table),
         container_runtime=table.choice("container-runtime", ("pyxis", "apptainer", "none"), "pyxis"),
         port_range=_one_range(table, "port-range", PortRange(20000, 21999)),
+        port_offset=table.choice("port-offset", PORT_OFFSETS, "none"),
         reserved=_ranges(table, "reserved-ports"),
         ephemeral=_one_range(table, "ephemeral-ports", PortRange(32768, 60999)),
         interfaces=_interfaces(table),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dynplan.diagnostics import Findings
-from dynplan.language.cluster import read_cluster, sbatch_options
+from dynplan.language.cluster import PORT_OFFSETS, read_cluster, sbatch_options
 from dynplan.language.command_line import env_pairs
 from dynplan.language.counts import LONGEST_NAME, LONGEST_PATH, check_counts, check_rows
 from dynplan.language.extents import read_hosts, read_size
@@ -13,7 +13,7 @@ from dynplan.language.files import read_files
 from dynplan.language.launch import optional_command, read_launch, runs_apart
 from dynplan.language.placeholders import check_templates
 from dynplan.language.plan_tables import tables_for_plan
-from dynplan.language.ports import read_ports
+from dynplan.language.ports import read_ports, with_offset
 from dynplan.language.probes import read_probes
 from dynplan.language.relations import check_constraints, check_relations
 from dynplan.language.tables import Table
@@ -43,7 +43,8 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
     job = top.table("job")
     _ = top.table("meta")  # anything, for other tools: the plan carries it on
     hosts = read_hosts(job, "nodes")
-    roles = _roles(top, cluster.gpus_per_node)
+    port_offset = job.choice("port-offset", PORT_OFFSETS, cluster.port_offset)
+    roles = with_offset(_roles(top, cluster.gpus_per_node), port_offset)
     phases = _phases(top)
     files = read_files(top)
     found = Job(
@@ -53,6 +54,7 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
         time=_time(job),
         output_dir=_output_dir(job),
         umask=_umask(job),
+        port_offset=port_offset,
         setup=job.text("setup"),
         env=env_pairs(job.table("env")),
         sbatch=sbatch_options(job.table("sbatch")),
@@ -65,16 +67,20 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
     check_constraints(job, found)
     _ = job.text("cluster"), "container" in job  # the command line has read it, and roles read the other
     job.close()
-    if not phases:
-        _check_unused_defaults(top)
-    _ = [key in top for key in ("extends", "vars", "phase-defaults")]  # resolved before
-    _check_sweep(top, phases)
-    top.close()
+    _close(top, phases)
     check_relations(found, findings)
     check_rows(found, findings)
     check_templates(found, findings)
     findings.raise_if_errors()
     return found
+
+
+def _close(top: Table, phases: tuple[Phase, ...]) -> None:
+    if not phases:
+        _check_unused_defaults(top)
+    _ = [key in top for key in ("extends", "vars", "phase-defaults")]  # resolved before
+    _check_sweep(top, phases)
+    top.close()
 
 
 def _job_name(job: Table) -> str:
@@ -185,6 +191,7 @@ def _role(name: str, table: Table, container: Any, gpus_per_node: int, partner: 
         metrics=table.line("metrics"),
         per_gpu=per_gpu,
         world=per_gpu or mpi not in ("", "none"),
+        numa_bind=table.flag("numa-bind", False),
     )
     if role.world:
         _check_world(role, table)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from dynplan.diagnostics import Finding
 from dynplan.model.cluster import Cluster
@@ -52,7 +52,9 @@ class Job(Record):
     """A job as asked for.
 
     `num_nodes` is a number, `"min"`, or None where the roles decide. `tables` are those that it was read from, with
-    all inheritance and `vars` resolved: a plan repeats them, and needs no job file. `warnings` are of `dynplan.load`.
+    all inheritance and `vars` resolved: a plan repeats them, and needs no job file. `port_offset` is `job-id` where the
+    job takes a block of ports by its id, else `none`. `warnings` are of `dynplan.load`, and so is `written`: the tables
+    with nothing worked out, in whose terms changes are suggested.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Job(Record):
     time: str
     output_dir: str
     umask: str
+    port_offset: str
     setup: str
     env: Pairs
     sbatch: tuple[tuple[str, str | int | bool], ...]
@@ -70,6 +73,7 @@ class Job(Record):
     cluster: Cluster
     tables: Tables
     warnings: tuple[Finding, ...] = ()
+    written: Tables = field(factory=dict)
 
     def role(self, name: str) -> Role:
         """Return the role of that name; the reader has checked that it exists."""

@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from dynplan.diagnostics import Finding, InputError
 from dynplan.language.task_numbers import check_expressions, counting_on_equal
-from dynplan.model import Job, Node, Placement, Plan, Ports, Record, Role, Task, Worker
+from dynplan.model import Job, Node, Placement, Plan, PortBlocks, Ports, Record, Role, Task, Worker
 from dynplan.planner.allocation import allocate
 from dynplan.planner.cutting import Slice
 from dynplan.planner.demand import Demand, demands
@@ -98,6 +98,7 @@ def _planned(job: Job, standing: _Standing, turns: "Turns | None") -> Plan:
     """Give ports to workers that have their places, and put everything together."""
     wanted, allocation, homes = standing.wanted, standing.allocation, standing.homes
     ports, warnings = assign(job.roles, homes, allocation.nodes, job.cluster, turns)
+    blocks, warnings = _blocks(job, ports, warnings)
     workers = tuple(_workers(job.roles, homes, standing.slices, ports))
     if turns:
         from dynplan.planner.given import with_until  # few jobs have tasks that others come after
@@ -110,9 +111,23 @@ def _planned(job: Job, standing: _Standing, turns: "Turns | None") -> Plan:
         nodes=tuple(map(Node, range(allocation.nodes), allocation.hosts, allocation.gpus)),
         workers=workers,
         warnings=(*_placement_warnings(job, wanted, allocation, homes), *_unequal(job, wanted, workers), *warnings),
+        blocks=blocks,
     )
     check_expressions(found)
     return found
+
+
+def _blocks(
+    job: Job, ports: Sequence[list[Ports]], warnings: tuple[Finding, ...]
+) -> tuple[PortBlocks | None, tuple[Finding, ...]]:
+    """Return the blocks of ports that a job may take, and the warnings about ports with one of blocks."""
+    if job.port_offset == "none":
+        return None, warnings
+    from dynplan.planner.blocks import in_ephemeral, port_blocks  # most jobs have their nodes to themselves
+
+    blocks = port_blocks(job.roles, ports, job.cluster)
+    more = in_ephemeral(blocks, job.cluster) if blocks and not warnings else ()
+    return blocks, (*warnings, *more)
 
 
 def _workers(

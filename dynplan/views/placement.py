@@ -10,7 +10,8 @@ from attrs import define, evolve, field, frozen
 
 from dynplan.diagnostics import Finding
 from dynplan.diagnostics.visible import LONGEST_TEXT, brief, visible
-from dynplan.model import Block, Node, Outline, Task, Worker
+from dynplan.model import Block, Node, Outline, PortBlocks, Task, Worker
+from dynplan.views.capacity import capacity_of
 from dynplan.views.turns import held_at_once, one_after_another, sentences, until_of
 
 MOST_NODES = 16  # of a job whose every node is shown; in a larger one equal nodes are shown once
@@ -92,7 +93,8 @@ class RoleLine:
 class View:
     """A placement as people look at it; `owners` are the roles with GPUs, in declaration order.
 
-    `more` is said where not all warnings are there; `turns` say who gives places back to whom.
+    `blocks` tells of ports that move by the job's id, `turns` who gives places back to whom. `more` is said where not
+    all warnings are there.
     """
 
     name: str
@@ -103,6 +105,7 @@ class View:
     warnings: tuple[Finding, ...]
     broken: str
     more: str
+    blocks: str
     turns: tuple[str, ...] = ()
 
 
@@ -131,6 +134,16 @@ def view(found: Outline) -> View:
         broken=_broken(found),
         turns=tuple(sentences(found)),
         more=f"{len(found.warnings) - _MOST_WARNINGS} more warnings" if len(found.warnings) > _MOST_WARNINGS else "",
+        blocks=_blocks(found.blocks) if found.blocks else "",
+    )
+
+
+def _blocks(blocks: PortBlocks) -> str:
+    """Return what the ports of a job are, other than those that are shown."""
+    first, last = blocks.first, blocks.first + blocks.step - 1
+    return (
+        f"ports {first}-{last} are block 0: a job takes one of {blocks.count} blocks by its id, and the ports of"
+        f" block k are k times {blocks.step} higher"
     )
 
 
@@ -245,10 +258,9 @@ def _summary(found: Outline, rows: Sequence[Row]) -> str:
     count, sizes = len(found.nodes), sorted({node.gpus for node in found.nodes})
     parts = ["1 node" if count == 1 else f"{count} nodes"]
     if any(sizes):
-        total = sum(node.gpus for node in found.nodes)
-        used = len({(task.node, gpu) for w in found.workers for task in w.tasks for gpu in task.gpus})
+        capacity = capacity_of(found)
         parts[0] += f" of {' or '.join(map(str, sizes))} GPUs"
-        parts.append(f"{used} of {total} GPUs in use")
+        parts.append(f"{capacity.held} of {capacity.gpus} GPUs in use")
     if any(sizes) and count > 1:
         shared = any(
             len({owner.role for segment in segments for owner in segment.owners if not owner.shares}) > 1

@@ -53,11 +53,13 @@ PHASES = {
     '[roles.late]\nafter = ["early"]\ncommand = "x"\nports = { p = { fixed = 9999 } }',
     "hosts": "",
     "interfaces": "",
+    "blocks": "",
+    "affinity": "",
     "ungranted": "",
 }
 ALL = {**FEATURES, **PHASES}
 # Those with a part of the program to themselves.
-OPTIONS = ("worlds", "each", "when", "hosts", "files", "interfaces", "images", "turns")
+OPTIONS = ("worlds", "each", "when", "hosts", "files", "interfaces", "images", "blocks", "affinity", "turns")
 
 
 def job_with(features: set[str]) -> str:
@@ -73,6 +75,13 @@ def job_with(features: set[str]) -> str:
         job = job.replace("[cluster]", '[cluster]\ncontainer-runtime = "pyxis"')
     if "interfaces" in features:
         job = job.replace("[cluster]", '[cluster]\nnetwork-interface = "ib0"')
+    if "blocks" in features:
+        job = job.replace("[cluster]", '[cluster]\nport-offset = "job-id"')
+    if "affinity" in features:
+        attached = 'gpu-numa = [0, 0, 0, 0, 1, 1, 1, 1]\ngpu-nics = ["a", "a", "a", "a", "b", "b", "b", ["b", "c"]]'
+        job = job.replace("[cluster]", f"[cluster]\n{attached}").replace(
+            "gpus-per-worker = 4", "gpus-per-worker = 4\nnuma-bind = true"
+        )
     if "ungranted" in features:
         job = job.replace("[cluster]", '[cluster]\ngpu-request = "none"')
     return job
