@@ -5,11 +5,12 @@ tables of the job are read only as far as promises follow from them; other tools
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
 
+from dynplan.checker.book import apart
 from dynplan.diagnostics import Findings, Path
 
 HIGHEST_PORT = 65535
@@ -387,18 +388,5 @@ def _port(name: str, role: _Part, moves: bool) -> RequestedPort:
         everywhere=part.text("on") == "every-task" or part.flag("same"),
         same=part.flag("same"),
         job_wide=part.text("scope") == "job",
-        pieces=tuple(_apart([(0, max(1, count)), *((low, high + 1) for low, high in part.ranges("also"))])),
+        pieces=tuple(apart([(0, max(1, count)), *((low, high + 1) for low, high in part.ranges("also"))])),
     )
-
-
-def _apart(pieces: Iterable[Range]) -> Iterator[Range]:
-    """Yield stretches, their ends exclusive, in ascending order and those that touch as one."""
-    first = end = -1
-    for low, high in sorted(pieces):
-        if low > end:
-            if first < end:
-                yield first, end
-            first, end = low, high
-        end = max(end, high)
-    if first < end:
-        yield first, end
