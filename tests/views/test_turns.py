@@ -33,6 +33,7 @@ def tested() -> Outline:
 def test_a_node_stands_there_once_for_each_time() -> None:
     assert as_text(tested()) == (
         "demo: 2 nodes of 8 GPUs, 12 of 16 GPUs in use, shared, head node 0\n"
+        "25% of the GPUs idle\n"
         "\n"
         "GPU     0        1        2        3        4        5        6        7\n"
         "node 0 │test 0                                                                 │\n"
@@ -46,7 +47,7 @@ def test_a_node_stands_there_once_for_each_time() -> None:
         "prefill  1        4          0      http 8000\n"
         "\n"
         "test ends before decode, look and prefill start, which then have GPUs or ports\n"
-        "  that it held\n"
+        "that it held\n"
     )
 
 
@@ -60,8 +61,9 @@ def test_a_role_that_stays_is_there_at_every_time() -> None:
             third={"after": ["second"], "gpus-per-worker": 6},
         )
     )
-    assert text.splitlines()[2:6] == [
-        "GPU     0        1        2        3        4        5        6        7",
+    lines = text.splitlines()
+    first = lines.index("GPU     0        1        2        3        4        5        6        7")
+    assert lines[first + 1 : first + 4] == [
         "node 0 │store 0          │first 0                                              │",
         "  then │store 0          │second 0                  │·                         │",
         "  then │store 0          │third 0                                              │",
