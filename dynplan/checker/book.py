@@ -1,6 +1,7 @@
 """Who holds which numbers: stretches in order, so that a block of thousands costs as much as one number."""
 
 from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 
 from attrs import Factory, define, frozen
 
@@ -51,3 +52,16 @@ class Book:
     def _after(self, number: int) -> int:
         """Return how many stretches start at or below a number."""
         return bisect_right(self.starts, number)
+
+
+def apart(pieces: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield stretches, their ends exclusive, in ascending order and those that touch as one."""
+    first = end = -1
+    for low, high in sorted(pieces):
+        if low > end:
+            if first < end:
+                yield first, end
+            first, end = low, high
+        end = max(end, high)
+    if first < end:
+        yield first, end

@@ -1,14 +1,15 @@
 """The promises about GPUs: whose they are, in one piece, in order, and inside one group where that can be."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from attrs import frozen
 
-from dynplan.checker.pieces import Piece, in_turn, pieces_of
-from dynplan.checker.shapes import room_of
-from dynplan.checker.stated import RequestedRole, StatedNode, StatedPlan, StatedTask, StatedWorker
+from dynplan.checker.pieces import Piece, go_together, in_turn, pieces_of
+from dynplan.checker.shapes import rooms_of
+from dynplan.checker.stated import Request, RequestedRole, StatedNode, StatedPlan, StatedTask, StatedWorker
+from dynplan.checker.turns import Order, order_of
 from dynplan.diagnostics import Findings
 
 _MOST_GPUS = 32  # more on one node: whether another arrangement crosses fewer groups is not searched for
@@ -22,14 +23,15 @@ def check_gpus(plan: StatedPlan, findings: Findings) -> None:
     holdings: list[list[Holding]] = [[] for _ in plan.nodes]
     largest = max(node.gpus for node in plan.nodes)
     roles = {role.name: role for role in plan.request.roles} if plan.request else {}
-    room = room_of(plan.request) if plan.request else largest
+    order = order_of(plan)
+    rooms = rooms_of(plan.request, order if plan.in_turns else None) if plan.request else {}
     for worker in plan.workers:
         role = roles.get(worker.role)
         if role and role.equal_slices:
             _check_equal(worker, findings)
         if worker.shares:
             continue  # it holds what another one holds
-        _check_worker(worker, largest, role, room, findings)
+        _check_worker(worker, largest, role, rooms.get(worker.role, largest), findings)
         if role and role.pins:
             _check_pins(worker, role, findings)
         for task in worker.tasks:
@@ -37,11 +39,48 @@ def check_gpus(plan: StatedPlan, findings: Findings) -> None:
                 holdings[task.node].append((worker, task))
     for node, held in zip(plan.nodes, holdings, strict=True):
         before = len(findings.found)
-        _check_node(node, held, findings)
+        _check_node(node, held, roles, order, findings)
         if plan.request and len(findings.found) == before:
-            pinned = {gpu for worker, _ in held for pins in roles[worker.role].pins for gpu in pins}
-            others = [(worker, task) for worker, task in held if not roles[worker.role].pins]
-            _check_order(node, others, plan.request.groups, frozenset(pinned), findings)
+            _check_handed_out(node, held, plan.request, order, findings)
+
+
+def _check_handed_out(
+    node: StatedNode, held: Sequence[Holding], request: Request, order: Order, findings: Findings
+) -> None:
+    """GPUs go out in order: all of a node's where that fits at once, else those of roles that do not have turns."""
+    roles = {role.name: role for role in request.roles}
+    names = list(dict.fromkeys(worker.role for worker, _ in held))
+    pins = [pins for name in names for pins in roles[name].pins]
+    pinned = {gpu for of_worker in pins for gpu in of_worker}
+    sizes = [len(task.gpus) for worker, task in held if not roles[worker.role].pins]
+    apart = len(pinned) == sum(map(len, pins))
+    at_once = not order.there or (apart and go_together(sizes, pieces_of(node.gpus, pinned)))
+    for part in [names] if at_once else order.parts(names):
+        of_part = [holding for holding in held if holding[0].role in part]
+        if at_once or order.all_meet(part):
+            others = [(worker, task) for worker, task in of_part if not roles[worker.role].pins]
+            taken = frozenset(gpu for name in part for of_worker in roles[name].pins for gpu in of_worker)
+            _check_order(node, others, request.groups, taken, findings)
+        else:
+            _check_settled(node, of_part, request, order, findings)
+
+
+def _check_settled(
+    node: StatedNode, held: Sequence[Holding], request: Request, order: Order, findings: Findings
+) -> None:
+    """Among roles of which some have turns no slice could lie better by itself."""
+    pinned = {role.name for role in request.roles if role.pins}
+    runs = _runs(request.groups, node.gpus, frozenset())
+    for worker, task in (holding for holding in held if holding[0].role not in pinned):
+        near = [(one, other) for one, other in held if other is not task and order.meet(one.role, worker.role)]
+        taken = {gpu for _, other in near for gpu in other.gpus}
+        free = [at for at in range(node.gpus - len(task.gpus) + 1) if taken.isdisjoint(range(at, at + len(task.gpus)))]
+        best = min(free, key=lambda at: (not _in(at, len(task.gpus), runs), at))
+        if best != task.gpus[0]:
+            message = f"{worker.name} starts at GPU {task.gpus[0]} of node {node.node}, and {best} is free for it"
+            fix = "of those that are free for it a slice has the lowest, inside a group where that can be"
+            findings.error("D403", message, (*task.path, "gpus"), help=fix)
+            return
 
 
 def _check_equal(worker: StatedWorker, findings: Findings) -> None:
@@ -93,9 +132,15 @@ def _check_worker(
         findings.error("D406", message, (*worker.path, "tasks"), help=fix)
 
 
-def _check_node(node: StatedNode, held: Sequence[Holding], findings: Findings) -> None:
-    """Every GPU of a node has at most one worker, and every worker's are a run of them."""
-    owner: dict[int, str] = {}
+def _check_node(
+    node: StatedNode,
+    held: Sequence[Holding],
+    roles: Mapping[str, RequestedRole],
+    order: Order,
+    findings: Findings,
+) -> None:
+    """Every GPU of a node has at most one worker at a time, and every worker's are a run of them."""
+    owners: dict[int, list[StatedWorker]] = {}
     for worker, task in held:
         path = (*task.path, "gpus")
         if task.gpus != tuple(range(task.gpus[0], task.gpus[0] + len(task.gpus))):
@@ -106,12 +151,21 @@ def _check_node(node: StatedNode, held: Sequence[Holding], findings: Findings) -
                 message = f"{worker.name} holds GPU {gpu} of node {node.node}, which has {node.gpus}"
                 findings.error("D402", message, (*path, index))
                 break
-            if gpu in owner:
-                both = f"by {owner[gpu]} and by {worker.name}" if owner[gpu] != worker.name else f"by {worker.name}"
+            owner = next((one for one in owners.get(gpu, ()) if order.meet(one.role, worker.role)), None)
+            if owner:
+                both = f"by {owner.name} and by {worker.name}" if owner is not worker else f"by {worker.name}"
                 message = f"GPU {gpu} of node {node.node} is held twice: {both}"
-                findings.error("D401", message, (*path, index))
+                findings.error("D401", message, (*path, index), help=_never_first(owner, worker, roles))
                 break
-            owner[gpu] = worker.name
+            owners.setdefault(gpu, []).append(worker)
+
+
+def _never_first(one: StatedWorker, other: StatedWorker, roles: Mapping[str, RequestedRole]) -> str:
+    """Say what is missing where one of two roles is a task, which gives its GPUs back to roles that come after it."""
+    for task, later in ((one.role, other.role), (other.role, one.role)):
+        if task != later and task in roles and roles[task].task:
+            return f"`{later}`, or a role beside it, does not come after the task `{task}`"
+    return ""
 
 
 def _check_order(

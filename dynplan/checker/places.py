@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 
-from dynplan.checker.shapes import Need, Shape, shapes_of
+from attrs import evolve
+
+from dynplan.checker.shapes import Need, Shape, rooms_of, shapes_of
 from dynplan.checker.stated import Request, StatedPlan, StatedWorker
+from dynplan.checker.turns import Order, order_of
 from dynplan.diagnostics import Findings
 
 _MOST_TOLD = 8  # nodes, in one message
@@ -15,9 +18,14 @@ def check_places(plan: StatedPlan, findings: Findings) -> None:
     if plan.request is None:
         _check_alike(plan, findings)
         return
-    request, named = plan.request, _named(plan.request)
-    shapes, room = shapes_of(request, len(plan.nodes))
+    request, named, order = plan.request, _named(plan.request), order_of(plan)
+    in_turns = order if plan.in_turns else None
+    shapes = shapes_of(request, len(plan.nodes), in_turns)
+    room = min(rooms_of(request).values(), default=0)
     need = Need.of(shapes, named, room)
+    if order.there:  # no more is proven than what holds where places are had in turns
+        in_any_case = Need.of(shapes_of(request, len(plan.nodes), order), named, room, turns=True)
+        need = evolve(need, proven=min(need.proven, in_any_case.proven))
     _check_allocation(plan, request, named, need, findings)
     before = len(findings.found)
     for shape in shapes:
@@ -27,8 +35,10 @@ def check_places(plan: StatedPlan, findings: Findings) -> None:
     places = {host: node for node, host in enumerate(named)}
     for shape in shapes:
         _check_nodes(shape, plan, places, findings)
-    _check_dedicated(plan, request, findings)
-    _check_sharing(shapes, plan, places, need, findings)
+    _check_dedicated(plan, request, in_turns, findings)
+    for part, whole in _stages(shapes, in_turns):
+        if whole:
+            _check_sharing(part, plan, places, Need.of(part, (), room), findings)
     head, open_nodes = _check_head(plan, request, shapes, findings), _open(plan, request)
     for shape in shapes:
         _check_follower(shape, head, open_nodes, plan, findings)
@@ -171,20 +181,32 @@ def _nodes(nodes: Sequence[int]) -> str:
 # Roles against each other
 
 
-def _check_dedicated(plan: StatedPlan, request: Request, findings: Findings) -> None:
-    owner = {
-        task.node: role.name
-        for role in request.roles
-        if role.dedicated
-        for worker in plan.of_role(role.name)
-        for task in worker.tasks
-    }
-    for worker in (worker for worker in plan.workers if not worker.shares):
+def _stages(shapes: Sequence[Shape], order: Order | None) -> list[tuple[list[Shape], bool]]:
+    """Return the roles that are placed together, and whether all of them meet: all roles, where nobody has turns."""
+    if order is None:
+        return [(list(shapes), True)]
+    holding = [shape.role.name for shape in shapes if not shape.follows or (shape.role.per_node and shape.role.gpus)]
+    others = [shape for shape in shapes if shape.role.name not in holding]
+    stages = ([name for name in holding if name in part] for part in order.parts(holding))
+    return [
+        ([shape for shape in shapes if shape.role.name in stage or shape in others], order.all_meet(stage))
+        for stage in stages
+    ]
+
+
+def _check_dedicated(plan: StatedPlan, request: Request, order: Order | None, findings: Findings) -> None:
+    """Nobody else stands on the nodes of a dedicated role, or only when it is not there."""
+    owners: dict[int, dict[str, None]] = {}
+    for role in (role for role in request.roles if role.dedicated):
+        for node in (task.node for worker in plan.of_role(role.name) for task in worker.tasks):
+            owners.setdefault(node, {})[role.name] = None
+    for worker in (worker for worker in plan.workers if not worker.shares and owners):
         for task in worker.tasks:
-            mine = owner.get(task.node, worker.role)
-            if mine != worker.role:
-                message = f"{worker.name} stands on node {task.node}, which is dedicated to `{mine}`"
-                findings.error("D408", message, (*task.path, "node"))
+            for mine in owners.get(task.node, ()):
+                if mine != worker.role and (order is None or order.meet(mine, worker.role)):
+                    message = f"{worker.name} stands on node {task.node}, which is dedicated to `{mine}`"
+                    findings.error("D408", message, (*task.path, "node"))
+                    break
 
 
 def _check_sharing(
@@ -258,11 +280,13 @@ def _hold(nodes: int) -> str:
 
 def _check_head(plan: StatedPlan, request: Request, shapes: Sequence[Shape], findings: Findings) -> int:
     """The head is the first node of the first role that takes nodes and may share them."""
-    first = next((shape.role for shape in shapes if not shape.follows and not shape.role.dedicated), None)
+    open_nodes = _open(plan, request)
+    begins = {shape.role.name: plan.of_role(shape.role.name)[0].tasks[0].node for shape in shapes if not shape.follows}
+    first = next((name for name, node in begins.items() if node in open_nodes), None)
     if first:
-        head, reason = plan.of_role(first.name)[0].tasks[0].node, f"where `{first.name}` begins"
+        head, reason = begins[first], f"where `{first}` begins"
     else:
-        head, reason = next(iter(_open(plan, request)), 0), "the first open one"
+        head, reason = next(iter(open_nodes), 0), "the first open one"
     if plan.head is None:
         findings.error("D410", "the plan does not say which node is its head", ("placement",))
     elif plan.head != head:

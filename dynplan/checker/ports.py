@@ -15,6 +15,7 @@ from dynplan.checker.stated import (
     StatedTask,
     StatedWorker,
 )
+from dynplan.checker.turns import order_of
 from dynplan.diagnostics import Findings
 
 
@@ -46,7 +47,11 @@ def _check_alike(plan: StatedPlan, findings: Findings) -> None:
 
 def _check_once(plan: StatedPlan, findings: Findings) -> None:
     """Without the job's tables: no number twice on a node."""
-    books = [Book() for _ in plan.nodes]
+    order = order_of(plan)
+    by_role = {
+        role: [Book() for _ in plan.nodes] for role in plan.by_role
+    }  # what stands on nodes while a role is there
+    near = {role: [books for other, books in by_role.items() if not order.in_turns(role, other)] for role in by_role}
     for worker in plan.workers:
         for task in worker.tasks:
             for port in task.ports:
@@ -55,8 +60,9 @@ def _check_once(plan: StatedPlan, findings: Findings) -> None:
                     continue
                 me = f"{worker.name} (`{port.name}`)"
                 numbers = ((port.first, port.first + port.count),)
-                if not _report_taken(port, me, task.node, books[task.node].taken(numbers), findings):
-                    books[task.node].enter(numbers, me)
+                if not _report_taken(port, me, task.node, by_role[worker.role][task.node].taken(numbers), findings):
+                    for books in near[worker.role]:
+                        books[task.node].enter(numbers, me)
 
 
 def _report_past(port: StatedPort, worker: StatedWorker, findings: Findings) -> None:
@@ -141,20 +147,34 @@ class _Owners:
             book.enter(numbers, binding.name)
 
 
+def _owners(plan: StatedPlan, request: Request) -> _Owners:
+    found = _Owners(Book(), [Book() for _ in plan.nodes])
+    found.reserved.enter(tuple((low, high + 1) for low, high in request.reserved), "`reserved-ports`")
+    return found
+
+
 def _check_ledger(plan: StatedPlan, request: Request, findings: Findings) -> None:
-    """Enter every port in the order of the promise, and hold each against those before it."""
-    owners = _Owners(Book(), [Book() for _ in plan.nodes])
-    owners.reserved.enter(tuple((low, high + 1) for low, high in request.reserved), "`reserved-ports`")
+    """Enter every port in the order of the promise, and hold each against those before it.
+
+    What a role that has turns with this one holds is in the way only where another number is free.
+    """
+    order, owners = order_of(plan), _owners(plan, request)
+    met = {role.name: _owners(plan, request) if order.there else owners for role in request.roles}
     moved: list[tuple[_Binding, int]] = []
     before = len(findings.found)
     for binding in _bindings(plan, request):
-        first = binding.claims[0].first
+        first, mine = binding.claims[0].first, met[binding.worker.role]
         _check_bounds(binding, first, request, findings)
-        _check_owners(binding, first, owners, findings)
+        _check_owners(binding, first, mine, findings)
         if not binding.port.fixed and len(findings.found) == before:
             free = _first_free(binding, request, owners)
+            if mine is not owners and _outside(binding, free, request):
+                free = _first_free(binding, request, mine)
             moved += [(binding, free)] if free != first else []
         owners.enter(binding, first)
+        for role, near in met.items() if order.there else ():
+            if not order.in_turns(role, binding.worker.role):
+                near.enter(binding, first)
     if len(findings.found) == before:
         for binding, free in moved[:1]:  # those after it may only have followed
             port = binding.claims[0]
@@ -211,8 +231,14 @@ def _check_bounds(binding: _Binding, first: int, request: Request, findings: Fin
         findings.error("D412", message, (*other.path, "port"), help="`same` is one number on all nodes of a worker")
     elif port.fixed and first != port.base:
         findings.error("D412", f"{where}, and it is fixed at {port.base}", path)
-    elif first < low or first + port.count - 1 > high or binding.numbers(first)[-1][1] > HIGHEST_PORT + 1:
+    elif first < low or _outside(binding, first, request):
         findings.error("D412", f"{where}, outside {low} to {high}", path)
+
+
+def _outside(binding: _Binding, first: int, request: Request) -> bool:
+    """Tell whether a port is above its bounds, or what it takes beside its block above all numbers."""
+    high = limits(binding.port, request)[1]
+    return first + binding.port.count - 1 > high or binding.numbers(first)[-1][1] > HIGHEST_PORT + 1
 
 
 def _first_free(binding: _Binding, request: Request, owners: _Owners) -> int:

@@ -14,6 +14,7 @@ from dynplan.checker.gpus import check_gpus
 from dynplan.checker.places import check_places
 from dynplan.checker.ports import check_ports
 from dynplan.checker.stated import StatedPlan, read_stated
+from dynplan.checker.turns import check_turns
 from dynplan.diagnostics import Finding, Findings, InputError
 
 
@@ -26,12 +27,13 @@ def check(tree: Mapping[str, Any]) -> tuple[Finding, ...]:
     Returns:
         Findings whose paths lead into the tree: D501 and D502 for a tree of another form, else D405
         and D410 for numbers that do not add up, else D414 for workers that are not where those are that they
-        stand beside, else D401 to D413, else D420.
+        stand beside, else D401 to D413, D415 and D416, else D420.
     """
     findings = Findings()
     try:
         plan = read_stated(tree, findings)
-        for stage in ((_check_numbers,), (check_beside,), (check_gpus, check_places, check_ports), (check_blocks,)):
+        several = (check_gpus, check_places, check_ports, check_turns)
+        for stage in ((_check_numbers,), (check_beside,), several, (check_blocks,)):
             if findings.found:
                 break  # what comes later counts on what came before
             for promise in stage:

@@ -1,11 +1,12 @@
 """What each role of a job comes to: workers, nodes, and how many of these; read from its tables, not from the plan."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dynplan.checker.pieces import go_together, pieces_of
 from dynplan.checker.stated import Request, RequestedRole
+from dynplan.checker.turns import Order
 
 
 @frozen
@@ -48,8 +49,11 @@ class Need:
     overlap: bool
 
     @classmethod
-    def of(cls, shapes: Sequence[Shape], named: Sequence[str], room: int) -> "Need":
-        """Add up what the roles need, on hosts of these names and on any, of which each has room for so many GPUs."""
+    def of(cls, shapes: Sequence[Shape], named: Sequence[str], room: int, *, turns: bool = False) -> "Need":
+        """Add up what the roles need, on hosts of these names and on any, of which each has room for so many GPUs.
+
+        With `turns` some roles have what others have given back: then no more is proven than what each needs.
+        """
         taking = [shape for shape in shapes if not shape.follows]
         hosts = [host for shape in taking for host in shape.role.hosts]
         floating = [shape for shape in taking if not shape.role.hosts]
@@ -61,23 +65,43 @@ class Need:
         return cls(
             separate=separate,
             least=max(separate, *followers, own + len(named), 1),
-            proven=max(own + max(len(named), -(-gpus // max(1, room))), *followers, *alone, 1),
+            proven=max(0 if turns else own + max(len(named), -(-gpus // max(1, room))), *followers, *alone, 1),
             overlap=len(set(hosts)) < len(hosts),
         )
 
 
-def shapes_of(request: Request, nodes: int) -> tuple[list[Shape], int]:
-    """Return what every role comes to on so many nodes, and the GPUs of a node that roles on every node leave.
+def shapes_of(request: Request, nodes: int, order: Order | None = None) -> list[Shape]:
+    """Return what every role comes to on so many nodes; with an `order` places are had in turns.
 
     A role beside another one comes to nothing of its own.
     """
-    capacity, room = max(request.gpus_per_node, 1), room_of(request)
-    roles = [role for role in request.roles if not role.beside]
-    return [_shape(role, capacity, room, _most(request, role.gpus), nodes) for role in roles], room
+    capacity = max(request.gpus_per_node, 1)
+    found = []
+    for role in (role for role in request.roles if not role.beside):
+        there = _there(request, role, order)
+        found.append(_shape(role, capacity, _room(there), _most(there, role.gpus), nodes))
+    return found
 
 
-def room_of(request: Request) -> int:
-    """Return the GPUs of a node that roles on every node leave."""
+def rooms_of(request: Request, order: Order | None = None) -> Mapping[str, int]:
+    """Return by role the GPUs of a node that roles on every node leave, of those that it meets."""
+    if order is None:
+        return dict.fromkeys((role.name for role in request.roles), _room(request))
+    return {role.name: _room(_there(request, role, order)) for role in request.roles}
+
+
+def _there(request: Request, role: RequestedRole, order: Order | None) -> Request:
+    """Leave out roles on every node that are not there at the same time as a role, or as others of them."""
+    if order is None:
+        return request
+    capacity = max(request.gpus_per_node, 1)
+    every = [other for other in request.roles if other.per_node and not other.beside and other.name != role.name]
+    near = {other.name: other.gpus * _per(other, capacity) for other in every if order.meet(other.name, role.name)}
+    kept = {*order.heaviest(near), role.name}
+    return evolve(request, roles=tuple(other for other in request.roles if other not in every or other.name in kept))
+
+
+def _room(request: Request) -> int:
     capacity = max(request.gpus_per_node, 1)
     every = [role for role in request.roles if role.per_node and not role.beside]
     return capacity - sum(role.gpus * _per(role, capacity) for role in every)
@@ -89,7 +113,7 @@ def _most(request: Request, gpus: int) -> int:
     every = [role for role in request.roles if role.per_node and not role.beside]
     pieces = pieces_of(capacity, {gpu for role in every for pins in role.pins for gpu in pins})
     held = [role.gpus for role in every for _ in range(_per(role, capacity)) if role.gpus and not role.pins]
-    most = max(0, room_of(request)) // max(1, gpus)
+    most = max(0, _room(request)) // max(1, gpus)
     while most > 1 and not go_together([*held, *[gpus] * most], pieces):
         most -= 1
     return max(1, most)

@@ -5,11 +5,12 @@ tables of the job are read only as far as promises follow from them; other tools
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
 
+from dynplan.checker.book import apart
 from dynplan.diagnostics import Findings, Path
 
 HIGHEST_PORT = 65535
@@ -52,13 +53,17 @@ class StatedTask:
 
 @frozen
 class StatedWorker:
-    """One worker of a role; `shares` is the role with whose worker of the same index it has nodes and GPUs."""
+    """One worker of a role; `shares` is the role with whose worker of the same index it has nodes and GPUs.
+
+    `until` are roles that have some of what its role held, when that has ended.
+    """
 
     path: Path
     role: str
     worker: int
     tasks: tuple[StatedTask, ...]
     shares: str
+    until: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -114,6 +119,8 @@ class RequestedRole:
     pins: tuple[tuple[int, ...], ...]
     place: str
     beside: str
+    task: bool
+    after: tuple[str, ...]
     ports: tuple[RequestedPort, ...]
 
 
@@ -145,7 +152,7 @@ class StatedBlocks:
 class StatedPlan:
     """A plan as it stands; `request` is None where it carries no tables of the job, `blocks` where ports stay.
 
-    `head`, `mode` and `lower` are what `placement` says, None or empty where it does not; `by_role` are the
+    `head`, `mode`, `lower` and `in_turns` are what `placement` says, None or empty where it does not; `by_role` are the
     workers again.
     """
 
@@ -154,6 +161,7 @@ class StatedPlan:
     head: int | None
     mode: str
     lower: int | None
+    in_turns: bool
     request: Request | None
     blocks: StatedBlocks | None
     by_role: Mapping[str, list[StatedWorker]]
@@ -183,6 +191,7 @@ def read_stated(tree: Mapping[str, Any], findings: Findings) -> StatedPlan:
         head=place.maybe("head"),
         mode=place.text("mode"),
         lower=place.maybe("lower-bound"),
+        in_turns=place.flag("in-turns"),
         request=_asked(top) if "roles" in tree else None,
         blocks=_blocks(top.part("port-offset")) if "port-offset" in tree else None,
         by_role=by_role,
@@ -276,7 +285,7 @@ def _worker(part: _Part) -> StatedWorker:
     name = part.text("role")
     if not name:
         part.wrong((*part.path, "role"), "the name of a role")
-    return StatedWorker(part.path, name, part.count("worker"), tasks, part.text("shares"))
+    return StatedWorker(part.path, name, part.count("worker"), tasks, part.text("shares"), part.texts("until"))
 
 
 def _task(part: _Part) -> StatedTask:
@@ -340,8 +349,15 @@ def _role(name: str, part: _Part, moves: bool) -> RequestedRole:
         pins=pins,
         place=part.text("place"),
         beside=part.text("beside"),
+        task=part.text("kind") == "task",
+        after=_names(part, "after"),
         ports=tuple(_port(port, part, moves) for port in part.part("ports").data),
     )
+
+
+def _names(role: _Part, key: str) -> tuple[str, ...]:
+    value = role.data.get(key)
+    return (value,) if isinstance(value, str) else role.texts(key)
 
 
 def _pins(role: _Part) -> tuple[tuple[int, ...], ...]:
@@ -372,18 +388,5 @@ def _port(name: str, role: _Part, moves: bool) -> RequestedPort:
         everywhere=part.text("on") == "every-task" or part.flag("same"),
         same=part.flag("same"),
         job_wide=part.text("scope") == "job",
-        pieces=tuple(_apart([(0, max(1, count)), *((low, high + 1) for low, high in part.ranges("also"))])),
+        pieces=tuple(apart([(0, max(1, count)), *((low, high + 1) for low, high in part.ranges("also"))])),
     )
-
-
-def _apart(pieces: Iterable[Range]) -> Iterator[Range]:
-    """Yield stretches, their ends exclusive, in ascending order and those that touch as one."""
-    first = end = -1
-    for low, high in sorted(pieces):
-        if low > end:
-            if first < end:
-                yield first, end
-            first, end = low, high
-        end = max(end, high)
-    if first < end:
-        yield first, end

@@ -81,6 +81,7 @@ CODES: dict[str, str] = {
     "D413": "a port that is not the first free one",
     "D414": "a worker that is not where the one beside it is",
     "D415": "GPUs that are not those its role names",
+    "D416": "a place that is not given back as the plan says",
     "D420": "blocks of ports that are not those of the job",
     "D501": "not a plan",
     "D502": "a plan whose parts do not fit together",

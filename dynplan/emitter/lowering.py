@@ -13,7 +13,7 @@ from dynplan.emitter.job_facts import DEFAULT_GRACE_S, job_arrays, job_settings
 from dynplan.emitter.limits import check_files, check_words
 from dynplan.emitter.lowered import Image, Script, Setting, Settings, Step
 from dynplan.emitter.moving import moving_ports
-from dynplan.emitter.parts import needed, runs_around, starts_apart
+from dynplan.emitter.parts import needed, regained, runs_around, starts_apart
 from dynplan.emitter.rows import Column, Group
 from dynplan.emitter.tasks import RoleTasks, role_tasks
 from dynplan.language.templates import for_bash
@@ -43,7 +43,10 @@ def lower(plan: Plan) -> Script:
     known |= {("phases", phase.name): _of_phase(phase, plan, everywhere) for phase in job.phases}
     boxes = brought(plan, lambda owner, text: known[owner].fill(text))
     names = {owner: name for owner, (name, _) in boxes.items()}
-    roles = [_role(tasks, known["roles", tasks.role.name], named, names) for tasks in by_role]
+    given = regained(plan)
+    roles = [
+        _role(tasks, known["roles", tasks.role.name], named, names, given.get(tasks.role.name, ())) for tasks in by_role
+    ]
     phases = [_phase(phase, plan, known["phases", phase.name], names) for phase in job.phases]
     common = _most_common(step.srun or () for step in (*roles, *phases))
     return Script(
@@ -95,7 +98,9 @@ def _as_the_job(step: Step, common: Texts) -> Step:
 # Roles
 
 
-def _role(tasks: RoleTasks, constants: Constants, named: Sequence[str], boxes: Mapping[Owner, str]) -> Step:
+def _role(
+    tasks: RoleTasks, constants: Constants, named: Sequence[str], boxes: Mapping[Owner, str], given: Texts
+) -> Step:
     role = tasks.role
     launch = role.launch
     lists = (name.split(".", 2) for name in named)
@@ -104,7 +109,7 @@ def _role(tasks: RoleTasks, constants: Constants, named: Sequence[str], boxes: M
         name=role.name,
         function=f"role_{role.name}",
         comment=_described(tasks),
-        settings=tuple(_role_settings(tasks)),
+        settings=tuple(_role_settings(tasks, given)),
         after=role.after,
         rows=tasks.rows,
         env=_env(launch, constants),
@@ -128,9 +133,9 @@ def _described(tasks: RoleTasks) -> str:
     return count + (f" of {gpus} GPU" + ("s" if gpus > 1 else "") if gpus else "")
 
 
-def _role_settings(tasks: RoleTasks) -> Iterator[Setting]:
+def _role_settings(tasks: RoleTasks, given: Texts) -> Iterator[Setting]:
     """Yield what differs from the program's own defaults: `load` in `program/plan.sh` sets them."""
-    role, workers = tasks.role, len(tasks.workers)
+    role, workers, until = tasks.role, len(tasks.workers), tasks.workers[0].until
     unprobed = tuple(port.name for port in role.ports if not port.probed)
     choices: tuple[tuple[object, Settings], ...] = (
         (tasks.tasks > 1, (("tasks", str(tasks.tasks)),)),
@@ -139,6 +144,8 @@ def _role_settings(tasks: RoleTasks) -> Iterator[Setting]:
         (starts_apart(role, workers), (("starter", "start_worlds"),)),
         (role.task, (("kind", "task"),)),
         (role.size.beside, (("shares", (role.size.beside,)),)),
+        (until, (("until", until),)),
+        (given, (("regained", given),)),
         (not role.critical, (("critical", "no"),)),
         (role.stop.signal != "TERM", (("stop_signal", role.stop.signal),)),
         (role.stop.grace_s != DEFAULT_GRACE_S, (("grace", str(role.stop.grace_s)),)),

@@ -4,11 +4,11 @@ A part is a file `program/NAME.sh`. Most are in every script; an option of some 
 is left out where a plan does not use it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from dynplan.emitter.constants import templates
 from dynplan.emitter.containers import brings
-from dynplan.model import Each, Phase, Plan, Role
+from dynplan.model import Each, Phase, Plan, Role, Texts, Worker
 
 Needed = Callable[[Plan], bool]
 
@@ -49,6 +49,32 @@ def finds_interfaces(plan: Plan) -> bool:
     return bool(plan.job.cluster.interfaces) or any("{interface}" in text for text in templates(plan.job))
 
 
+def regained(plan: Plan) -> Mapping[str, Texts]:
+    """Return for each role its ports that another one had before it and gave back: `NAME=ROLE`."""
+    givers = {worker.role: worker.until for worker in plan.workers if worker.until}
+    if not givers:
+        return {}
+    had: dict[tuple[int, int], list[str]] = {}  # who had a number of a node
+    for worker, number, _ in _numbers(plan):
+        had.setdefault(number, []).extend([worker.role] if worker.role in givers else [])
+    unprobed = {(role.name, port.name) for role in plan.job.roles for port in role.ports if not port.probed}
+    found: dict[str, dict[str, str]] = {}
+    for worker, number, name in _numbers(plan):
+        before = [role for role in had[number] if worker.role in givers[role]]
+        if before and (worker.role, name) not in unprobed:
+            found.setdefault(worker.role, {}).setdefault(name, before[-1])
+    return {role: tuple(f"{name}={other}" for name, other in ports.items()) for role, ports in found.items()}
+
+
+def _numbers(plan: Plan) -> Iterator[tuple[Worker, tuple[int, int], str]]:
+    """Yield every port number that a worker binds, with its node and the name of the port."""
+    for worker in plan.workers:
+        for task in worker.tasks:
+            for name, block in task.ports:
+                for number in range(block.port, block.port + block.count):
+                    yield worker, (task.node, number), name
+
+
 def needed(plan: Plan, *, with_when: bool) -> tuple[str, ...]:
     """Return the names of a plan's parts, in script order; `with_when`: tasks of a role have words that others lack."""
     return tuple(name for name, wanted in PARTS if (with_when if name == "when" else wanted(plan)))
@@ -67,6 +93,11 @@ def _repeats(plan: Plan) -> bool:
     launches = [*(role.launch for role in plan.job.roles), *(phase.launch for phase in plan.job.phases)]
     lines = ((*launch.command, *launch.leader_args, *launch.follower_args) for launch in launches)
     return any(isinstance(word, Each) for line in lines for word in line)
+
+
+def _regains(plan: Plan) -> bool:
+    """Tell whether a role binds ports that another one had before it."""
+    return bool(regained(plan))
 
 
 def _moves(plan: Plan) -> bool:
@@ -98,6 +129,7 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("logs", reads_log),
     ("surroundings", _always),
     ("task", _always),
+    ("turns", _regains),
     ("preflight", _always),
     ("interfaces", finds_interfaces),
     ("taken", _moves),
@@ -117,6 +149,6 @@ PARTS: tuple[tuple[str, Needed], ...] = (
 FIRST = "start"  # it stands before the plan
 # They stand before `steps`, and go to the tasks.
 FOR_TASKS = (
-    *("plan", "each", "when", "probes", "http", "logs", "surroundings", "task"),
+    *("plan", "each", "when", "probes", "http", "logs", "surroundings", "task", "turns"),
     *("preflight", "interfaces", "taken", "affinity", "worlds"),
 )

@@ -29,7 +29,7 @@ def to_tree(plan: Plan) -> Data:
     return {
         "schema": SCHEMA,
         **{key: tables[key] for key in ("job", "meta", "cluster") if key in tables},
-        "placement": {"mode": plan.placement.mode, "lower-bound": plan.placement.lower, "head": plan.head},
+        "placement": _placement_tree(plan),
         **({"port-offset": _blocks_tree(plan.blocks)} if plan.blocks else {}),
         **{key: tables[key] for key in ("roles", "phases", "files", "results") if key in tables},
         "nodes": [{"node": node.node, "host": node.host, "gpus": node.gpus} for node in plan.nodes],
@@ -76,7 +76,7 @@ def from_tree(tree: Mapping[str, Any]) -> Plan:
     found = _outline(tree, findings)
     plan = Plan(
         job=job,
-        placement=Placement("shared" if found.mode == "shared" else "separate", found.lower),
+        placement=Placement("shared" if found.mode == "shared" else "separate", found.lower, found.in_turns),
         head=found.head or 0,
         nodes=found.nodes,
         workers=found.workers,
@@ -105,9 +105,17 @@ def outline(tree: Mapping[str, Any]) -> Outline:
     return found
 
 
+def _placement_tree(plan: Plan) -> Data:
+    place = plan.placement
+    in_turns = {"in-turns": True} if place.in_turns else {}
+    return {"mode": place.mode, "lower-bound": place.lower, "head": plan.head, **in_turns}
+
+
 def _worker_tree(worker: Worker) -> Data:
-    shares = {"shares": worker.shares} if worker.shares else {}
-    return {"role": worker.role, "worker": worker.worker, **shares, "tasks": list(map(_task_tree, worker.tasks))}
+    more: Data = {"shares": worker.shares} if worker.shares else {}
+    if worker.until:
+        more["until"] = list(worker.until)
+    return {"role": worker.role, "worker": worker.worker, **more, "tasks": list(map(_task_tree, worker.tasks))}
 
 
 def _task_tree(task: Task) -> Data:
@@ -155,6 +163,7 @@ def _outline(tree: Mapping[str, Any], findings: Findings, name: _Reader = Table.
         nodes=nodes,
         workers=tuple(_worker(row, len(nodes), name) for row in _rows(top, "workers")),
         warnings=tuple(_warning(row, name) for row in _rows(top, "warnings")),
+        in_turns=place.flag("in-turns", False),
         blocks=_blocks(top.table("port-offset")) if "port-offset" in top else None,
         time=str(time) if isinstance(time := top.table("job").get("time"), str | int) else "",
     )
@@ -176,7 +185,17 @@ def _worker(row: Table, nodes: int, name: _Reader) -> Worker:
     tasks = tuple(_task(task, nodes) for task in _rows(row, "tasks"))
     if not tasks:
         row.findings.error("D502", f"a worker of role `{role}` has no tasks", row.path)
-    return Worker(role, row.count("worker", 0, 0) or 0, tasks, name(row, "shares"))
+    return Worker(role, row.count("worker", 0, 0) or 0, tasks, name(row, "shares"), tuple(_names(row, "until", name)))
+
+
+def _names(row: Table, key: str, name: _Reader) -> Iterable[str]:
+    """Yield the texts of a list, each read as `name` reads one."""
+    value = row.get(key)
+    if value is not None and not isinstance(value, list):
+        row.wrong(row.at(key), "a list of roles", value)
+        return
+    for item in value or ():
+        yield name(Table({key: item}, row.path, row.findings), key)
 
 
 def _task(row: Table, nodes: int) -> Task:

@@ -41,12 +41,16 @@ class Task(Record):
 
 @frozen(eq=False, repr=False)
 class Worker(Record):
-    """One instance of a role, `tasks` in rank order; it `shares` nodes and GPUs with that role's of its index."""
+    """One instance of a role, `tasks` in rank order; it `shares` nodes and GPUs with that role's of its index.
+
+    `until`: roles that start when all workers of this one have ended, and have some of what these held.
+    """
 
     role: str
     worker: int
     tasks: tuple[Task, ...]
     shares: str = ""
+    until: tuple[str, ...] = ()
 
 
 @frozen(eq=False, repr=False)
@@ -54,11 +58,12 @@ class Placement(Record):
     """How the nodes were found: `mode` is `separate` or `shared`.
 
     `lower` is the proven least number of nodes where `num-nodes = "min"` was asked, else
-    the number of nodes itself.
+    the number of nodes itself. `in_turns`: roles were placed as if tasks had given back what they held.
     """
 
     mode: Literal["separate", "shared"]
     lower: int
+    in_turns: bool = False
 
 
 @frozen(eq=False, repr=False)
@@ -112,6 +117,7 @@ class Outline(Record):
     warnings: tuple[Finding, ...]
     blocks: PortBlocks | None = None
     time: str = ""
+    in_turns: bool = False
 
 
 def outline_of(plan: Plan) -> Outline:
@@ -127,4 +133,5 @@ def outline_of(plan: Plan) -> Outline:
         warnings=plan.warnings,
         blocks=plan.blocks,
         time=job.time,
+        in_turns=place.in_turns,
     )

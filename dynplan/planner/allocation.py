@@ -1,7 +1,7 @@
 """How many nodes a job has, which of them have names, and whether roles share them."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from dynplan.diagnostics import Findings, InputError
 from dynplan.model import Job
@@ -17,40 +17,54 @@ from dynplan.planner.nodes import Allocation, place
 from dynplan.planner.refusals import JOB_NODES, ladder, refuse
 from dynplan.planner.remaining import Homes, NoRoomError
 
+if TYPE_CHECKING:
+    from dynplan.planner.turns import Turns  # few jobs have tasks that others come after
 
-def allocate(job: Job, wanted: Sequence[Demand], gpus: Sequence[int] = ()) -> Allocation:
+
+def allocate(job: Job, wanted: Sequence[Demand], gpus: Sequence[int] = (), turns: "Turns | None" = None) -> Allocation:
     """Decide the nodes of a job and place its roles with GPUs on them.
 
     Args:
         job: the job.
         wanted: the demand of every role.
         gpus: the GPUs of each node; nothing where every node has the cluster's `gpus-per-node`.
+        turns: who gives back to whom, where places are to be had in turns.
 
     Raises:
         InputError: D203 to D208, D211 or D212, with the numbers and changes that might fit.
     """
     findings = Findings()
-    hosts = _named_hosts(job, wanted, findings)
+    hosts = _named_hosts(job, wanted, findings, turns)
     findings.raise_if_errors()
     separate = separate_nodes(wanted)
     if job.num_nodes == "min" and not gpus:
-        return _fewest(job, wanted, hosts, separate)
+        return _fewest(job, wanted, hosts, separate, turns)
     count = len(gpus) or _count(job, wanted, hosts, separate, findings)
     _check_counts(job, wanted, count, findings)
     findings.raise_if_errors()
     nodes = tuple(gpus) or (job.cluster.gpus_per_node,) * count
     try:
-        return _placed(wanted, nodes, hosts, separate, count)
+        return _placed(wanted, nodes, hosts, separate, count, turns)
     except NoRoomError as problem:
         raise _refused(job, wanted, nodes, problem) from None
 
 
 def _placed(
-    wanted: Sequence[Demand], gpus: tuple[int, ...], hosts: tuple[str, ...], separate: int, lower: int
+    wanted: Sequence[Demand],
+    gpus: tuple[int, ...],
+    hosts: tuple[str, ...],
+    separate: int,
+    lower: int,
+    turns: "Turns | None",
 ) -> Allocation:
     count = len(gpus)
     named = hosts + (None,) * (count - len(hosts))
-    homes = place(wanted, gpus, named)
+    if turns:
+        from dynplan.planner.in_turns import place_in_turns  # few jobs have tasks that others come after
+
+        homes = place_in_turns(wanted, gpus, named, turns)
+    else:
+        homes = place(wanted, gpus, named)
     mode: Literal["separate", "shared"] = "separate" if count >= separate and not _overlap(wanted) else "shared"
     by_role = tuple(homes.get(demand.role.name, []) for demand in wanted)
     return Allocation(named, gpus, mode, lower, _head(wanted, homes, count), by_role)
@@ -93,16 +107,16 @@ def _check_counts(job: Job, wanted: Sequence[Demand], count: int, findings: Find
 def _refused(job: Job, wanted: Sequence[Demand], gpus: Sequence[int], problem: NoRoomError) -> InputError:
     from dynplan.planner.no_room import refusals  # only an error gets here
 
-    return InputError(refusals(job, wanted, gpus, problem))
+    return InputError(refusals(job, problem.among or wanted, gpus, problem))
 
 
 # Named hosts
 
 
-def _named_hosts(job: Job, wanted: Sequence[Demand], findings: Findings) -> tuple[str, ...]:
+def _named_hosts(job: Job, wanted: Sequence[Demand], findings: Findings, turns: "Turns | None") -> tuple[str, ...]:
     """Return the hosts by node index: the job's list, or the roles' lists in declaration order."""
     union = tuple(dict.fromkeys(host for demand in wanted for host in demand.role.size.hosts))
-    _check_dedicated_hosts(wanted, findings)
+    _check_dedicated_hosts(wanted, findings, turns)
     if not job.hosts:
         return union
     known = frozenset(job.hosts)
@@ -135,11 +149,11 @@ def _check_idle_hosts(job: Job, wanted: Sequence[Demand], union: tuple[str, ...]
         refuse(findings, "D206", message, ("job", "nodes"), tries, besides="add the host to a role")
 
 
-def _check_dedicated_hosts(wanted: Sequence[Demand], findings: Findings) -> None:
+def _check_dedicated_hosts(wanted: Sequence[Demand], findings: Findings, turns: "Turns | None") -> None:
     named = [demand.role for demand in wanted if demand.role.size.hosts]
     for role in named:
         mine = set(role.size.hosts)
-        for other in named:
+        for other in (other for other in named if not turns or turns.meet(role.name, other.name)):
             both = sorted(mine & set(other.size.hosts))
             if role.size.dedicated and other is not role and both:
                 message = f"role `{role.name}` is dedicated, but role `{other.name}` names its host `{both[0]}` too"
@@ -155,14 +169,21 @@ def _overlap(wanted: Sequence[Demand]) -> bool:
 # The fewest nodes
 
 
-def _fewest(job: Job, wanted: Sequence[Demand], hosts: tuple[str, ...], separate: int) -> Allocation:
+def _fewest(
+    job: Job, wanted: Sequence[Demand], hosts: tuple[str, ...], separate: int, turns: "Turns | None"
+) -> Allocation:
     """Answer `num-nodes = "min"`."""
-    from dynplan.planner.search import fewest  # 13 ms, and few jobs leave the number of nodes to a search
+    if turns:
+        from dynplan.planner.in_turns import fewest_in_turns  # few jobs have tasks that others come after
 
-    total, lower = fewest(wanted, job.cluster.gpus_per_node)
-    least = max(
-        *(demand.nodes for demand in wanted), dedicated_nodes(wanted) + len(hosts), nodes_with_open_ones(wanted), 1
-    )
+        total, lower = fewest_in_turns(wanted, job.cluster.gpus_per_node, turns)
+        least = max(*(demand.nodes for demand in wanted), len(hosts), 1)
+    else:
+        from dynplan.planner.search import fewest  # 13 ms, and few jobs leave the number of nodes to a search
+
+        total, lower = fewest(wanted, job.cluster.gpus_per_node)
+        opened = nodes_with_open_ones(wanted)
+        least = max(*(demand.nodes for demand in wanted), dedicated_nodes(wanted) + len(hosts), opened, 1)
     lower = max(lower, least)
     problem = NoRoomError("")
     most = max(separate, lower)  # nodes of its own for every role always do, but for named hosts
@@ -171,12 +192,22 @@ def _fewest(job: Job, wanted: Sequence[Demand], hosts: tuple[str, ...], separate
         _check_counts(job, wanted, count, findings)
         findings.raise_if_errors()
         try:
-            return _placed(wanted, (job.cluster.gpus_per_node,) * count, hosts, separate, lower)
+            found = _placed(wanted, (job.cluster.gpus_per_node,) * count, hosts, separate, lower, turns)
+            if turns is None or _open_ones(wanted, found):
+                return found
+            owner = next(demand.role.name for demand in wanted if demand.role.size.dedicated)
+            problem = NoRoomError(owner, proven=False)
         except NoRoomError as again:
             problem = again
             lower += lower == count and problem.proven
     nodes = (job.cluster.gpus_per_node,) * most
     raise _refused(job, wanted, nodes, problem)
+
+
+def _open_ones(wanted: Sequence[Demand], found: Allocation) -> bool:
+    """Tell whether dedicated roles, in turns on nodes of their own, leave roles without GPUs as many as these need."""
+    others = [demand for demand in wanted if not demand.role.size.dedicated]
+    return found.nodes - len(_closed(wanted, found.homes)) >= nodes_with_open_ones(others)
 
 
 # The head node
@@ -191,9 +222,9 @@ def _closed(wanted: Sequence[Demand], homes: Sequence[Homes]) -> set[int]:
 
 def _head(wanted: Sequence[Demand], homes: dict[str, Homes], count: int) -> int:
     """Return the head node: the first role's first node, unless a dedicated role owns it."""
+    closed = _closed(wanted, [homes.get(demand.role.name, []) for demand in wanted])
     for demand in wanted:
         home = homes.get(demand.role.name)
-        if home and not demand.role.size.dedicated:
+        if home and home[0][0] not in closed:
             return home[0][0]
-    closed = _closed(wanted, [homes.get(demand.role.name, []) for demand in wanted])
     return next((node for node in range(count) if node not in closed), 0)

@@ -1,7 +1,7 @@
 """The first stage of placement: what each role asks of the nodes."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
@@ -24,8 +24,11 @@ from dynplan.planner.no_node import (
     sized_by,
     smaller_workers,
 )
-from dynplan.planner.refusals import Ladder, counted, fewer, ladder, refuse
+from dynplan.planner.refusals import Ladder, coming_after, counted, fewer, ladder, refuse
 from dynplan.planner.spans import nodes_alone, slices_of, whole_of
+
+if TYPE_CHECKING:
+    from dynplan.planner.turns import Turns  # few jobs have tasks that others come after
 
 # `nodes`: `workers_per_node` of them on each of `nodes` distinct nodes. `loose`: workers of at most a node, anywhere.
 # `wide`: workers larger than a node. `every`: so many on every node. `none`: no GPUs. `beside`: those of another role.
@@ -83,7 +86,7 @@ class Demand(Record):
         return sum(self.slices) * self.workers
 
 
-def demands(job: Job, nodes: Sequence[int]) -> tuple[Demand, ...]:
+def demands(job: Job, nodes: Sequence[int], turns: "Turns | None" = None) -> tuple[Demand, ...]:
     """Return the demand of every role, in declaration order.
 
     Roles that run on every node come off each node's GPUs first.
@@ -91,6 +94,7 @@ def demands(job: Job, nodes: Sequence[int]) -> tuple[Demand, ...]:
     Args:
         job: the job.
         nodes: the GPUs of each node; where all are alike, of one.
+        turns: who gives back to whom; a role then has what those on every node leave that it meets.
 
     Raises:
         InputError: D201, D202, D209, D210 or D212, for every role that asks for what no node can give.
@@ -98,16 +102,25 @@ def demands(job: Job, nodes: Sequence[int]) -> tuple[Demand, ...]:
     findings = Findings()
     by_name = {role.name: _every(role, min(nodes), findings) for role in job.roles if _on_every_node(role)}
     every = [demand for demand in by_name.values() if demand.slices]
-    taken = sum(demand.gpus_on_node for demand in every)
-    if taken > min(nodes) and not findings.found:
-        _refuse_every(every, taken, min(nodes), findings)
-    base = _base(every, max(nodes), findings)
-    found = tuple(by_name.get(role.name) or _demand(role, base, every, findings) for role in job.roles)
+    on_every = {demand.role.name: demand for demand in every}
+    for names in turns.crowds(list(on_every)) if turns else (list(on_every),):
+        crowd = [on_every[name] for name in names]
+        taken = sum(demand.gpus_on_node for demand in crowd)
+        if taken > min(nodes) and not findings.found:
+            _refuse_every(crowd, taken, min(nodes), findings)
+        base = _base(crowd, max(nodes), findings)
+    found: list[Demand] = []
+    for role in job.roles:
+        if turns and role.name not in by_name:
+            weights = {demand.role.name: demand.gpus_on_node for demand in every}
+            crowd = [on_every[name] for name in turns.heaviest(role.name, weights)]
+            base = on_every_node(crowd, max(nodes)) or Content(max(nodes), (max(nodes),))
+        found.append(by_name.get(role.name) or _demand(role, base, crowd, findings))
     for demand in found:
         _check_numbers(demand, findings)
     _check_beside(found, findings)
     findings.raise_if_errors()
-    return found
+    return tuple(found)
 
 
 def gpus_on_every_node(wanted: Sequence[Demand]) -> int:
@@ -329,7 +342,7 @@ def _refuse_no_room(role: Role, base: Content, every: Sequence[Demand], findings
         f" but of a node's {capacity} the roles on every node leave {room}"
     )
     least = least_slice(role.size, capacity, 1)
-    tries = [smaller_workers(role, room)]
+    tries = [*(coming_after(demand.role, role) for demand in every), smaller_workers(role, room)]
     for demand in every:
         tries += _less_on_every_node(demand, room + demand.gpus_on_node - least)
     tries.append(filling(role, capacity))
@@ -340,9 +353,10 @@ def _refuse_no_room(role: Role, base: Content, every: Sequence[Demand], findings
 def _refuse_every(every: Sequence[Demand], taken: int, capacity: int, findings: Findings) -> None:
     needs = ", ".join(f"`{demand.role.name}` {demand.gpus_on_node}" for demand in every)
     message = f"the roles on every node need {counted(taken, 'GPU')} there ({needs}), but a node has {capacity}"
-    tries = [
-        rungs for demand in every[::-1] for rungs in _less_on_every_node(demand, capacity - taken + demand.gpus_on_node)
-    ]
+    roles = [demand.role for demand in every]
+    tries = [coming_after(task, later) for task in roles for later in roles]
+    for demand in every[::-1]:
+        tries += _less_on_every_node(demand, capacity - taken + demand.gpus_on_node)
     otherwise = "give one of them nodes of its own"
     refuse(findings, "D209", message, at_key(every[-1].role, "per-node"), *tries, otherwise=otherwise)
 

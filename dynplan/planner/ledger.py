@@ -123,11 +123,13 @@ class Ledgers:
         job_wide: numbers that stand once in the whole job.
         anywhere: every number taken on any node, for ports that must be the only ones; None where the
             job has no such port.
+        role: whose ports are entered, for ledgers that want to know.
     """
 
     nodes: list[Ledger]
     job_wide: Ledger = ()
     anywhere: Ledger | None = None
+    role: str = ""
 
     def against(self, nodes: Iterable[int], port: Port) -> tuple[Ledger, ...]:
         """Return the ledgers that a port must be free in."""

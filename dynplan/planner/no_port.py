@@ -1,17 +1,22 @@
 """Why a port finds no number: who holds those it may have, and changes that might free some.
 
-Only an error gets here. The ports are placed once more, one by one, so that it is known who took what.
+Only an error gets here, and jobs whose tasks give ports back. The ports are placed once more, one by one, so that it is
+known who took what.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
 from dynplan.diagnostics import Finding, Findings
-from dynplan.model import AUTO_PORT, HIGHEST_PORT, Cluster, Port, Record, Role
+from dynplan.model import AUTO_PORT, HIGHEST_PORT, Block, Cluster, Port, Ports, Record, Role
 from dynplan.planner.ledger import Ledgers, agreeing, bounds, reserved, spans_of
-from dynplan.planner.refusals import Ladder, ladder, refuse
+from dynplan.planner.refusals import Ladder, coming_after, ladder, refuse
 from dynplan.planner.remaining import Homes
+
+if TYPE_CHECKING:
+    from dynplan.planner.turns import Turns  # few jobs have tasks that others come after
 
 _MOST_HOLDERS = 3
 
@@ -41,23 +46,62 @@ _Numbers = dict[tuple[int, int, int, int], int]
 """The number of every port: by role, worker, rank and slot."""
 
 
-def refusals(roles: Sequence[Role], homes: Sequence[Homes], count: int, cluster: Cluster) -> list[Finding]:
+def refusals(
+    roles: Sequence[Role], homes: Sequence[Homes], count: int, cluster: Cluster, turns: "Turns | None" = None
+) -> list[Finding]:
     """Return D301 or D303 for every port that cannot be placed; the arguments are those of `ports.assign`."""
+    return _entered(roles, homes, count, cluster, turns)[1]
+
+
+def placed_in_turns(
+    roles: Sequence[Role], homes: Sequence[Homes], count: int, cluster: Cluster, turns: "Turns"
+) -> list[list[Ports]] | None:
+    """Return the ports of every task as `ports.assign` does, some of them given back; None where some find none."""
+    numbers, refused = _entered(roles, homes, count, cluster, turns)
+    if refused:
+        return None
+    return [
+        [
+            tuple(
+                (port.name, Block(numbers[at, worker, rank, slot], port.count))
+                for slot, port in enumerate(role.ports)
+                if (at, worker, rank, slot) in numbers
+            )
+            for worker, home in enumerate(role_homes)
+            for rank in range(len(home))
+        ]
+        for at, (role, role_homes) in enumerate(zip(roles, homes, strict=True))
+    ]
+
+
+def _entered(
+    roles: Sequence[Role], homes: Sequence[Homes], count: int, cluster: Cluster, turns: "Turns | None"
+) -> tuple[_Numbers, list[Finding]]:
+    """Enter every port, and return their numbers and what is refused."""
     findings = Findings()
-    nothing = reserved(cluster)
-    job_wide = any(port.job_wide for role in roles for port in role.ports)
-    ledgers = Ledgers([nothing] * count, anywhere=nothing if job_wide else None)
+    ledgers = _ledgers(roles, count, cluster, turns)
     numbers: _Numbers = {}
     refused: set[tuple[str, ...]] = set()
     for bound in _in_ledger_order(roles, homes):
+        ledgers.role = bound.role.name
         number = ledgers.enter(bound.nodes, bound.port, cluster)
         if number:
             for rank in bound.ranks:
                 numbers[bound.at, bound.worker, rank, bound.slot] = number
         elif bound.path not in refused:  # the other workers' would say the same
             refused.add(bound.path)
-            _refuse(bound, _Holders(roles, homes, cluster, numbers), ledgers, findings)
-    return findings.found
+            _refuse(bound, _Holders(roles, homes, cluster, numbers, turns), ledgers, findings)
+    return numbers, findings.found
+
+
+def _ledgers(roles: Sequence[Role], count: int, cluster: Cluster, turns: "Turns | None") -> Ledgers:
+    nothing = reserved(cluster)
+    if turns:
+        from dynplan.planner.given import LedgersInTurns  # few jobs have tasks that others come after
+
+        return LedgersInTurns.empty(nothing, count, turns)
+    job_wide = any(port.job_wide for role in roles for port in role.ports)
+    return Ledgers([nothing] * count, anywhere=nothing if job_wide else None)
 
 
 def _in_ledger_order(roles: Sequence[Role], homes: Sequence[Homes]) -> Iterator[_Bound]:
@@ -79,6 +123,7 @@ class _Held(Record):
     last: int
     holder: str
     node: int
+    role: Role | None = None
 
     @property
     def numbers(self) -> str:
@@ -94,6 +139,7 @@ class _Holders(Record):
     homes: Sequence[Homes]
     cluster: Cluster
     numbers: _Numbers
+    turns: "Turns | None"
 
     def against(self, bound: _Bound, low: int, high: int) -> list[_Held]:
         """Return what lies between two numbers and in the way of a port, by number; one holder's neighbours as one."""
@@ -110,10 +156,13 @@ class _Holders(Record):
 
     def _taken(self, bound: _Bound) -> Iterator[_Held]:
         for (at, worker, rank, slot), number in self.numbers.items():
-            port, node = self.roles[at].ports[slot], self.homes[at][worker][rank]
+            role = self.roles[at]
+            port, node = role.ports[slot], self.homes[at][worker][rank]
+            if self.turns and self.turns.in_turns(role.name, bound.role.name):
+                continue
             if node in bound.nodes or port.job_wide or bound.port.job_wide:
                 for first, last in spans_of(port, number):
-                    yield _Held(first, last, f"port `{port.name}` of `{self.roles[at].name}`", node)
+                    yield _Held(first, last, f"port `{port.name}` of `{role.name}`", node, role)
 
 
 def _refuse(bound: _Bound, holders: _Holders, ledgers: Ledgers, findings: Findings) -> None:
@@ -134,12 +183,21 @@ def _refuse_fixed(bound: _Bound, holders: _Holders, ledgers: Ledgers, findings: 
     message = f"port {base} of role `{bound.role.name}` (`{port.name}`, fixed){which} is {who} on node {held.node}"
     others = _free_numbers(bound, ledgers)
     tries = (
+        *_later(bound, [held]),
         ladder((*bound.path, "base"), others),
         ladder((*bound.path, "fixed"), others),
         ladder((*bound.path, "fixed"), [False]),
     )
     besides = "take the port out of `reserved-ports`" if reserved else ""
     refuse(findings, "D303", message, bound.path, *tries, besides=besides, otherwise="let one of them move")
+
+
+def _later(bound: _Bound, held: Sequence[_Held]) -> list[Ladder]:
+    """Suggest that a role comes after a task that holds what it wants, or the other one after it."""
+    found: list[Ladder] = []
+    for other in dict.fromkeys(entry.role for entry in held if entry.role and entry.role.name != bound.role.name):
+        found += [coming_after(other, bound.role), coming_after(bound.role, other)]
+    return found
 
 
 def _free_numbers(bound: _Bound, ledgers: Ledgers) -> list[int]:
@@ -166,11 +224,12 @@ def _refuse_full(bound: _Bound, holders: _Holders, findings: Findings) -> None:
         f"port `{port.name}` of role `{bound.role.name}`, worker {bound.worker}, finds no {wanted}"
         f" from {base} to {highest} on {nodes}"
     )
-    held = [f"{entry.holder} holds {entry.numbers}" for entry in holders.against(bound, base, highest)]
+    in_the_way = holders.against(bound, base, highest)
+    held = [f"{entry.holder} holds {entry.numbers}" for entry in in_the_way]
     if held:
         more = f" and {len(held) - _MOST_HOLDERS} more" if len(held) > _MOST_HOLDERS else ""
         message += ": " + ", ".join(held[:_MOST_HOLDERS]) + more
-    tries = _wider(bound, base, highest, holders.cluster)
+    tries = [*_later(bound, in_the_way), *_wider(bound, base, highest, holders.cluster)]
     refuse(findings, "D301", message, bound.path, *tries, otherwise="give it a wider range, or a smaller `count`")
 
 

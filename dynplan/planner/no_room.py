@@ -10,7 +10,7 @@ from dynplan.model import Job
 from dynplan.planner.demand import Demand, gpus_on_every_node, nodes_with_open_ones, pinned, separate_nodes
 from dynplan.planner.no_node import filling
 from dynplan.planner.nodes import place
-from dynplan.planner.refusals import JOB_NODES, Ladder, counted, ladder, refuse, smaller
+from dynplan.planner.refusals import JOB_NODES, Ladder, coming_after, counted, ladder, refuse, smaller
 from dynplan.planner.remaining import NoRoomError
 
 _MOST_LISTED = 6  # roles, in one message
@@ -42,6 +42,7 @@ def refusals(job: Job, wanted: Sequence[Demand], gpus: Sequence[int], problem: N
     tries = [
         ladder(JOB_NODES, [] if job.hosts else _enough(job, wanted, len(gpus))),
         *(_filling(demand, job) for demand in (failing, *others)),
+        *_later(failing, others),
         *(rungs for demand in (failing, *others) for rungs in _shrunk(demand, job)),
     ]
     if pinned(wanted) and problem.proven:
@@ -55,6 +56,12 @@ def refusals(job: Job, wanted: Sequence[Demand], gpus: Sequence[int], problem: N
     message = _message(wanted, failing, others, gpus, proven=problem.proven)
     refuse(findings, "D204", message, path, *tries, otherwise="ask for more nodes")
     return findings.found
+
+
+def _later(failing: Demand, others: Sequence[Demand]) -> list[Ladder]:
+    """Suggest that a role comes after a task, which then gives it what it held."""
+    roles = [failing.role, *(other.role for other in others)]
+    return [rungs for task in roles if task.task for later in roles if (rungs := coming_after(task, later))]
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ kinds of blocks in fillings of nodes that are listed once (`dynplan.planner.fill
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Protocol
 
 from attrs import define, field
 
@@ -15,6 +16,13 @@ from dynplan.planner.cutting import Slice
 from dynplan.planner.demand import Demand, on_every_node
 from dynplan.planner.fillings import Block, fewest_nodes, filled
 from dynplan.planner.remaining import Homes, NoRoomError
+
+
+class Takes(Protocol):
+    """Nodes that take blocks of roles."""
+
+    def take(self, node: int, block: tuple[Slice, Slice], demand: Demand) -> bool:
+        """Put a block of a role on a node, if that goes together with what is there."""
 
 
 @define(eq=False, repr=False)
@@ -70,7 +78,7 @@ def place_pinned(demands: Sequence[Demand], gpus: Sequence[int], hosts: Sequence
     placed = [demand for demand in demands if demand.takes_nodes]
     homes: dict[str, Homes] = {}
     for demand in (demand for demand in placed if demand.role.size.hosts):
-        homes[demand.role.name] = _on_hosts(demand, [index[host] for host in demand.role.size.hosts], nodes)
+        homes[demand.role.name] = on_hosts(demand, [index[host] for host in demand.role.size.hosts], nodes)
     floating = [demand for demand in placed if not demand.role.size.hosts]
     after_hosts = nodes.copy()
     try:
@@ -100,7 +108,8 @@ def block_of(demand: Demand, size: int) -> tuple[Slice, Slice]:
     return ((), demand.role.size.pins[0]) if demand.role.size.pins else ((size,), ())
 
 
-def _on_hosts(demand: Demand, hosts: Sequence[int], nodes: _Nodes) -> Homes:
+def on_hosts(demand: Demand, hosts: Sequence[int], nodes: Takes) -> Homes:
+    """Place a role on nodes, in their order."""
     span = len(demand.slices)
     for at, node in enumerate(hosts):
         if not nodes.take(node, block_of(demand, demand.slices[at % span]), demand):
@@ -121,11 +130,11 @@ def _in_order(demands: Sequence[Demand], nodes: _Nodes) -> dict[str, Homes]:
         else:
             fresh = fresh[: max(0, len(fresh) - reserved)]
         alone = len(fresh) >= demand.nodes or dedicated
-        homes[demand.role.name] = _first_fit(demand, [*fresh, *([] if alone else nodes.shared())], nodes)
+        homes[demand.role.name] = first_fit(demand, [*fresh, *([] if alone else nodes.shared())], nodes)
     return homes
 
 
-def _first_fit(demand: Demand, candidates: Sequence[int], nodes: _Nodes) -> Homes:
+def first_fit(demand: Demand, candidates: Sequence[int], nodes: Takes) -> Homes:
     """Place a role on the first of these nodes with room."""
     if demand.form == "nodes":
         found = _takers(demand, demand.block, candidates, nodes)
@@ -152,7 +161,7 @@ def _first_fit(demand: Demand, candidates: Sequence[int], nodes: _Nodes) -> Home
     return sorted(homes)
 
 
-def _takers(demand: Demand, block: tuple[Slice, Slice], candidates: Sequence[int], nodes: _Nodes) -> Iterator[int]:
+def _takers(demand: Demand, block: tuple[Slice, Slice], candidates: Sequence[int], nodes: Takes) -> Iterator[int]:
     """Yield the nodes that take a block, each once it has."""
     for node in candidates:
         if nodes.take(node, block, demand):
@@ -180,7 +189,7 @@ def _searched(demands: Sequence[Demand], nodes: _Nodes) -> dict[str, Homes]:
     for demand in closed:  # they get the last unused nodes
         if at < 0:
             raise NoRoomError(closed[-1].role.name)
-        homes[demand.role.name] = _first_fit(demand, fresh[at : at + demand.nodes], nodes)
+        homes[demand.role.name] = first_fit(demand, fresh[at : at + demand.nodes], nodes)
         at += demand.nodes
     rest = [demand for demand in demands if not demand.role.size.dedicated]
     blocks = list(_blocks(rest))

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, count, islice, repeat
+from typing import TYPE_CHECKING
 
-from dynplan.diagnostics import Finding
+from attrs import evolve, frozen
+
+from dynplan.diagnostics import Finding, InputError
 from dynplan.language.task_numbers import check_expressions, counting_on_equal
-from dynplan.model import Job, Node, Placement, Plan, PortBlocks, Ports, Role, Task, Worker
+from dynplan.model import Job, Node, Placement, Plan, PortBlocks, Ports, Record, Role, Task, Worker
 from dynplan.planner.allocation import allocate
 from dynplan.planner.cutting import Slice
 from dynplan.planner.demand import Demand, demands
@@ -14,6 +17,20 @@ from dynplan.planner.ports import assign
 from dynplan.planner.remaining import Homes
 from dynplan.planner.services import place_services
 from dynplan.planner.slices import slice_nodes
+
+if TYPE_CHECKING:
+    from dynplan.planner.turns import Turns  # few jobs have tasks that others come after
+
+
+@frozen(eq=False, repr=False)
+class _Standing(Record):
+    """Where the workers of every role stand and which GPUs they have; `turns` where places are to be had in turns."""
+
+    wanted: tuple[Demand, ...]
+    allocation: Allocation
+    homes: tuple[Homes, ...]
+    slices: list[list[Slice]]
+    turns: "Turns | None"
 
 
 def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
@@ -28,16 +45,68 @@ def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
         InputError: the job cannot be placed (D2xx) or its ports cannot (D3xx); every finding says what
             is needed and what there is, and carries changes that might fit (`dynplan.planner.advice`).
     """
-    wanted = demands(job, gpus or (job.cluster.gpus_per_node,))
-    allocation = allocate(job, wanted, gpus)
-    homes = place_services(wanted, allocation)
-    slices = slice_nodes(wanted, homes, allocation.gpus, job.cluster.groups)
-    ports, warnings = assign(job.roles, homes, allocation.nodes, job.cluster)
+    if any(role.task for role in job.roles) and any(role.after for role in job.roles):
+        from dynplan.planner.turns import turns_of  # few jobs have tasks that others come after
+
+        turns = turns_of(job.roles)
+        if turns:
+            return _with_turns(job, gpus, turns)
+    return _planned(job, _standing(job, gpus, None), None)
+
+
+def _with_turns(job: Job, gpus: Sequence[int], turns: "Turns") -> Plan:
+    """Return the plan of a job in which roles come after tasks: in turns where all of it at once does not fit.
+
+    The fewest nodes are those that hold everything in turns, and where these are no fewer nobody gives anything back.
+    """
+    try:
+        at_once: _Standing | None = _standing(job, gpus, None)
+    except InputError:
+        at_once = None
+    if at_once is None:
+        return _planned(job, _standing(job, gpus, turns), turns)
+    if job.num_nodes != "min":
+        return _planned(job, at_once, turns)
+    from dynplan.planner.in_turns import bound_in_turns  # few jobs have tasks that others come after
+
+    try:
+        standing = _standing(job, gpus, turns)
+        if standing.allocation.nodes < at_once.allocation.nodes:
+            return _planned(job, standing, turns)
+        lower = standing.allocation.lower
+    except InputError:
+        lower = bound_in_turns(job, turns)
+    bound = min(at_once.allocation.lower, lower)
+    return _planned(job, evolve(at_once, allocation=evolve(at_once.allocation, lower=bound)), turns)
+
+
+def _standing(job: Job, gpus: Sequence[int], turns: "Turns | None") -> _Standing:
+    """Place the workers of every role, all at once or in turns."""
+    wanted = demands(job, gpus or (job.cluster.gpus_per_node,), turns)
+    allocation = allocate(job, wanted, gpus, turns)
+    homes = place_services(wanted, allocation, turns)
+    if turns:
+        from dynplan.planner.in_turns import slices_in_turns  # few jobs have tasks that others come after
+
+        slices = slices_in_turns(wanted, homes, allocation.gpus, job.cluster.groups, turns)
+    else:
+        slices = slice_nodes(wanted, homes, allocation.gpus, job.cluster.groups)
+    return _Standing(wanted, allocation, homes, slices, turns)
+
+
+def _planned(job: Job, standing: _Standing, turns: "Turns | None") -> Plan:
+    """Give ports to workers that have their places, and put everything together."""
+    wanted, allocation, homes = standing.wanted, standing.allocation, standing.homes
+    ports, warnings = assign(job.roles, homes, allocation.nodes, job.cluster, turns)
     blocks, warnings = _blocks(job, ports, warnings)
-    workers = tuple(_workers(job.roles, homes, slices, ports))
+    workers = tuple(_workers(job.roles, homes, standing.slices, ports))
+    if turns:
+        from dynplan.planner.given import with_until  # few jobs have tasks that others come after
+
+        workers = with_until(job.roles, workers, turns)
     found = Plan(
         job=job,
-        placement=Placement(allocation.mode, allocation.lower),
+        placement=Placement(allocation.mode, allocation.lower, standing.turns is not None),
         head=allocation.head,
         nodes=tuple(map(Node, range(allocation.nodes), allocation.hosts, allocation.gpus)),
         workers=workers,

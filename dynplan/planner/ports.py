@@ -6,11 +6,15 @@ ten thousand nodes that hold the same roles walk through the same ledgers, and e
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from dynplan.diagnostics import Finding, InputError
 from dynplan.model import Block, Cluster, Port, Ports, Role
 from dynplan.planner.ledger import Ledger, Ledgers, agreeing, reserved
 from dynplan.planner.remaining import Homes
+
+if TYPE_CHECKING:
+    from dynplan.planner.turns import Turns  # few jobs have tasks that others come after
 
 
 class _NoNumberError(Exception):
@@ -18,7 +22,7 @@ class _NoNumberError(Exception):
 
 
 def assign(
-    roles: Sequence[Role], homes: Sequence[Homes], count: int, cluster: Cluster
+    roles: Sequence[Role], homes: Sequence[Homes], count: int, cluster: Cluster, turns: "Turns | None" = None
 ) -> tuple[list[list[Ports]], tuple[Finding, ...]]:
     """Give every task its ports.
 
@@ -27,6 +31,7 @@ def assign(
         homes: per role its workers' nodes.
         count: the number of nodes.
         cluster: the ranges that are reserved, ephemeral, and for `"auto"`.
+        turns: who gives back to whom: a port that finds no number otherwise may have one that was given back.
 
     Returns:
         Per role the ports of each task, worker by worker and rank by rank, in declaration order; equal ones
@@ -47,9 +52,12 @@ def assign(
             for role, role_homes in zip(roles, homes, strict=True)
         ]
     except _NoNumberError:
-        from dynplan.planner.no_port import refusals  # most jobs have room for their ports
+        from dynplan.planner.no_port import placed_in_turns, refusals  # most jobs have room for their ports
 
-        raise InputError(refusals(roles, homes, count, cluster)) from None
+        in_turns = placed_in_turns(roles, homes, count, cluster, turns) if turns else None
+        if in_turns is None:
+            raise InputError(refusals(roles, homes, count, cluster, turns)) from None
+        found = in_turns
     return found, _ephemeral(roles, found, cluster)
 
 

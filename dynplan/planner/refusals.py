@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from attrs import frozen
 
 from dynplan.diagnostics import Finding, Findings, Path
+from dynplan.model import Role
 
 JOB_NODES: Path = ("job", "num-nodes")
 
@@ -40,6 +41,12 @@ class Refusal(Finding):
 def ladder(path: Path, values: Iterable[Any]) -> Ladder:
     """Return the changes that set one key to these values, in that order."""
     return tuple(Change(path, value) for value in values)
+
+
+def coming_after(task: Role, later: Role) -> Ladder:
+    """Suggest that a role comes after another one that is a task, which then gives it what it held."""
+    helps = task.task and task is not later and task.name not in later.after
+    return ladder(("roles", later.name, "after"), [[*later.after, task.name]] if helps else [])
 
 
 def refuse(

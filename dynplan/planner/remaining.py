@@ -11,13 +11,17 @@ Homes = list[tuple[int, ...]]  # per worker: the node of each of its tasks, in r
 
 
 class NoRoomError(Exception):
-    """The roles do not fit on the nodes; `proven` is False where the search gave up."""
+    """The roles do not fit on the nodes; `proven` is False where the search gave up.
 
-    def __init__(self, role: str, *, proven: bool = True) -> None:
+    `among` are the roles that are there at the same time, where these are not all.
+    """
+
+    def __init__(self, role: str, *, proven: bool = True, among: Sequence[Demand] = ()) -> None:
         """Name the role that found no room."""
         super().__init__(role)
         self.role = role
         self.proven = proven
+        self.among = among
 
 
 @define(eq=False, repr=False)

@@ -1,6 +1,7 @@
 """The nodes of roles that follow the others: roles without GPUs, on every node, and beside another role."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from dynplan.diagnostics import Findings
 from dynplan.model import Role
@@ -9,9 +10,12 @@ from dynplan.planner.nodes import Allocation
 from dynplan.planner.refusals import counted, ladder, refuse
 from dynplan.planner.remaining import Homes
 
+if TYPE_CHECKING:
+    from dynplan.planner.turns import Turns  # few jobs have tasks that others come after
 
-def place_services(wanted: Sequence[Demand], allocation: Allocation) -> tuple[Homes, ...]:
-    """Return the nodes of every role's workers, in declaration order.
+
+def place_services(wanted: Sequence[Demand], allocation: Allocation, turns: "Turns | None" = None) -> tuple[Homes, ...]:
+    """Return the nodes of every role's workers, in declaration order; `turns`: who has places in turns.
 
     Raises:
         InputError: D202 for workers that `spread` keeps apart and that have one node; D208 where a role
@@ -35,7 +39,7 @@ def place_services(wanted: Sequence[Demand], allocation: Allocation) -> tuple[Ho
             elif demand.role.size.spread and len(nodes) > len(set(nodes)):
                 _refuse_together(demand.role, nodes, findings)
             homes[demand.role.name] = [(node,) for node in nodes]
-    _check_dedicated([demand.role for demand in wanted], homes, findings)
+    _check_dedicated([demand.role for demand in wanted], homes, turns, findings)
     findings.raise_if_errors()
     return tuple(homes[demand.role.name] for demand in wanted)
 
@@ -99,7 +103,7 @@ def _refuse_together(role: Role, nodes: list[int], findings: Findings) -> None:
     refuse(findings, "D202", message, (*path, "spread"), *tries, otherwise="leave out `spread`")
 
 
-def _check_dedicated(roles: Sequence[Role], homes: dict[str, Homes], findings: Findings) -> None:
+def _check_dedicated(roles: Sequence[Role], homes: dict[str, Homes], turns: "Turns | None", findings: Findings) -> None:
     """No role stands on a node that is another role's alone, but for those that are beside it."""
     if not any(role.size.dedicated for role in roles):
         return
@@ -111,7 +115,7 @@ def _check_dedicated(roles: Sequence[Role], homes: dict[str, Homes], findings: F
     for role in roles:
         for node in (node for home in homes[role.name] for node in home if role.size.dedicated):
             for other in on_node[node]:
-                if other == role.name or (role.name, other) in told:
+                if other == role.name or (role.name, other) in told or (turns and not turns.meet(role.name, other)):
                     continue
                 told |= {(role.name, other), (other, role.name)}
                 message = f"role `{role.name}` is dedicated, but role `{other}` stands on its node {node} too"

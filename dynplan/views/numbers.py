@@ -12,6 +12,7 @@ from dynplan.views.durations import seconds_between
 from dynplan.views.progress import Progress, end_of
 from dynplan.views.seen import RoleSeen, WorkerSeen
 from dynplan.views.status import as_tree
+from dynplan.views.turns import in_order, until_of
 
 
 @frozen(eq=False, repr=False)
@@ -22,7 +23,7 @@ class Numbers(Record):
         gpus: of all nodes; `used` of them belong to a worker.
         until: the start of the first phase; in a job without one, when everything was ready, or the end.
         before_s: all of them together: the next four.
-        before_start_s: GPUs whose worker had not been started yet.
+        before_start_s: GPUs whose worker had not been started yet: the first, or the next after a task that has ended.
         starting_s: GPUs whose worker was started, and not ready.
         waiting_s: GPUs whose worker was ready, and waited for others.
         unused_s: GPUs of no worker.
@@ -47,14 +48,18 @@ def numbers_of(found: Progress, outline: Outline | None, now: datetime) -> Numbe
         return Numbers(gpus, used, None, 0, 0, 0, 0, 0)
     began, until = found.began, _until(found, now)
     seen = {(role.name, worker.worker): worker for role, worker in _workers(found)}
+    turns = until_of(outline) if outline else {}
     before = starting = waiting = 0
     for names, count in owners.items():
-        own = [seen[name] for name in names if name in seen]
-        # Of several that share a GPU it waits for the first to start, and for the last to be ready.
-        started = min([until, *(worker.started for worker in own if worker.started is not None)])
-        ready = max(started, min(until, max([worker.ready or until for worker in own], default=until)))
-        before += count * seconds_between(began, started)
-        starting += count * seconds_between(started, ready)
+        ready = began
+        # It may be given back and be somebody else's then: until that one starts, it waits for a worker again.
+        for at_once in in_order(names, turns):
+            own = [seen[name] for name in at_once if name in seen]
+            # Of several that share a GPU it waits for the first to start, and for the last to be ready.
+            started = max(ready, min([until, *(worker.started for worker in own if worker.started is not None)]))
+            before += count * seconds_between(ready, started)
+            ready = max(started, min(until, max([worker.ready or until for worker in own], default=until)))
+            starting += count * seconds_between(started, ready)
         waiting += count * seconds_between(ready, until)
     whole = seconds_between(began, until)
     return Numbers(gpus, used, until, whole * gpus, before, starting, waiting, whole * (gpus - used))

@@ -12,6 +12,7 @@ from dynplan.diagnostics import Finding
 from dynplan.diagnostics.visible import LONGEST_TEXT, brief, visible
 from dynplan.model import Block, Node, Outline, PortBlocks, Task, Worker
 from dynplan.views.capacity import capacity_of
+from dynplan.views.turns import held_at_once, one_after_another, sentences, until_of
 
 MOST_NODES = 16  # of a job whose every node is shown; in a larger one equal nodes are shown once
 _MOST_LAYOUTS = 16  # different ports of a role's workers that are all listed
@@ -59,13 +60,22 @@ class Segment:
 
 @frozen
 class Row:
-    """One node: its GPUs by owner, the workers on it that have none, and the later nodes that look the same."""
+    """One node: its GPUs by owner, the workers on it that have none, and the later nodes that look the same.
+
+    `later`: where GPUs are given back the same GPUs again, as they are held after the tasks before have ended.
+    """
 
     node: Node
     head: bool
     segments: tuple[Segment, ...]
     without_gpus: tuple[Owner, ...]
     alike: tuple[int, ...]
+    later: tuple[tuple[Segment, ...], ...] = ()
+
+    @property
+    def times(self) -> tuple[tuple[Segment, ...], ...]:
+        """Return its GPUs by owner, once for each time at which others hold them."""
+        return (self.segments, *self.later)
 
 
 @frozen
@@ -83,7 +93,8 @@ class RoleLine:
 class View:
     """A placement as people look at it; `owners` are the roles with GPUs, in declaration order.
 
-    `blocks` tells of ports that move by the job's id. `more` is said where not all warnings are there.
+    `blocks` tells of ports that move by the job's id, `turns` who gives places back to whom. `more` is said where not
+    all warnings are there.
     """
 
     name: str
@@ -95,6 +106,7 @@ class View:
     broken: str
     more: str
     blocks: str
+    turns: tuple[str, ...] = ()
 
 
 @define
@@ -120,6 +132,7 @@ def view(found: Outline) -> View:
         owners=tuple(role for role, workers in roles.items() if any(task.gpus for w in workers for task in w.tasks)),
         warnings=found.warnings[:_MOST_WARNINGS],
         broken=_broken(found),
+        turns=tuple(sentences(found)),
         more=f"{len(found.warnings) - _MOST_WARNINGS} more warnings" if len(found.warnings) > _MOST_WARNINGS else "",
         blocks=_blocks(found.blocks) if found.blocks else "",
     )
@@ -139,7 +152,7 @@ def _visible(found: Outline) -> Outline:
     blocks = (name for worker in found.workers for task in worker.tasks for name, _ in task.ports)
     names = {
         found.name,
-        *(name for worker in found.workers for name in (worker.role, worker.shares)),
+        *(name for worker in found.workers for name in (worker.role, worker.shares, *worker.until)),
         *(node.host or "" for node in found.nodes),
         *blocks,
     }
@@ -160,6 +173,7 @@ def _visible(found: Outline) -> Outline:
                 worker,
                 role=shown[worker.role],
                 shares=shown[worker.shares],
+                until=tuple(shown[role] for role in worker.until),
                 tasks=tuple(_renamed(task, shown) for task in worker.tasks),
             )
             for worker in found.workers
@@ -181,14 +195,19 @@ def _sentence(text: str) -> str:
 
 def _rows(found: Outline) -> Iterator[Row]:
     """Yield every node of a small job, and of a larger one the first of each kind."""
-    held = _held(found)
-    segments = [tuple(_segments(node, held[node.node])) for node in found.nodes]
+    held, until = _held(found), until_of(found)
+    segments = [
+        tuple(tuple(_segments(node, by_gpu)) for by_gpu in one_after_another(held[node.node].by_gpu, until))
+        for node in found.nodes
+    ]
     alike: dict[object, list[int]] = {}
     for node in found.nodes:
-        kind = (node.node == found.head, _kind(segments[node.node], held[node.node]))
+        kind = (node.node == found.head, tuple(_kind(at_once, held[node.node]) for at_once in segments[node.node]))
         alike.setdefault(kind if len(found.nodes) > MOST_NODES else node.node, []).append(node.node)
     for first, *more in alike.values():
-        yield Row(found.nodes[first], first == found.head, segments[first], tuple(held[first].without), tuple(more))
+        now, *later = segments[first]
+        head, without = first == found.head, tuple(held[first].without)
+        yield Row(found.nodes[first], head, now, without, tuple(more), tuple(later))
 
 
 def _held(found: Outline) -> list[_Held]:
@@ -204,8 +223,8 @@ def _held(found: Outline) -> list[_Held]:
     return held
 
 
-def _segments(node: Node, held: _Held) -> Iterator[Segment]:
-    for owners, gpus in groupby(range(node.gpus), key=lambda gpu: tuple(held.by_gpu.get(gpu, ()))):
+def _segments(node: Node, by_gpu: Mapping[int, Sequence[Owner]]) -> Iterator[Segment]:
+    for owners, gpus in groupby(range(node.gpus), key=lambda gpu: tuple(by_gpu.get(gpu, ()))):
         first, *more = gpus
         yield Segment(first, 1 + len(more), owners)
 
@@ -225,7 +244,8 @@ def _broken(found: Outline) -> str:
     }
     own = [worker for worker in found.workers if not worker.shares]
     taken = [(task.node, gpu) for worker in own for task in worker.tasks for gpu in task.gpus]
-    fine = len(set(taken)) == len(taken) and all(gpu < found.nodes[node].gpus for node, gpu in taken)
+    fine = len(set(taken)) == len(taken) or not held_at_once(own, until_of(found))
+    fine = fine and all(gpu < found.nodes[node].gpus for node, gpu in taken)
     fine = fine and all(
         slices[worker.role, worker.worker] == slices.get((worker.shares, worker.worker))
         for worker in found.workers
@@ -243,8 +263,9 @@ def _summary(found: Outline, rows: Sequence[Row]) -> str:
         parts.append(f"{capacity.held} of {capacity.gpus} GPUs in use")
     if any(sizes) and count > 1:
         shared = any(
-            len({owner.role for segment in row.segments for owner in segment.owners if not owner.shares}) > 1
+            len({owner.role for segment in segments for owner in segment.owners if not owner.shares}) > 1
             for row in rows
+            for segments in row.times
         )
         parts.append(found.mode or ("shared" if shared else "separate"))
     if found.head is not None and count > 1:

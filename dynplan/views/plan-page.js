@@ -209,6 +209,7 @@
     if (row.gpus.length) rows.push([row.gpus.length > 1 ? "GPUs" : "GPU", runs(row.gpus)]);
     if (row["num-tasks"] > 1) rows.push(["rank", `${row.rank} of ${row["num-tasks"]}`]);
     if (role.shares) rows.push(["beside", `${role.shares} ${row.worker}, on the same GPUs`]);
+    if (role.until) rows.push(["until", `${role.until.join(", ")} start, with GPUs or ports of this role`]);
     if (role.after) rows.push(["starts after", role.after.join(", ")]);
     if (role.workdir) rows.push(["directory", fill(role.workdir, task)]);
     return rows;

@@ -67,6 +67,7 @@ def data_of(told: Told, seen: View) -> _Data:
                 "name": _name(name),
                 "colour": colours.get(_name(name), ""),
                 "shares": _name(own[0].shares),
+                **({"until": [_name(role) for role in own[0].until]} if own[0].until else {}),
                 **_placed(steps.get(name), own),
                 **_run(steps.get(name), script),
             }

@@ -107,7 +107,7 @@ def _legend(seen: View) -> Iterator[str]:
     for role in seen.roles:
         colour = colours.get(role.name, "var(--label)")
         yield f'<span><i class="swatch" style="background:{colour}"></i>{text(role.name)}</span>'
-    if any(not segment.owners for row in seen.rows for segment in row.segments):
+    if any(not segment.owners for row in seen.rows for time in row.times for segment in time):
         yield '<span><i class="swatch free"></i>free</span>'
     yield "</p>\n"
 

@@ -106,7 +106,7 @@ def _sheet(seen: View) -> _Sheet:
     names = [_node_name(row) for row in seen.rows] + [row.node.host or "" for row in seen.rows]
     side = max(84, 16 + _width(max(names, key=len)))
     least, most = (72, 132) if per_line <= 8 else (52, 72)
-    wanted = (needs for row in seen.rows for segment in row.segments for needs in [_needs(segment)])
+    wanted = (_needs(segment) for row in seen.rows for segments in row.times for segment in segments)
     return _Sheet(side, per_line, min(most, max([least, *wanted])), colours_of(seen.owners))
 
 
@@ -149,7 +149,7 @@ def _legend(seen: View, sheet: _Sheet) -> Iterator[tuple[int, list[str]]]:
             gpus = "of 1 GPU" if role.gpus == "1" else f"of {role.gpus} GPUs"
             what = role.gpus if role.gpus.startswith("as ") else gpus
             yield _key(f'fill="{sheet.colours[role.name]}"', f"{role.name}: {workers} {what}")
-    if any(not segment.owners for row in seen.rows for segment in row.segments):
+    if any(not segment.owners for row in seen.rows for segments in row.times for segment in segments):
         yield _key('class="free"', "free")
 
 
@@ -187,20 +187,23 @@ def _node(row: Row, sheet: _Sheet) -> _Block:
     if row.head:
         marks.append(_text(0, 66 if row.node.host else 50, "head node", "muted"))
     top = 14
-    for start in range(0, row.node.gpus, sheet.per_line):
-        line = _line(row, start, sheet)
-        marks += [f'<g transform="translate({sheet.side} {top})">', *line.marks, "</g>"]
-        top += line.height
+    for at, segments in enumerate(row.times):
+        if at:
+            marks.append(_text(0, top + 20, "then", "strong"))
+        for start in range(0, row.node.gpus, sheet.per_line):
+            line = _line(segments, start, sheet)
+            marks += [f'<g transform="translate({sheet.side} {top})">', *line.marks, "</g>"]
+            top += line.height
     labels, rows = _flow([_label(owner) for owner in row.without_gpus], sheet.width - sheet.side, 0)
     marks += [f'<g transform="translate({sheet.side} {top})">', *labels, "</g>"] if labels else []
     return _Block(max(top + rows * 24 + 8 * bool(rows), 62 + 16 * bool(row.node.host and row.head)), tuple(marks))
 
 
-def _line(row: Row, start: int, sheet: _Sheet) -> _Block:
+def _line(segments: Sequence[Segment], start: int, sheet: _Sheet) -> _Block:
     """Draw as many of a node's GPUs as stand side by side, their workers' ports below."""
     marks: list[str] = []
     most = 0
-    for segment in row.segments:
+    for segment in segments:
         low, high = max(segment.first, start), min(segment.first + segment.count, start + sheet.per_line)
         if low < high:
             left, width = (low - start) * sheet.cell, (high - low) * sheet.cell - 4
@@ -284,7 +287,8 @@ def _owner_name(owner: Owner) -> str:
 
 def _remarks(seen: View, sheet: _Sheet) -> Iterator[_Block]:
     texts = [f"{warning.code}: {warning.message}" for warning in seen.warnings]
-    for text in [seen.blocks] * bool(seen.blocks) + texts + [text for text in (seen.more, seen.broken) if text]:
+    notes = [*seen.turns, *([seen.blocks] if seen.blocks else [])]
+    for text in notes + texts + [text for text in (seen.more, seen.broken) if text]:
         lines = wrap(text, int(sheet.width / _SANS))
         marks = [_text(0, 20 + at * 18, line, "muted") for at, line in enumerate(lines)]
         yield _Block(18 * len(lines) + 6, tuple(marks))

@@ -86,8 +86,10 @@ def _grid(seen: View, sheet: _Sheet) -> Iterator[str]:
     heads = "GPU".ljust(sheet.side) + "".join(f" {gpu}".ljust(sheet.cell) for gpu in range(sheet.per_line))
     yield sheet.paint("quiet", heads.rstrip())
     for row in seen.rows:
-        for start in range(0, row.node.gpus, sheet.per_line):
-            yield f"{_fitted(_side(row, start), sheet.side - 1)} {_line(row, start, sheet)}"
+        for at, segments in enumerate(row.times):
+            for start in range(0, row.node.gpus, sheet.per_line):
+                side = "  then" if at and not start else _side(row, start)
+                yield f"{_fitted(side, sheet.side - 1)} {_line(segments, start, sheet)}"
         if row.alike:
             text = f"  {_nodes(len(row.alike))} as node {row.node.node}: {runs(row.alike)}"
             yield from (sheet.paint("quiet", line) for line in _wrapped(text, sheet.width, "    "))
@@ -100,7 +102,7 @@ def _sheet(seen: View, width: int, paint: Paint) -> _Sheet:
     room = width - side - 1
     per_line = next((each for each in (most, 16, 8) if each <= most and room // max(1, each) >= _NARROW), 4)
     widest = max(_NARROW, room // max(1, per_line))
-    segments = [segment for row in seen.rows for segment in row.segments]
+    segments = [segment for row in seen.rows for time in row.times for segment in time]
     places = {role: place for place, role in enumerate(seen.owners)}
     for tags in (_full(seen.owners), _short(seen.owners)):
         sheet = _Sheet(width, side, per_line, 1, tags, places, paint)
@@ -130,9 +132,9 @@ def _side(row: Row, start: int) -> str:
     return f"node {row.node.node}" + (f" {row.node.host}" if row.node.host else "")
 
 
-def _line(row: Row, start: int, sheet: _Sheet) -> str:
+def _line(segments: Sequence[Segment], start: int, sheet: _Sheet) -> str:
     line = ""
-    for segment in row.segments:
+    for segment in segments:
         low, high = _part(segment, start, sheet.per_line)
         if low < high:
             line += "│" + _painted(segment, _fitted(sheet.name(segment), (high - low) * sheet.cell - 1), sheet)
@@ -204,6 +206,8 @@ def _ports(workers: str, ports: Sequence[str], width: int) -> list[str]:
 
 
 def _remarks(seen: View, sheet: _Sheet) -> Iterator[list[str]]:
+    for text in seen.turns:
+        yield _wrapped(text, sheet.width)
     if seen.blocks:
         yield _wrapped(seen.blocks, sheet.width)
     for warning in seen.warnings:

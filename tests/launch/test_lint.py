@@ -49,6 +49,8 @@ PHASES = {
     "paths": '[roles.boxed]\ncommand = "x"\ncontainer = { image = "/images/x.sqsh", mounts = ["/data:/data"] }',
     "worlds": '[roles.ranks]\ncommand = "x"\nlaunch = "per-gpu"\nmpi = "pmix"\nworkers = 2\ngpus-per-worker = 1',
     "images": '[roles.pulled]\ncommand = "x"\ncontainer = { image = "nvcr.io/a:1" }',
+    "turns": '[roles.early]\nkind = "task"\ncommand = "x"\nports = { p = { fixed = 9999 } }\n'
+    '[roles.late]\nafter = ["early"]\ncommand = "x"\nports = { p = { fixed = 9999 } }',
     "hosts": "",
     "interfaces": "",
     "blocks": "",
@@ -57,7 +59,7 @@ PHASES = {
 }
 ALL = {**FEATURES, **PHASES}
 # Those with a part of the program to themselves.
-OPTIONS = ("worlds", "each", "when", "hosts", "files", "interfaces", "images", "blocks", "affinity")
+OPTIONS = ("worlds", "each", "when", "hosts", "files", "interfaces", "images", "blocks", "affinity", "turns")
 
 
 def job_with(features: set[str]) -> str:

@@ -35,6 +35,9 @@ each_second() {
 	if ((${#silent[@]} > 0)); then
 		check_launches
 	fi
+	if [[ -z $closing ]] && ((${#giving[@]} > 0)); then
+		check_given
+	fi
 	if ((now >= report_at)); then
 		report
 	fi
@@ -198,9 +201,34 @@ on_ready() {
 	load "$event_part"
 	if [[ $kind == task ]]; then
 		unset -v "last_tasks[$event_part]"
+		if ((${#until[@]} > 0)); then
+			giving[$event_part]=$now
+		fi
 		tell "$event_part" stop
 	fi
 	start_roles
+}
+
+# give_back ROLE: starts what waits for the place of a task, if nothing of it runs any more
+give_back() {
+	if [[ -n ${giving[$1]-} ]] && ! runs "$1"; then
+		unset -v "giving[$1]"
+		start_roles
+	fi
+}
+
+# check_given: ends the job where the steps of a task do not end. Its tasks have had their grace by then, and Slurm a
+# minute for what it cannot kill (slurm.conf(5), UnkillableStepTimeout)
+check_given() {
+	local role
+	for role in "${!giving[@]}"; do
+		if ((now - ${giving[$role]} >= longest_grace + 120 + most_on_node / 8)); then
+			load "$role"
+			check_nodes
+			fail_outside "role $role: has ended, and Slurm has not ended its step $((now - ${giving[$role]})) s later: \
+what it gives back to ${until[*]} is not free"
+		fi
+	done
 }
 
 # on_end: the step in event_part is over, with srun's status in event_detail
@@ -219,6 +247,7 @@ on_end() {
 	fi
 	forget_step "$event_part"
 	if [[ -z $listed || -n $closing ]]; then
+		give_back "${event_part%/*}"
 		return
 	fi
 	check_nodes
@@ -295,6 +324,10 @@ report() {
 		return
 	fi
 	report_launches
+	for role in "${!giving[@]}"; do
+		load "$role"
+		say "role $role: has ended, and its step not yet; ${until[*]} wait for its place"
+	done
 	for role in "${!begun[@]}"; do
 		if ((${left[$role]} > 0)); then
 			list_tasks "$role" 'started|asked'

@@ -31,6 +31,8 @@ load() {
 	first=0
 	after=()
 	shares=()
+	until=()
+	regained=()
 	starter=start_step
 	runner=run
 	restarts=0

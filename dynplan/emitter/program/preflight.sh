@@ -164,6 +164,8 @@ preflight_block() {
 			preflight_planned "$port" "$1/$2"
 		elif [[ $taken == *" $port "* ]]; then
 			preflight_problem "port $port ($2 of role $1) is taken"
+			# Roles that have it in turns would say so again.
+			taken=${taken/" $port "/ }
 		fi
 	done
 }

@@ -82,7 +82,7 @@ write_expected() {
 
 # write_task: writes what is in row, and for the first task of a worker what is the worker's
 write_task() {
-	local url='' ports='' counts='' line name port last place
+	local url='' ports='' counts='' line name port last place list
 	local beside=${shares[0]:+", \"shares\": \"${shares[0]}\""}
 	if ((row[rank] == 0)); then
 		if [[ -n $metrics ]]; then
@@ -93,6 +93,10 @@ write_task() {
 		printf ']\n\n[[workers]]\nrole = "%s"\nworker = %s\n' "$role" "${row[worker]}" >&3
 		if ((${#shares[@]} > 0)); then
 			echo "shares = \"${shares[0]}\"" >&3
+		fi
+		if ((${#until[@]} > 0)); then
+			printf -v list '"%s", ' "${until[@]}"
+			echo "until = [${list%, }]" >&3
 		fi
 		echo 'tasks = [' >&3
 	fi

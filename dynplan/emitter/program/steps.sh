@@ -9,6 +9,8 @@ ends_with_tasks=''
 declare -A left=() begun=() leaders=() leaders_ended=() last_on=() next_task=()
 # Of a step: how many tasks have not said a word, since when, what srun says, and when it is tried again.
 declare -A silent=() asked_at=() first_words=() last_words=() tries_of=() tried_words=() next_try=()
+# Of a role of kind "task" that has ended: since when its place waits for the end of its steps.
+declare -A giving=()
 # How many tasks of ours have been started on each node, and on the fullest one.
 tasks_on=()
 most_on_node=0
@@ -246,9 +248,12 @@ export_program() {
 	done
 }
 
-# start_roles: starts the roles for which everything before them is ready
+# start_roles: starts the roles for which everything before them is ready, and whose places are free
 start_roles() {
 	local role other waits
+	if [[ -n $closing ]]; then
+		return
+	fi
 	for role in "${roles[@]}"; do
 		if [[ -n ${begun[$role]-} ]]; then
 			continue
@@ -256,7 +261,7 @@ start_roles() {
 		load "$role"
 		waits=''
 		for other in "${after[@]}"; do
-			if ((${left[$other]} > 0)); then
+			if ((${left[$other]} > 0)) || [[ -n ${giving[$other]-} ]]; then
 				waits=yes
 			fi
 		done

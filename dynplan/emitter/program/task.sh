@@ -32,6 +32,7 @@ wrap() {
 	stopping=''
 	released=''
 	half_line=''
+	lingering=''
 	log_in=''
 	mark=''
 	trap on_slurm_signal TERM INT HUP
@@ -76,7 +77,9 @@ wrap() {
 	# Where srun has ended meanwhile its input has too, and another try may be on its way.
 	listen 0.01
 	if [[ -z $stopping ]]; then
-		"$runner" "${command[@]}"
+		if ((${#regained[@]} == 0)) || are_free "${regained[@]}"; then
+			"$runner" "${command[@]}"
+		fi
 	fi
 	if [[ -n $stopping ]]; then
 		event stopped "$status"
@@ -86,7 +89,7 @@ wrap() {
 		if [[ $kind == task && $status == 0 ]]; then
 			event ready ''
 		else
-			blame 70 "$how"
+			blame 70 "$how$lingering"
 		fi
 		event exit "$status"
 	fi
