@@ -91,9 +91,10 @@ def test_every_name_for_python_has_a_section_with_a_signature_where_it_is_a_func
     assert "load(path: str | PathLike[str], *, sets:" in section("reference/python.md", "dynplan.load")
 
 
-def test_every_example_has_a_page_with_its_job_and_its_picture() -> None:
+def test_every_example_has_a_page_with_its_readme_its_job_and_its_picture() -> None:
     for example in EXAMPLES:
         page = PAGES[f"examples/{example.name}.md"]
+        assert page.startswith((example / "README.md").read_text().split("\n\n")[0])
         assert (example / "job.toml").read_text().rstrip("\n") in page
         assert f"](../images/{example.name}.svg)" in page
         assert f"| [{example.name}]({example.name}.md) | " in PAGES["examples/index.md"]

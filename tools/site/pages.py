@@ -1,7 +1,6 @@
 """The pages of the site as text: those of docs/, and those that are made of something else."""
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -16,6 +15,7 @@ _MADE = [
     *("Every command <reference/commands>", "Every key <reference/keys>", "Every function <reference/python>"),
     *("Examples <examples/index>", "Changelog <changelog>"),
 ]
+_TOLD_ELSEWHERE = ("README.md", "plan.toml", "job.sbatch", "job.data.sh")  # of an example's files
 _LINK = re.compile(r"(?<!`)\]\((?P<target>[^)#:\s]+)(?P<anchor>#[^)]*)?\)")
 _FENCE = re.compile(r"^( *)```.*?^\1```$", re.DOTALL | re.MULTILINE)
 
@@ -122,14 +122,14 @@ def _example_page(example: Path) -> str:
 
 
 def _example_lines(example: Path) -> Iterator[str]:
+    """Yield what its README tells, the picture of its placement, and its files."""
     name = example.name
-    plan = tomllib.loads((example / "plan.toml").read_text(encoding="utf-8"))
-    yield from (f"# Example: {name}", "")
-    yield from (f"![Placement of {plan['job']['name']}](../images/{name}.svg)", "")
+    told = (example / "README.md").read_text(encoding="utf-8")
+    yield _relinked(told, partial(_inside, f"examples/{name}/README.md", placed=f"docs/examples/{name}.md"))
+    yield from (f"![Where everything stands](../images/{name}.svg)", "")
     for path in sorted(
         example.iterdir(), key=lambda path: (path.name != "job.toml", path.suffix != ".toml", path.name)
     ):
-        if path.name in ("plan.toml", "job.sbatch", "job.data.sh") or not path.is_file():
-            continue
-        language = {".toml": "toml", ".sh": "bash", ".py": "python"}.get(path.suffix, "text")
-        yield from (f"## {path.name}", "", f"```{language}", path.read_text(encoding="utf-8").rstrip("\n"), "```", "")
+        if path.is_file() and path.name not in _TOLD_ELSEWHERE:
+            language = {".toml": "toml", ".sh": "bash", ".py": "python"}.get(path.suffix, "text")
+            yield from (f"## {path.name}", "", f"````{language}", path.read_text("utf-8").rstrip("\n"), "````", "")
