@@ -20,7 +20,7 @@ def shown(num_nodes: int, **roles: Tables) -> Outline:
     return outline_of(planned({"job": job, "cluster": {"gpus-per-node": 8}, "roles": named}))
 
 
-def tested() -> Outline:
+def nodes_tested_first() -> Outline:
     return shown(
         2,
         test=TASK | {"gpus-per-worker": 8},
@@ -31,7 +31,7 @@ def tested() -> Outline:
 
 
 def test_a_node_stands_there_once_for_each_time() -> None:
-    assert as_text(tested()) == (
+    assert as_text(nodes_tested_first()) == (
         "demo: 2 nodes of 8 GPUs, 12 of 16 GPUs in use, shared, head node 0\n"
         "25% of the GPUs idle\n"
         "\n"
@@ -71,21 +71,21 @@ def test_a_role_that_stays_is_there_at_every_time() -> None:
 
 
 def test_the_picture_has_a_row_for_each_time() -> None:
-    picture = as_svg(tested())
+    picture = as_svg(nodes_tested_first())
     assert picture.count(">then</text>") == 1
     assert picture.count('text-anchor="middle">decode 0 + look 0<') == 1
     assert 'class="twice"' not in picture
 
 
 def test_a_plan_that_does_not_say_who_gives_back_is_broken() -> None:
-    found = tested()
+    found = nodes_tested_first()
     silent = evolve(found, workers=tuple(evolve(worker, until=()) for worker in found.workers))
     assert as_text(silent).splitlines()[-1] == "this plan breaks its promises: `dynplan check` says where"
     assert "breaks" not in as_text(found)
 
 
 def test_rings_of_who_gives_back_to_whom_end() -> None:
-    found = tested()
+    found = nodes_tested_first()
     others = {"test": ("decode",), "decode": ("prefill", "test"), "prefill": ("test", "decode")}
     ring = evolve(found, workers=tuple(evolve(one, until=others.get(one.role, ())) for one in found.workers))
     assert as_text(ring)
