@@ -5,7 +5,7 @@ Everything is frozen. A `Job` and a `Cluster` come from `dynplan.language`, a `P
 *template* may hold placeholders (`dynplan.language.templates`).
 """
 
-from dynplan.model.cluster import AUTO_PORT, DEFAULT_LIMITS, GPU_VARIABLES, HIGHEST_PORT, Cluster, PortRange
+from dynplan.model.cluster import AUTO_PORT, DEFAULT_LIMITS, GPU_VARIABLES, HIGHEST_PORT, Cluster, NodeGroup, PortRange
 from dynplan.model.job import EachText, Job, Phase, TextFile
 from dynplan.model.plan import Block, Node, Outline, Placement, Plan, Ports, Task, Worker, outline_of
 from dynplan.model.role import Container, Launch, Port, Probe, Role, Size, Stop
@@ -24,6 +24,7 @@ __all__ = [
     "Job",
     "Launch",
     "Node",
+    "NodeGroup",
     "Outline",
     "Pairs",
     "Phase",
