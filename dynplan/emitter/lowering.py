@@ -6,6 +6,7 @@ from itertools import chain
 
 from attrs import evolve
 
+from dynplan.diagnostics import Finding, InputError
 from dynplan.emitter.constants import Constants, lists_named, named_by_others, templates
 from dynplan.emitter.containers import Owner, around_a_task, brought, images
 from dynplan.emitter.directives import directives
@@ -28,6 +29,10 @@ def lower(plan: Plan) -> Script:
         InputError: D601 or D602 for texts that Slurm or Linux do not take.
     """
     job = plan.job
+    if job.cluster.node_groups:
+        raise InputError(
+            [Finding("D105", "a script for `node-groups` is not supported yet", ("cluster", "node-groups"))]
+        )
     check_words(job)
     planned = _by_role(plan)
     by_role = [
