@@ -57,10 +57,14 @@ class Cluster:
         directory: Path | None = None,
         gpu_flags: str = config.GPU_FLAGS,
         named: bool = True,
+        kinds: Sequence[config.Kind] = (),
     ) -> Iterator[Self]:
-        """Start a testbed that ends with this context, or with this process, however that ends: see `life.start`."""
+        """Start a testbed that ends with this context, or with this process, however that ends: see `life.start`.
+
+        `kinds` says of which kinds the nodes are, in place of `nodes` and `gpus`.
+        """
         directory = directory or life.new_directory()
-        owner = life.start(directory, nodes, gpus, gpu_flags, named)
+        owner = life.start(directory, kinds or (config.Kind(nodes, gpus),), gpu_flags, named)
         try:
             yield cls(directory)
         finally:
