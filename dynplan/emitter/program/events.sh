@@ -220,7 +220,7 @@ on_end() {
 	fi
 	check_nodes
 	explain "$event_part"
-	text="role $event_part: srun ended with status $event_detail$hint and no word from $listed$why"
+	text="role ${event_part%/+*}: srun ended with status $event_detail$hint and no word from $listed$why"
 	if [[ -n $world ]]; then
 		blame_world "$event_part" "$text"
 	fi
@@ -233,8 +233,9 @@ list_tasks() {
 	local -a task_nodes task_names
 	listed=''
 	load "$1"
-	if [[ $1 == :preflight ]]; then
+	if [[ $1 == :preflight* ]]; then
 		task_nodes=("${!hosts[@]}")
+		task_nodes=("${task_nodes[@]:first:tasks}")
 		task_names=("${task_nodes[@]/#/.}")
 	else
 		place_tasks
@@ -246,10 +247,10 @@ list_tasks() {
 			if ((count > 8)); then
 				continue
 			fi
-			if [[ $1 != :preflight ]]; then
+			if [[ $1 != :preflight* ]]; then
 				listed+=", worker ${task_names[number]} on ${hosts[${task_nodes[number]}]}"
 			else
-				listed+=", ${hosts[number]}"
+				listed+=", ${hosts[${task_nodes[number]}]}"
 			fi
 		fi
 	done

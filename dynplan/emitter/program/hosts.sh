@@ -17,5 +17,9 @@ choose_hosts() {
 			fail "64 host $name is not in the job: ${hosts[*]}"
 		fi
 	done
+	set -- "${hosts[@]}"
 	hosts=("${named_hosts[@]}")
+	if [[ -n $component ]]; then
+		check_components "$@"
+	fi
 }
