@@ -192,6 +192,7 @@ _ELSEWHERE = {
 }
 
 
+_OF_A_GROUP = ("gpus-per-node", "gpu-request", "sbatch")
 _TABLES = ("extends", "vars", "roles", "phases", "files", "phase-defaults", "sweep", "results")
 
 
@@ -204,6 +205,8 @@ def ours(key: str, path: Path) -> tuple[str, str]:
             words, what = _JOB, ""
         case ("cluster",):
             words, what = _CLUSTER, ""
+        case ("cluster", "node-groups", _):
+            words, what = {key: told for key, told in _CLUSTER.items() if told[0] in _OF_A_GROUP}, ""
         case ("roles", _):
             words, what = _ROLE, "role"
         case ("phases", _) | ("phase-defaults",):

@@ -6,7 +6,7 @@ Everything is frozen. A `Job` and a `Cluster` come from `dynplan.language`, a `P
 """
 
 from dynplan.model.cluster import AUTO_PORT, DEFAULT_LIMITS, GPU_VARIABLES, HIGHEST_PORT, Cluster, NodeGroup, PortRange
-from dynplan.model.job import EachText, Job, Phase, TextFile
+from dynplan.model.job import EachText, GroupNodes, Job, Phase, TextFile
 from dynplan.model.plan import Block, Node, Outline, Placement, Plan, Ports, Task, Worker, outline_of
 from dynplan.model.role import Container, Launch, Port, Probe, Role, Size, Stop
 from dynplan.model.values import Each, Pairs, Pins, Record, Tables, Texts, When, Words, texts_of
@@ -20,6 +20,7 @@ __all__ = [
     "Each",
     "EachText",
     "GPU_VARIABLES",
+    "GroupNodes",
     "HIGHEST_PORT",
     "Job",
     "Launch",

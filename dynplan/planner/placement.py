@@ -5,15 +5,12 @@ from itertools import chain, count, islice, repeat
 
 from dynplan.diagnostics import Finding
 from dynplan.language.task_numbers import check_expressions, counting_on_equal
-from dynplan.model import Job, Node, Placement, Plan, Ports, Role, Task, Worker
-from dynplan.planner.allocation import allocate
+from dynplan.model import Job, Plan, Ports, Role, Task, Worker
 from dynplan.planner.cutting import Slice
-from dynplan.planner.demand import Demand, demands
-from dynplan.planner.nodes import Allocation
+from dynplan.planner.demand import Demand
 from dynplan.planner.ports import assign
 from dynplan.planner.remaining import Homes
-from dynplan.planner.services import place_services
-from dynplan.planner.slices import slice_nodes
+from dynplan.planner.standing import Standing, stand
 
 
 def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
@@ -22,28 +19,33 @@ def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
     Args:
         job: the job.
         gpus: the GPUs of each node, by index, where nodes differ; the job then takes exactly these nodes.
-            Nothing for nodes that all have the cluster's `gpus-per-node`.
+            Nothing for nodes that all have the cluster's `gpus-per-node`, or that of their group.
 
     Raises:
         InputError: the job cannot be placed (D2xx) or its ports cannot (D3xx); every finding says what
             is needed and what there is, and carries changes that might fit (`dynplan.planner.advice`).
     """
-    wanted = demands(job, gpus or (job.cluster.gpus_per_node,))
-    allocation = allocate(job, wanted, gpus)
-    homes = place_services(wanted, allocation)
-    slices = slice_nodes(wanted, homes, allocation.gpus, job.cluster.groups)
-    ports, warnings = assign(job.roles, homes, allocation.nodes, job.cluster)
-    workers = tuple(_workers(job.roles, homes, slices, ports))
+    standing = _standing(job, gpus)
+    ports, warnings = assign(job.roles, standing.homes, len(standing.nodes), job.cluster)
+    workers = tuple(_workers(job.roles, standing.homes, standing.slices, ports))
     found = Plan(
         job=job,
-        placement=Placement(allocation.mode, allocation.lower),
-        head=allocation.head,
-        nodes=tuple(map(Node, range(allocation.nodes), allocation.hosts, allocation.gpus)),
+        placement=standing.placement,
+        head=standing.head,
+        nodes=standing.nodes,
         workers=workers,
-        warnings=(*_placement_warnings(job, wanted, allocation, homes), *_unequal(job, wanted, workers), *warnings),
+        warnings=(*standing.warnings, *_unequal(job, standing.wanted, workers), *warnings),
     )
     check_expressions(found)
     return found
+
+
+def _standing(job: Job, gpus: Sequence[int]) -> Standing:
+    if job.cluster.node_groups:
+        from dynplan.planner.groups import stand_in_groups  # few clusters have nodes of several kinds
+
+        return stand_in_groups(job)
+    return stand(job, gpus)
 
 
 def _workers(
@@ -70,31 +72,3 @@ def _unequal(job: Job, wanted: Sequence[Demand], workers: Sequence[Worker]) -> I
             message = f"`{text.strip()}` of role `{role.name}` takes the slices of a worker for alike, and they are not"
             fix = "`gpus-before` is the number of the worker's GPUs on the nodes before a task's"
             yield Finding("W203", message, ("roles", role.name), fix)
-
-
-def _placement_warnings(
-    job: Job, wanted: Sequence[Demand], allocation: Allocation, homes: Sequence[Homes]
-) -> tuple[Finding, ...]:
-    found: list[Finding] = []
-    busy = {node for demand, role in zip(wanted, homes, strict=True) if demand.slices for home in role for node in home}
-    idle = allocation.nodes - len(busy)
-    if busy and idle:
-        path = ("job", "nodes") if job.hosts else ("job", "num-nodes")
-        run = "runs" if idle == 1 else "run"
-        found.append(
-            Finding(
-                "W201",
-                f"{idle} of {allocation.nodes} nodes {run} no role with GPUs",
-                path,
-                f"{len(busy)} nodes hold them all" if len(busy) > 1 else "one node holds them all",
-            )
-        )
-    if allocation.lower < allocation.nodes and job.num_nodes == "min":
-        found.append(
-            Finding(
-                "W202",
-                f"{allocation.nodes} nodes are not proven minimal: {allocation.lower} may do",
-                ("job", "num-nodes"),
-            )
-        )
-    return tuple(found)
