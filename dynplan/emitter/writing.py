@@ -139,8 +139,7 @@ def _job(script: Script) -> Iterator[str]:
 def _step(step: Step) -> Iterator[str]:
     yield from given_settings(step.settings)
     yield from _given("after", step.after)
-    for group in step.rows:
-        yield from _group(group)
+    yield from task_lines(step.rows)
     yield from _array("env", step.env, add=True)
     yield from _given("workdir", step.workdir)
     yield from _given("own_setup", step.setup)
@@ -174,12 +173,19 @@ def _setting(setting: Setting) -> str:
     return f"{name}={word(value)}" if isinstance(value, str) else f"{name}=({' '.join(map(word, value))})"
 
 
-def _group(group: Group) -> Iterator[str]:
-    if group.times > 1:
-        yield " ".join([f"times {group.times}", *(f"{name}={step}" for name, step in group.steps)])
-    for shape, numbers in group.rows:
-        cells = (cell(column, number) for column, number in zip(shape, numbers, strict=True) if column.width)
-        yield "task " + " ".join(cells)
+def task_lines(groups: Iterable[Group]) -> Iterator[str]:
+    """Write the rows of a role's tasks.
+
+    Rows belong to the `times` above them: after a group that repeats the next one says it too, and be it `times 1`.
+    """
+    repeats = False
+    for group in groups:
+        if repeats or group.times > 1:
+            yield " ".join([f"times {group.times}", *(f"{name}={step}" for name, step in group.steps)])
+        repeats = group.times > 1
+        for shape, numbers in group.rows:
+            cells = (cell(column, number) for column, number in zip(shape, numbers, strict=True) if column.width)
+            yield "task " + " ".join(cells)
 
 
 def _command(name: str, words: Words) -> Iterator[str]:
