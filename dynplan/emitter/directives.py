@@ -16,13 +16,21 @@ _SLACK_S = 30  # beyond the longest stop grace: time for files, events and a las
 # What sbatch hands on from one component to those behind it, where they say nothing else (heterogeneous_jobs.html, the
 # list of propagated options; seen with 22.05). All others begin anew with each.
 HANDED_ON = frozenset(
-    "account acctg-freq begin chdir cluster-constraint clusters comment deadline delay-boot dependency error exclude "
-    "export export-file get-user-env gid hold ignore-pbs input job-name mcs-label nice no-kill no-requeue open-mode "
-    "output priority profile propagate qos quiet reboot requeue reservation signal time time-min uid verbose "
-    "wait-all-nodes wckey".split()
+    (
+        *("account", "acctg-freq", "begin", "chdir", "cluster-constraint", "clusters", "comment", "deadline"),
+        *("delay-boot", "dependency", "error", "exclude", "export", "export-file", "get-user-env", "gid", "hold"),
+        *("ignore-pbs", "input", "job-name", "mcs-label", "nice", "no-kill", "no-requeue", "open-mode", "output"),
+        *("priority", "profile", "propagate", "qos", "quiet", "reboot", "requeue", "reservation", "signal", "time"),
+        *("time-min", "uid", "verbose", "wait-all-nodes", "wckey"),
+    )
 )
 # What is heard in the first one alone (the same page; sbatch(1), --licenses), or is of the job as a whole.
-OF_THE_FIRST = frozenset("bb bbf burst-buffer kill-on-invalid-dep licenses mail-type mail-user parsable wait".split())
+OF_THE_FIRST = frozenset(
+    (
+        *("bb", "bbf", "burst-buffer", "kill-on-invalid-dep", "licenses", "mail-type", "mail-user", "parsable"),
+        *("wait"),
+    )
+)
 
 
 def margin_s(plan: Plan) -> int:

@@ -146,6 +146,9 @@ take_line() {
 		state[$event_key]=ended:$event_detail
 		;;
 	signal)
+		if [[ -n $component ]]; then
+			fail_outside "the steps in $(name_group "$event_node") were stopped from outside"
+		fi
 		fail_outside 'the steps were stopped from outside'
 		;;
 	said)

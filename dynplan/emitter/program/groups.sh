@@ -100,3 +100,13 @@ check_components() {
 		fi
 	done
 }
+
+# name_group HOST: prints the group that a node is of
+name_group() {
+	local node
+	for node in "${!hosts[@]}"; do
+		if [[ ${hosts[node]} == "$1" ]]; then
+			echo "group ${component_names[component_at[node]]}"
+		fi
+	done
+}
