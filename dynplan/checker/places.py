@@ -52,7 +52,7 @@ def _check_allocation(plan: StatedPlan, request: Request, named: Sequence[str], 
     if isinstance(count, int) and count != len(plan.nodes):
         findings.error("D410", f"{asks} {_count(count)}, and the plan has {len(plan.nodes)}", ("nodes",))
     else:
-        _check_placement(plan, request, need, findings)
+        check_placement(plan, *_placement(plan, request, need), findings)
     for index, node in enumerate(plan.nodes):
         host = named[index] if index < len(named) else None
         if node.host != host:
@@ -63,15 +63,25 @@ def _check_allocation(plan: StatedPlan, request: Request, named: Sequence[str], 
             findings.error("D410", message, (*node.path, "gpus"))
 
 
-def _check_placement(plan: StatedPlan, request: Request, need: Need, findings: Findings) -> None:
+def placement_of(plan: StatedPlan, request: Request) -> tuple[str, int]:
+    """Return whether the roles of a job are separate on the nodes of its plan, and the least its bound may be."""
+    shapes, room = shapes_of(request, len(plan.nodes))
+    return _placement(plan, request, Need.of(shapes, _named(request), room))
+
+
+def _placement(plan: StatedPlan, request: Request, need: Need) -> tuple[str, int]:
+    count = len(plan.nodes)
+    searched = request.num_nodes == "min" and not request.hosts
+    mode = "separate" if count >= need.separate and not need.overlap else "shared"
+    return mode, min(need.proven, count) if searched else count
+
+
+def check_placement(plan: StatedPlan, mode: str, low: int, findings: Findings) -> None:
     """What `placement` says follows from the nodes; for the fewest nodes its bound may be lower than their number."""
     count = len(plan.nodes)
-    mode = "separate" if count >= need.separate and not need.overlap else "shared"
     if plan.mode not in ("", mode):
         message = f"`mode` is `{plan.mode}`, and the roles are {mode} on {_count(count)}"
         findings.error("D410", message, ("placement", "mode"))
-    searched = request.num_nodes == "min" and not request.hosts
-    low = min(need.proven, count) if searched else count
     if plan.lower is not None and not low <= plan.lower <= count:
         bound = f"{low} to {count}" if low < count else str(count)
         message = f"`lower-bound` is {plan.lower}, and for {_count(count)} it is {bound}"
@@ -263,6 +273,8 @@ def _check_head(plan: StatedPlan, request: Request, shapes: Sequence[Shape], fin
         head, reason = plan.of_role(first.name)[0].tasks[0].node, f"where `{first.name}` begins"
     else:
         head, reason = next(iter(_open(plan, request)), 0), "the first open one"
+    if plan.later:
+        return head
     if plan.head is None:
         findings.error("D410", "the plan does not say which node is its head", ("placement",))
     elif plan.head != head:

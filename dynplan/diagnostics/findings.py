@@ -79,6 +79,7 @@ CODES: dict[str, str] = {
     "D413": "a port that is not the first free one",
     "D414": "a worker that is not where the one beside it is",
     "D415": "GPUs that are not those its role names",
+    "D417": "a worker in another node group",
     "D501": "not a plan",
     "D502": "a plan whose parts do not fit together",
     "D503": "an option that does not go with a plan",
