@@ -28,7 +28,7 @@ HANDED_ON = frozenset(
 OF_THE_FIRST = frozenset(
     (
         *("bb", "bbf", "burst-buffer", "kill-on-invalid-dep", "licenses", "mail-type", "mail-user", "parsable"),
-        *("wait"),
+        "wait",
     )
 )
 

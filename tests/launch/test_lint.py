@@ -52,7 +52,7 @@ PHASES = {
     "hosts": "",
     "interfaces": "",
     "ungranted": "",
-    "groups": '[roles.probe]\ncommand = "x"\nplace = "every-node"\n[roles.fed]\ncommand = "x"\ngroup = "front"\nworkers = 1',
+    "groups": '[roles.probe]\ncommand = "x"\nplace = "every-node"',
 }
 ALL = {**FEATURES, **PHASES}
 # Those with a part of the program to themselves.

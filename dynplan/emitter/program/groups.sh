@@ -84,20 +84,17 @@ component $index of the job has ${#found[@]}: ${found[*]}"
 	done
 }
 
-# check_components NAME...: ends the job if one of its hosts is in another component than the plan has it in
+# check_components: ends the job if a host that the job names is in another component than that of its node
 check_components() {
-	local node before after
-	local -a old=("$@")
-	local -A places=()
-	for node in "${!old[@]}"; do
-		places[${old[node]}]=${component_at[node]}
-	done
+	local node planned place
 	for node in "${!hosts[@]}"; do
-		before=${places[${hosts[node]}]}
-		after=${component_at[node]}
-		if [[ $before != "$after" ]]; then
-			fail "64 host ${hosts[node]} is planned in group ${component_names[after]}, and the job has it in group ${component_names[before]}"
-		fi
+		place=${component_at[node]}
+		for planned in "${!named_hosts[@]}"; do
+			if [[ ${named_hosts[planned]} == "${hosts[node]}" && $place != "${component_at[planned]}" ]]; then
+				fail "64 host ${hosts[node]} is planned in group ${component_names[component_at[planned]]}, \
+and the job has it in group ${component_names[place]}"
+			fi
+		done
 	done
 }
 

@@ -3,6 +3,9 @@
 choose_hosts() {
 	local name node
 	local -a spare=()
+	if [[ -n $component ]]; then
+		check_components
+	fi
 	for name in "${hosts[@]}"; do
 		if [[ " ${named_hosts[*]} " != *" $name "* ]]; then
 			spare+=("$name")
@@ -17,9 +20,5 @@ choose_hosts() {
 			fail "64 host $name is not in the job: ${hosts[*]}"
 		fi
 	done
-	set -- "${hosts[@]}"
 	hosts=("${named_hosts[@]}")
-	if [[ -n $component ]]; then
-		check_components "$@"
-	fi
 }

@@ -297,16 +297,16 @@ remove_containers() {
 
 # are_removed INDEX: tells whether all steps that remove the container of an image have ended well
 are_removed() {
-	local part found=''
+	local part ended=''
 	for part in "${!step_statuses[@]}"; do
 		if [[ ${part%/+*} == ":old-image.$1" ]]; then
-			found=yes
+			ended=yes
 			if [[ ${step_statuses[$part]} != 0 ]]; then
 				return 1
 			fi
 		fi
 	done
-	[[ -n $found ]]
+	[[ -n $ended ]]
 }
 
 # remove_images: removes what `bring_images` has left on the nodes. It is the job's end, and gets two minutes
