@@ -6,6 +6,7 @@ is left out where a plan does not use it.
 
 from collections.abc import Callable
 
+from dynplan.emitter.components import is_heterogeneous
 from dynplan.emitter.constants import templates
 from dynplan.emitter.containers import brings
 from dynplan.model import Each, Phase, Plan, Role
@@ -90,6 +91,7 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("preflight", _always),
     ("interfaces", finds_interfaces),
     ("worlds", _worlds),
+    ("groups", is_heterogeneous),
     ("steps", _always),
     ("launch", _always),
     ("events", _always),
@@ -104,5 +106,5 @@ FIRST = "start"  # it stands before the plan
 # They stand before `steps`, and go to the tasks.
 FOR_TASKS = (
     *("plan", "each", "when", "probes", "http", "logs", "surroundings", "task"),
-    *("preflight", "interfaces", "worlds"),
+    *("preflight", "interfaces", "worlds", "groups"),
 )

@@ -81,7 +81,7 @@ def plan_digest(script: Script) -> str:
     """Return the digest of all that a script by itself says of its plan, whoever wrote it and with which program."""
     data = chain(functions(script), functions_of_parts(script))
     texts = (function.text() for _, function in data)
-    return digest("\n".join([*starmap(directive, script.directives), *named_hosts(script), *texts]))
+    return digest("\n".join([*_directives(script), *named_hosts(script), *texts]))
 
 
 def with_digest(script: Script, plan: str) -> Script:
@@ -92,11 +92,19 @@ def with_digest(script: Script, plan: str) -> Script:
 def head(script: Script, stamp: str, seal: str) -> Iterator[str]:
     """Yield the first lines of a script: the directives, what it is, and its seal, which is still open."""
     yield "#!/bin/bash -p"
-    yield from (directive(name, value) for name, value in script.directives)
+    yield from _directives(script)
     yield "#"
     yield f"# {script.summary}"
     yield f"# Made by {stamp}: change the job file, not this."
     yield seal
+
+
+def _directives(script: Script) -> Iterator[str]:
+    """Yield the directives; what stands behind `hetjob` is of the next component (sbatch(1), since 20.02)."""
+    yield from starmap(directive, script.directives)
+    for options in script.components:
+        yield "#SBATCH hetjob"
+        yield from starmap(directive, options)
 
 
 def functions(script: Script, heading: str = HEADING) -> Iterator[tuple[Path, Function]]:
@@ -131,8 +139,7 @@ def _job(script: Script) -> Iterator[str]:
 def _step(step: Step) -> Iterator[str]:
     yield from given_settings(step.settings)
     yield from _given("after", step.after)
-    for group in step.rows:
-        yield from _group(group)
+    yield from task_lines(step.rows)
     yield from _array("env", step.env, add=True)
     yield from _given("workdir", step.workdir)
     yield from _given("own_setup", step.setup)
@@ -166,12 +173,19 @@ def _setting(setting: Setting) -> str:
     return f"{name}={word(value)}" if isinstance(value, str) else f"{name}=({' '.join(map(word, value))})"
 
 
-def _group(group: Group) -> Iterator[str]:
-    if group.times > 1:
-        yield " ".join([f"times {group.times}", *(f"{name}={step}" for name, step in group.steps)])
-    for shape, numbers in group.rows:
-        cells = (cell(column, number) for column, number in zip(shape, numbers, strict=True) if column.width)
-        yield "task " + " ".join(cells)
+def task_lines(groups: Iterable[Group]) -> Iterator[str]:
+    """Write the rows of a role's tasks.
+
+    Rows belong to the `times` above them: after a group that repeats the next one says it too, and be it `times 1`.
+    """
+    repeats = False
+    for group in groups:
+        if repeats or group.times > 1:
+            yield " ".join([f"times {group.times}", *(f"{name}={step}" for name, step in group.steps)])
+        repeats = group.times > 1
+        for shape, numbers in group.rows:
+            cells = (cell(column, number) for column, number in zip(shape, numbers, strict=True) if column.width)
+            yield "task " + " ".join(cells)
 
 
 def _command(name: str, words: Words) -> Iterator[str]:

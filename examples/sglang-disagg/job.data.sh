@@ -11,13 +11,13 @@
 #
 # sglang-disagg: 4 nodes of 8 GPUs, separate.
 # Made by dynplan 0.1.0: change the job file, not this.
-# Plan e73d63acf723, text of all of it.
+# Plan 80061ccb6b46, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
-	digest=e73d63acf723
+	digest=80061ccb6b46
 	nodes=4 gpus=8 longest_grace=185 has_log=yes has_paths=yes
 	hint=' (its image must hold bash; what srun says stands above)'
 	job_name=sglang-disagg quoted_name='"sglang-disagg"' output_dir='results/sglang-disagg-{job.id}'
@@ -72,6 +72,7 @@ role_prefill() {
 	tasks=3
 	times 2 worker=1 gpus=4 port.http=1 port.dist=15 port.nccl=15 port.bootstrap=1
 	task node=2 worker=0 gpus=0-3 port.http=30000 port.dist=20000-20013 port.nccl=20014 port.bootstrap=8998
+	times 1
 	task node=3 worker=2 gpus=0-3 port.http=30000 port.dist=20000-20013 port.nccl=20014 port.bootstrap=8998
 	env+=(
 		'SGLANG_HOST_IP={ip}'

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynplan.emitter.quote import word
-from dynplan.emitter.rows import Column, Row, cell, groups
+from dynplan.emitter.rows import Column, Row, groups
+from dynplan.emitter.writing import task_lines
 from dynplan.language.templates import Ref, for_bash
 from tests.launch.lab import NASTY, bash_version, bashes, program_parts
 
@@ -92,17 +93,6 @@ RUNS = st.tuples(st.lists(st.integers(-3, 3), min_size=5, max_size=5), st.intege
 )
 
 
-def called(rows: list[Row]) -> list[str]:
-    """What stands in a role's function for its rows."""
-    calls = []
-    for group in groups(rows):
-        calls.append(" ".join([f"times {group.times}", *(f"{name}={step}" for name, step in group.steps)]))
-        for shape, numbers in group.rows:
-            cells = (cell(column, number) for column, number in zip(shape, numbers, strict=True) if column.width)
-            calls.append("task " + " ".join(cells))
-    return calls
-
-
 def expanded(row: Row) -> dict[str, str]:
     shape, numbers = row
     found: dict[str, str] = {"gpus": ""}
@@ -120,7 +110,7 @@ def expanded(row: Row) -> dict[str, str]:
 @settings(max_examples=40)
 @given(st.lists(st.one_of(ROWS, RUNS), min_size=1, max_size=4).map(lambda runs: [row for run in runs for row in run]))
 def test_groups_expand_to_the_rows_they_were_made_of(bash: Path, rows: list[Row]) -> None:
-    body = "\n".join(called(rows))
+    body = "\n".join(task_lines(groups(rows)))
     names = sorted({name for row in rows for name in expanded(row)})
     program = f"""{program_parts()["plan"]}
 declare -A fact=() row=()
@@ -143,7 +133,7 @@ done
 @settings(max_examples=40)
 @given(st.lists(st.one_of(ROWS, RUNS), min_size=1, max_size=4).map(lambda runs: [row for run in runs for row in run]))
 def test_the_tasks_of_a_node_are_found_without_a_look_at_the_others(bash: Path, rows: list[Row]) -> None:
-    body = "\n".join(called(rows))
+    body = "\n".join(task_lines(groups(rows)))
     nodes = sorted({int(expanded(row)["node"]) for row in rows} | {0, 101})
     program = f"""{program_parts()["plan"]}
 declare -A fact=() row=()
@@ -166,7 +156,7 @@ done
 @settings(max_examples=20)
 @given(st.lists(st.one_of(ROWS, RUNS), min_size=1, max_size=4).map(lambda runs: [row for run in runs for row in run]))
 def test_the_places_of_all_tasks_are_those_of_their_rows(bash: Path, rows: list[Row]) -> None:
-    body = "\n".join(called(rows))
+    body = "\n".join(task_lines(groups(rows)))
     program = f"""{program_parts()["plan"]}
 hide() {{ :; }}
 {program_parts()["steps"]}

@@ -52,10 +52,20 @@ PHASES = {
     "hosts": "",
     "interfaces": "",
     "ungranted": "",
+    "groups": '[roles.probe]\ncommand = "x"\nplace = "every-node"',
 }
 ALL = {**FEATURES, **PHASES}
 # Those with a part of the program to themselves.
-OPTIONS = ("worlds", "each", "when", "hosts", "files", "interfaces", "images")
+OPTIONS = ("worlds", "each", "when", "hosts", "files", "interfaces", "images", "groups")
+
+
+GROUPS = """
+[[cluster.node-groups]]
+name = "front"
+[[cluster.node-groups]]
+name = "back"
+gpus-per-node = 8
+"""
 
 
 def job_with(features: set[str]) -> str:
@@ -71,6 +81,10 @@ def job_with(features: set[str]) -> str:
         job = job.replace("[cluster]", '[cluster]\ncontainer-runtime = "pyxis"')
     if "interfaces" in features:
         job = job.replace("[cluster]", '[cluster]\nnetwork-interface = "ib0"')
+    if "groups" in features:
+        job = job.replace("num-nodes = 2", "num-nodes = { front = 1, back = 2 }").replace("gpus-per-node = 8", "")
+        job = job.replace('nodes = ["n0", "n1"]', 'nodes = { front = ["n2"], back = ["n0", "n1"] }')
+        job += GROUPS
     if "ungranted" in features:
         job = job.replace("[cluster]", '[cluster]\ngpu-request = "none"')
     return job

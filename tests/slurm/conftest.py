@@ -21,6 +21,7 @@ Scenario = Callable[[Lab], Any]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "scenario(function): what runs on the cluster before the test looks at it")
+    config.addinivalue_line("markers", "on_kinds(function): the same on the cluster of several kinds of nodes")
 
 
 @pytest.fixture(scope="session")

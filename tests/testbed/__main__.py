@@ -9,13 +9,13 @@ import sys
 import time
 from pathlib import Path
 
-from tests.testbed import Cluster, TestbedError, life
+from tests.testbed import Cluster, TestbedError, config, life
 
 
 def up(args: argparse.Namespace) -> int:
     """Start a testbed that stays until `down`."""
     begin = time.monotonic()
-    owner = life.start(args.dir, args.nodes, args.gpus)
+    owner = life.start(args.dir, (config.Kind(args.nodes, args.gpus),))
     for number in (signal.SIGINT, signal.SIGTERM):  # too late to stop: what we say now must be true
         signal.signal(number, signal.SIG_IGN)
     owner.keep()

@@ -7,8 +7,11 @@ import re
 import secrets
 import stat
 import subprocess
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
+
+import attrs
 
 # Slurm's and munge's Unix sockets live below the directory; their names may have 107 bytes, and
 # the longest one, `node/spool/n31_<job>.<step>`, takes 45 of them.
@@ -58,6 +61,15 @@ MinJobAge=86400
 """
 
 
+@attrs.frozen
+class Kind:
+    """Nodes of one kind: how many, GPUs of each, and the name of a partition that holds them alone, if any."""
+
+    nodes: int
+    gpus: int
+    partition: str = ""
+
+
 def slurm_version() -> tuple[int, int]:
     """The release of this machine's Slurm: (22, 5) for 22.05."""
     said = subprocess.run(["slurmd", "-V"], capture_output=True, text=True, check=True).stdout
@@ -70,13 +82,22 @@ def node_names(nodes: int) -> list[str]:
     return [f"n{node}" for node in range(nodes)]
 
 
-def write(directory: Path, nodes: int, gpus: int, gpu_flags: str = GPU_FLAGS, named: bool = True) -> None:
-    """Fill the new `directory` for a cluster of `nodes` nodes with `gpus` GPUs each: see `life.start`."""
+def write(
+    directory: Path, kinds: Sequence[Kind], gpu_flags: str = GPU_FLAGS, named: bool = True, prolog: str = ""
+) -> None:
+    """Fill the new `directory` for a cluster of nodes of some kinds: see `life.start`."""
+    nodes = sum(kind.nodes for kind in kinds)
     for name in ("dev", "etc", "log", "node", "run", "state"):
         (directory / name).mkdir(mode=0o755)
     etc = directory / "etc"
-    (etc / "slurm.conf").write_text(_slurm_conf(directory, nodes, gpus, named))
-    (etc / "gres.conf").write_text(_gres_conf(directory, gpus, gpu_flags))
+    (etc / "slurm.conf").write_text(_slurm_conf(directory, kinds, named))
+    if prolog:
+        script = etc / "prolog.sh"
+        script.write_text(f"#!/bin/bash\n{prolog}\n")
+        script.chmod(0o755)
+        with (etc / "slurm.conf").open("a") as conf:
+            conf.write(f"Prolog={script}\n")
+    (etc / "gres.conf").write_text(_gres_conf(directory, kinds, gpu_flags))
     # Nothing here uses cgroups, yet slurmd loads a plugin for them. Version 1's does no harm anywhere;
     # the default ends slurmd where /sys/fs/cgroup is absent, or mixes versions 1 and 2. Slurm 20.11 has one
     # plugin, and ends at a word that it does not know.
@@ -89,7 +110,7 @@ def write(directory: Path, nodes: int, gpus: int, gpu_flags: str = GPU_FLAGS, na
     (etc / "nodes").write_text("".join(f"{name}\n" for name in node_names(nodes)))
     (etc / "munge.key").touch(mode=0o600)
     (etc / "munge.key").write_bytes(secrets.token_bytes(128))
-    for gpu in range(gpus):
+    for gpu in range(max(kind.gpus for kind in kinds)):
         os.mknod(directory / "dev" / f"nvidia{gpu}", stat.S_IFCHR | 0o666, os.makedev(1, 3))
 
 
@@ -100,16 +121,35 @@ def read_hosts(directory: Path) -> dict[str, str]:
     return {name: address[name] for name in (directory / "etc" / "nodes").read_text().split()}
 
 
-def _slurm_conf(directory: Path, nodes: int, gpus: int, named: bool) -> str:
-    gres = f" Gres=gpu:h100:{gpus}" if gpus else ""
-    names = (f"{name} NodeAddr={address}" for name, address in _addresses(nodes).items())
-    lines = (f"NodeName={name} CPUs=64 RealMemory=512000{gres}" for name in ([f"n[0-{nodes - 1}]"] if named else names))
+def _slurm_conf(directory: Path, kinds: Sequence[Kind], named: bool) -> str:
+    lines = []
+    addresses = _addresses(sum(kind.nodes for kind in kinds))
+    for kind, names in _names(kinds):
+        gres = f" Gres=gpu:h100:{kind.gpus}" if kind.gpus else ""
+        shown = names if named else [f"{name} NodeAddr={addresses[name]}" for name in names]
+        lines += [f"NodeName={name} CPUs=64 RealMemory=512000{gres}" for name in shown]
+    for kind, names in _names(kinds):
+        if kind.partition:
+            lines.append(f"PartitionName={kind.partition} Nodes={','.join(names)} MaxTime=INFINITE")
     return SLURM_CONF.format(dir=directory, nodes="\n".join(lines))
 
 
-def _gres_conf(directory: Path, gpus: int, flags: str) -> str:
-    line = f"Name=gpu Type=h100 File={directory}/dev/nvidia[0-{gpus - 1}]" + (f" Flags={flags}" if flags else "")
-    return f"{line}\n" if gpus else ""
+def _gres_conf(directory: Path, kinds: Sequence[Kind], flags: str) -> str:
+    lines = []
+    for kind, names in _names(kinds):
+        if kind.gpus:
+            last = f" Flags={flags}" if flags else ""
+            device = f"File={directory}/dev/nvidia[0-{kind.gpus - 1}]"
+            lines.append(f"NodeName={','.join(names)} Name=gpu Type=h100 {device}{last}\n")
+    return "".join(lines)
+
+
+def _names(kinds: Sequence[Kind]) -> Iterator[tuple[Kind, list[str]]]:
+    """Yield the kinds with the names of their nodes."""
+    names = node_names(sum(kind.nodes for kind in kinds))
+    for kind in kinds:
+        yield kind, names[: kind.nodes]
+        names = names[kind.nodes :]
 
 
 def _addresses(nodes: int) -> dict[str, str]:

@@ -10,9 +10,11 @@ remove the files; a signal from the terminal does not reach it.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,12 +24,13 @@ INIT: Final = Path(__file__).with_name("init.sh")
 NAMESPACES: Final = ("--fork", "--kill-child", "--pid", "--mount", "--net", "--uts", "--ipc")
 
 
-def main(directory: Path, nodes: int, gpus: int, gpu_flags: str, named: bool) -> int:
+def main(directory: Path, kinds: Sequence[config.Kind], gpu_flags: str, named: bool, prolog: str) -> int:
     """Run a testbed in the new `directory` until its first process ends."""
     directory.mkdir(mode=0o755)
     try:
-        config.write(directory, nodes, gpus, gpu_flags, named)
+        config.write(directory, kinds, gpu_flags, named, prolog)
         command = ["setpriv", "--pdeathsig=KILL", "unshare", *NAMESPACES]
+        nodes = sum(kind.nodes for kind in kinds)
         init = ["bash", str(INIT), str(directory), config.CONTROLLER_ADDRESS, str(nodes)]
         code = subprocess.run([*command, *init]).returncode
         if code == 1:  # init.sh failed; 0 is its usual end, 137 is `down`
@@ -45,4 +48,5 @@ def log_ends(directory: Path, lines: int = 15) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5] == "True"))
+    told = [config.Kind(*kind) for kind in json.loads(sys.argv[2])]
+    sys.exit(main(Path(sys.argv[1]), told, sys.argv[3], sys.argv[4] == "True", sys.argv[5]))
