@@ -12,6 +12,18 @@ find_first() {
 	done
 }
 
+# find_component TASK: sets component to the one that has a task of the part that is loaded
+find_component() {
+	local index number=$1
+	for index in "${!tasks_in[@]}"; do
+		if ((number < tasks_in[index])); then
+			component=$index
+			return
+		fi
+		number=$((number - tasks_in[index]))
+	done
+}
+
 # take_component PART: the rest of `load`: what differs between components, and of PART/+COMPONENT its tasks alone
 take_component() {
 	if [[ $1 == :* ]]; then
@@ -22,6 +34,8 @@ take_component() {
 		workers=${workers:-$tasks}
 		find_first "$component"
 		tasks=${tasks_in[component]}
+	elif [[ $1 == */* ]]; then
+		find_component "$first"
 	fi
 	gpus=${component_gpus[component]}
 	all_gpus=${component_shown[component]-}
