@@ -40,7 +40,7 @@ CODES: dict[str, str] = {
     "D115": "an engine that has no preset",
     "D120": "a constraint that does not hold",
     "D121": "roles that wait for themselves",
-    "D122": "a role or port that does not exist",
+    "D122": "a role, port or node group that does not exist",
     "D123": "a placeholder that does not exist",
     "D124": "a `$` right before a placeholder",
     "D125": "more parts than a job can have",

@@ -69,11 +69,12 @@ def _node_groups(table: Table, request: str) -> tuple[NodeGroup, ...]:
     groups = [
         _node_group(Table(row, table.at("node-groups", at), table.findings), request) for at, row in enumerate(rows)
     ]
+    found: dict[str, NodeGroup] = {}
     for at, group in enumerate(groups):
-        if group.name in [other.name for other in groups[:at]]:
+        if found.setdefault(group.name, group) is not group:
             path = table.at("node-groups", at, "name")
             table.findings.error("D109", f"two node groups are called `{group.name}`", path, help="name each once")
-    return tuple(groups)
+    return tuple(found.values())
 
 
 def _node_group(table: Table, request: str) -> NodeGroup:

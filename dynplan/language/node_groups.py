@@ -57,7 +57,8 @@ def _number(table: Table, group: str) -> int | Literal["min"] | None:
 def _refuse_name(name: str, path: Path, groups: Groups, findings: Findings) -> None:
     names = [group.name for group in groups]
     near = nearest(name, names)
-    fix = f"did you mean `{near}`?" if near else "the groups are " + ", ".join(f"`{known}`" for known in names)
+    known = "the groups are " + ", ".join(f"`{known}`" for known in names)
+    fix = f"did you mean `{near}`? T{known[1:]}" if near else known
     message = f"{name_of(path)} is of `{name}`, which is no node group"
     findings.error("D122", message, path, help=fix, key=path[0] == "job")
 
@@ -156,14 +157,21 @@ def of_groups(
     alone = None if isinstance(number, Mapping) else job.count("num-nodes")
     if len(wanted) == 1 and (hosts or alone):
         return (evolve(wanted[0], num_nodes=alone or wanted[0].num_nodes, hosts=hosts or wanted[0].hosts),)
-    for key in [key for key, value in (("num-nodes", alone), ("nodes", hosts)) if value]:
-        names = [one.group for one in wanted]
-        message = f"`{key}` is of one kind of node, and the roles stand in the groups " + ", ".join(
-            f"`{name}`" for name in names
-        )
-        example = ", ".join(f"{name} = " + ("1" if key == "num-nodes" else '["..."]') for name in names)
-        job.bad(key, message, f"say it by group: `{key} = {{ {example} }}`", "D113")
+    _refuse_one_value(job, alone or 0, hosts, [one.group for one in wanted])
     return tuple(wanted)
+
+
+def _refuse_one_value(job: Table, number: int, hosts: Sequence[str], groups: Sequence[str]) -> None:
+    """Refuse a number of nodes, or hosts, of which nobody says which group they are of (D113)."""
+    stand = "and the roles stand in node groups " + " and ".join(f"`{name}`" for name in groups)
+    if number:
+        last = max(1, number - len(groups) + 1)
+        each = [*(f"{name} = 1" for name in groups[:-1]), f"{groups[-1]} = {last}"]
+        fix = f"say it by group: `num-nodes = {{ {', '.join(each)} }}`"
+        job.bad("num-nodes", f"`num-nodes` is one number, {stand}", fix, "D113")
+    if hosts:
+        each = [f'{name} = ["..."]' for name in groups]
+        job.bad("nodes", f"`nodes` is one list, {stand}", f"say it by group: `nodes = {{ {', '.join(each)} }}`", "D113")
 
 
 def check_hosts(roles: Sequence[Role], findings: Findings) -> None:

@@ -75,7 +75,7 @@ def check_relations(job: Job, findings: Findings) -> None:
     _check_container_names(job, findings)
     _check_devices(job, findings)
     check_names(job, findings)
-    if job.sbatch or job.cluster.sbatch:
+    if job.sbatch or job.cluster.sbatch or any(group.sbatch for group in job.cluster.node_groups):
         from dynplan.language.directives import check_cpus, check_export  # only some jobs have options of sbatch
 
         check_cpus(job, findings)

@@ -68,6 +68,15 @@ class Row:
 
 
 @frozen
+class GroupLine:
+    """A node group: its name, the first of its nodes, and what is said of them: how many, and of how many GPUs."""
+
+    name: str
+    first: int
+    about: str
+
+
+@frozen
 class RoleLine:
     """One role: `ports` are pairs of workers (empty where it is all of them) and what each of these binds."""
 
@@ -82,11 +91,13 @@ class RoleLine:
 class View:
     """A placement as people look at it; `owners` are the roles with GPUs, in declaration order.
 
-    `more` is said where not all warnings are there.
+    `groups` are the node groups in the order of their nodes, none where all nodes are alike. `more` is said where not
+    all warnings are there.
     """
 
     name: str
     summary: str
+    groups: tuple[GroupLine, ...]
     rows: tuple[Row, ...]
     roles: tuple[RoleLine, ...]
     owners: tuple[str, ...]
@@ -113,6 +124,7 @@ def view(found: Outline) -> View:
     return View(
         name=found.name or "job",
         summary=_summary(found, rows),
+        groups=tuple(_groups(found)),
         rows=rows,
         roles=tuple(_role_line(role, workers) for role, workers in roles.items()),
         owners=tuple(role for role, workers in roles.items() if any(task.gpus for w in workers for task in w.tasks)),
@@ -128,7 +140,7 @@ def _visible(found: Outline) -> Outline:
     names = {
         found.name,
         *(name for worker in found.workers for name in (worker.role, worker.shares)),
-        *(node.host or "" for node in found.nodes),
+        *(name for node in found.nodes for name in (node.host or "", node.group)),
         *blocks,
     }
     warnings = tuple(
@@ -142,7 +154,7 @@ def _visible(found: Outline) -> Outline:
     return evolve(
         found,
         name=shown[found.name],
-        nodes=tuple(evolve(node, host=node.host and shown[node.host]) for node in found.nodes),
+        nodes=tuple(evolve(node, host=node.host and shown[node.host], group=shown[node.group]) for node in found.nodes),
         workers=tuple(
             evolve(
                 worker,
@@ -173,10 +185,21 @@ def _rows(found: Outline) -> Iterator[Row]:
     segments = [tuple(_segments(node, held[node.node])) for node in found.nodes]
     alike: dict[object, list[int]] = {}
     for node in found.nodes:
-        kind = (node.node == found.head, _kind(segments[node.node], held[node.node]))
+        kind = (node.node == found.head, node.group, _kind(segments[node.node], held[node.node]))
         alike.setdefault(kind if len(found.nodes) > MOST_NODES else node.node, []).append(node.node)
     for first, *more in alike.values():
         yield Row(found.nodes[first], first == found.head, segments[first], tuple(held[first].without), tuple(more))
+
+
+def _groups(found: Outline) -> Iterator[GroupLine]:
+    for name, of_group in groupby(
+        found.nodes if any(node.group for node in found.nodes) else (), lambda node: node.group
+    ):
+        nodes = list(of_group)
+        sizes = sorted({node.gpus for node in nodes})
+        gpus = f"{' or '.join(map(str, sizes))} GPUs" + (" each" if len(nodes) > 1 else "") if any(sizes) else "no GPUs"
+        numbers = runs([node.node for node in nodes])
+        yield GroupLine(name, nodes[0].node, f"node{'s' if len(nodes) > 1 else ''} {numbers}, {gpus}")
 
 
 def _held(found: Outline) -> list[_Held]:
@@ -225,10 +248,13 @@ def _broken(found: Outline) -> str:
 def _summary(found: Outline, rows: Sequence[Row]) -> str:
     count, sizes = len(found.nodes), sorted({node.gpus for node in found.nodes})
     parts = ["1 node" if count == 1 else f"{count} nodes"]
+    if any(node.group for node in found.nodes):
+        parts[0] += f" ({_counted(found.nodes)})"
+    elif any(sizes):
+        parts[0] += f" of {' or '.join(map(str, sizes))} GPUs"
     if any(sizes):
         total = sum(node.gpus for node in found.nodes)
         used = len({(task.node, gpu) for w in found.workers for task in w.tasks for gpu in task.gpus})
-        parts[0] += f" of {' or '.join(map(str, sizes))} GPUs"
         parts.append(f"{used} of {total} GPUs in use")
     if any(sizes) and count > 1:
         shared = any(
@@ -239,6 +265,12 @@ def _summary(found: Outline, rows: Sequence[Row]) -> str:
     if found.head is not None and count > 1:
         parts.append(f"head node {found.head}")
     return ", ".join(parts)
+
+
+def _counted(nodes: Sequence[Node]) -> str:
+    """Say how many nodes each group has: `1 cpu, 2 h100`."""
+    groups = [node.group for node in nodes]
+    return ", ".join(f"{groups.count(name)} {name}" for name in dict.fromkeys(groups))
 
 
 def _role_line(name: str, workers: Sequence[Worker]) -> RoleLine:

@@ -51,7 +51,10 @@ def _grid(seen: View, sheet: _Sheet) -> Iterator[str]:
     if not sheet.per_line:
         return
     yield ("GPU".ljust(sheet.side) + "".join(f" {gpu}".ljust(sheet.cell) for gpu in range(sheet.per_line))).rstrip()
+    groups = {group.first: f"{group.name}: {group.about}" for group in seen.groups}
     for row in seen.rows:
+        if row.node.node in groups:
+            yield groups[row.node.node]
         for start in range(0, row.node.gpus, sheet.per_line):
             yield f"{_side(row, start):<{sheet.side}}{_line(row, start, sheet)}"
         if row.alike:

@@ -161,8 +161,8 @@ def test_one_number_is_for_a_job_whose_roles_stand_in_one_group() -> None:
     assert [node.host for node in plan_of(names).nodes] == ["h0", "h1"]
     text = "[job]\nnum-nodes = 4\n" + SITE + role("etcd") + role("a", "gpus-per-worker = 8")
     assert told(text) == (
-        "D113 `num-nodes` is of one kind of node, and the roles stand in the groups `cpu`, `h100`\n"
-        "say it by group: `num-nodes = { cpu = 1, h100 = 1 }`"
+        "D113 `num-nodes` is one number, and the roles stand in node groups `cpu` and `h100`\n"
+        "say it by group: `num-nodes = { cpu = 1, h100 = 3 }`"
     )
 
 
@@ -198,7 +198,8 @@ def test_the_block_of_a_port_is_as_long_as_a_slice_in_its_group() -> None:
 REFUSED = [
     (
         role("a", 'group = "h10"', "gpus-per-worker = 8"),
-        "D122 `group` of role `a` is of `h10`, which is no node group\ndid you mean `h100`?",
+        "D122 `group` of role `a` is of `h10`, which is no node group\n"
+        "did you mean `h100`? The groups are `cpu`, `h100`, `l40s`",
     ),
     (
         role("a", 'group = "cpu"', "gpus-per-worker = 4"),
@@ -227,7 +228,8 @@ REFUSED = [
     ),
     (
         "[job.num-nodes]\nl40 = 2\n" + role("a", "gpus-per-worker = 8"),
-        "D122 `job.num-nodes.l40` is of `l40`, which is no node group\ndid you mean `l40s`?",
+        "D122 `job.num-nodes.l40` is of `l40`, which is no node group\n"
+        "did you mean `l40s`? The groups are `cpu`, `h100`, `l40s`",
     ),
     (
         role("a", "gpus-per-worker = 8") + role("b", 'beside = "a"', 'group = "l40s"'),
