@@ -27,7 +27,6 @@ CODES: dict[str, str] = {
     "D102": "a value of the wrong type",
     "D103": "something required is missing",
     "D104": "a value that makes no sense",
-    "D105": "a part of the language that is not built yet",
     "D106": "a key set twice, in two spellings",
     "D107": "text that cannot be carried",
     "D108": "a parent or cluster file that cannot be used",

@@ -312,8 +312,8 @@ def another_host(lab: GroupLab) -> GroupRun:
 
 @on_kinds(another_host)
 def test_a_host_in_another_component_than_planned_is_named(ran: GroupRun) -> None:
-    host = ran.nodes["big"][1]
-    assert ran.run.cause == f"host {host} is planned in group big, and the job has it in group small"
+    host = ran.nodes["small"][1]
+    assert ran.run.cause == f"host {host} is planned in group small, and the job has it in group big"
     assert ran.run.job.exit_code == 64
 
 
@@ -382,6 +382,24 @@ def slow(lab: GroupLab) -> GroupRun:
 def test_components_may_be_ready_seconds_apart(ran: GroupRun) -> None:
     assert succeeded(ran.run)
     assert len(ran.run.workers) == 12
+
+
+def srun_killed(lab: GroupLab) -> GroupRun:
+    """The srun of one component of a role that has one in each."""
+
+    def kill(running: Running) -> None:
+        running.kill(running.nodes[0], "--job-name=watch/+1")
+
+    return lab.run_groups(THREE + LONG, fault=in_phase(kill))
+
+
+@on_kinds(srun_killed)
+def test_a_step_of_one_component_that_ends_names_its_tasks_alone(ran: GroupRun) -> None:
+    big, large = ran.nodes["big"]
+    words = f"no word from worker 1.0 on {big}, worker 2.0 on {large}"
+    assert ran.run.cause == f"role watch: srun ended with status 137 and {words}"
+    assert ran.run.job.exit_code == 76
+    assert ran.run.left == {}
 
 
 def cancelled_component(lab: GroupLab) -> GroupRun:
@@ -545,7 +563,7 @@ def test_an_image_comes_to_the_nodes_of_all_groups_and_goes(ran: GroupRun | None
     names = sorted(name for own in ran.nodes.values() for name in own)
     imports = (ran.lab.cluster.directory / "registry" / "watcher.imports").read_text().splitlines()
     assert sorted(imports) == names
-    assert "image localhost:5000/watcher: on 5 nodes after" in ran.run.output
+    assert "image localhost:5000#watcher: on 5 nodes after" in ran.run.output
     assert "is left on some node" not in ran.run.output
 
 
