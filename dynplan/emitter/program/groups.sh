@@ -112,12 +112,23 @@ and the job has it in group ${component_names[place]}"
 	done
 }
 
-# name_group HOST: prints the group that a node is of
-name_group() {
+# name_component COMPONENT: prints what people call it
+name_component() {
+	echo "group ${component_names[$1]}"
+}
+
+# name_component_of HOST: the same by one of its nodes
+name_component_of() {
 	local node
 	for node in "${!hosts[@]}"; do
 		if [[ ${hosts[node]} == "$1" ]]; then
-			echo "group ${component_names[component_at[node]]}"
+			name_component "${component_at[node]}"
 		fi
 	done
+}
+
+# describe_node NODE: sets about, what plan.toml says of a node besides its name and address
+describe_node() {
+	local place=${component_at[$1]}
+	about="gpus = ${component_gpus[place]}, group = \"${component_names[place]}\""
 }
