@@ -81,7 +81,7 @@ def component_settings(plan: Plan) -> Iterator[Settings]:
     if not is_heterogeneous(plan):
         return
     found = components(plan)
-    yield ("component", "0"), ("starter", "start_components")
+    yield ("component", "0"), ("tasks_in", ()), ("starter", "start_components")
     yield (("component_names", tuple(each.group.name for each in found)),)
     gpus = tuple(str(each.gpus) for each in found)
     yield ("component_nodes", tuple(str(len(each.nodes)) for each in found)), ("component_gpus", gpus)

@@ -26,15 +26,15 @@
 #
 # node-groups: 1 node (cpu), 1 node of 8 GPUs (h100), 2 nodes of 4 GPUs (l40s), separate.
 # Made by dynplan 0.1.0: change the job file, not this.
-# Plan 3de70953124b, text of all of it.
+# Plan 4555b5aa5fed, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
-	digest=3de70953124b
+	digest=4555b5aa5fed
 	nodes=4 gpus=0 longest_grace=30 has_log=yes
-	component=0 starter=start_components
+	component=0 tasks_in=() starter=start_components
 	component_names=(cpu h100 l40s)
 	component_nodes=(1 1 2) component_gpus=(0 8 4)
 	job_name=node-groups quoted_name='"node-groups"' output_dir='results/node-groups-{job.id}'

@@ -2,12 +2,13 @@
 
 import json
 import socket
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.launch.lab import STUB, Run, run, stub
+from tests.launch.lab import STUB, Run, compiled, run, stub
 
 GROUPS = f"""
 [vars]
@@ -160,6 +161,40 @@ def test_a_named_host_must_be_in_its_component(tmp_path: Path) -> None:
     assert [row["DYNPLAN_HOST"] for row in rows] == ["n7", "n2", "n1", "n4"]
     bad = ran(tmp_path, job, of_components(("n2",), ("n1", "n7"), ("n4",)))
     assert (bad.code, bad.cause) == (64, "host n2 is planned in group big, and the job has it in group front")
+
+
+SHOW = """
+hosts=({hosts})
+load :
+for role in "${{roles[@]}}"; do
+	load "$role"
+	for at in "${{!tasks_in[@]}}"; do
+		load "$role/+$at"
+		for ((number = first; number < first + tasks; number++)); do
+			find_task "$number"
+			echo "$role $component $gpus ${{srun[*]: -1}} ${{row[worker]}} ${{row[node]}} of ${{row[num-workers]}}"
+		done
+	done
+done
+"""
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (3, 1, 2), (2, 70), (5, 4, 3, 2, 1)])
+def test_the_tasks_of_every_component_are_those_on_its_nodes(sizes: Sequence[int]) -> None:
+    groups = "".join(f'[[cluster.node-groups]]\nname = "g{at}"\ngpus-per-node = {at}\n' for at in range(len(sizes)))
+    numbers = ", ".join(f"g{at} = {size}" for at, size in enumerate(sizes))
+    roles = "".join(f'[roles.r{at}]\ncommand = "x"\nplace = "every-node"\n' for at in range(2))
+    script = compiled(f"job.num-nodes = {{ {numbers} }}\n{groups}{roles}")
+    top = script[: script.index("# ---- 1. allocation and output directory ----")]
+    hosts = [f"n{node}" for node in range(sum(sizes))]
+    text = top[top.index("# ==== The plan ====") :] + SHOW.format(hosts=" ".join(hosts))
+    done = subprocess.run(["bash", "-p"], input=text, capture_output=True, text=True, check=True)
+    places = [at for at, size in enumerate(sizes) for _ in range(size)]
+    assert done.stdout.splitlines() == [
+        f"r{role} {at} {at} --het-group={at} {node} {node} of {len(places)}"
+        for role in range(2)
+        for node, at in enumerate(places)
+    ]
 
 
 def test_ports_are_looked_at_on_the_nodes_that_use_them(tmp_path: Path) -> None:

@@ -102,7 +102,10 @@ def combinations() -> dict[tuple[str, ...], str]:
 
 def arrays() -> dict[tuple[str, ...], str]:
     """A script of points without any optional part, with all, and with some that are the same."""
-    jobs = [job_with(features) for features in (set(), {*OPTIONS} - {"hosts"}, {"phase", "files"}, {"phase", "tcp"})]
+    jobs = [
+        job_with(features)
+        for features in (set(), {*OPTIONS} - {"hosts", "groups"}, {"phase", "files"}, {"phase", "tcp"})
+    ]
     [array] = in_arrays((number, 'a point\'s "title"', plan_of(job)) for number, job in enumerate(jobs))
     return {parts_of(array): write_array(array, "dynplan test", program_parts(), 2)}
 

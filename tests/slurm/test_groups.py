@@ -6,18 +6,21 @@ and ended by Slurm as a job of its own, so whatever ends one job may end one com
 
 from __future__ import annotations
 
+import os
 import queue
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import pytest
 from attrs import define, field
 
-from tests.slurm.lab import STUB, Fault, Lab, Run, Running, gpus_and_ports, leave_alone, succeeded
+from tests.slurm.containers import obstacle, write_image, write_plugstack
+from tests.slurm.lab import NOTHING, STUB, Fault, Lab, Run, Running, gpus_and_ports, leave_alone, succeeded
 from tests.testbed import Cluster, Kind, eventually, slurm_version
 
 pytestmark = pytest.mark.slurm
@@ -115,6 +118,7 @@ class GroupLab(Lab):
         fault: Fault = leave_alone,
         options: Callable[[Nodes], Sequence[Sequence[str]]] | None = None,
         edit: Callable[[str], str] = str,
+        env: Mapping[str, str] = NOTHING,
         timeout_s: float = 60,
     ) -> GroupRun:
         """Compile a job, submit it to nodes of its own, do `fault` to it, and return what it left.
@@ -124,6 +128,7 @@ class GroupLab(Lab):
             fault: what to do to it while it runs.
             options: those of sbatch for each component, by the nodes; which they are to have, unless given.
             edit: what somebody does to the script.
+            env: variables in the environment of sbatch.
             timeout_s: the job's longest life.
         """
         nodes = self.sets.get()
@@ -131,7 +136,7 @@ class GroupLab(Lab):
             folder = self.write('extends = "cluster.toml"\n' + named(job, nodes), {"cluster.toml": cluster_text()})
             before = self.strangers([name for own in nodes.values() for name in own])
             words = [word for given in (options or named_nodes)(nodes) for word in (":", *given)][1:]
-            number = self.cluster.submit(edit(self.compile(folder)), cwd=folder, args=words)
+            number = self.cluster.submit(edit(self.compile(folder)), cwd=folder, args=words, env=env)
             names = tuple(name for own in nodes.values() for name in own)
             return GroupRun(Running(self, number, names, folder, before).end(fault, timeout_s), nodes, self)
         finally:
@@ -176,17 +181,18 @@ def no_options(_: Nodes) -> Sequence[Sequence[str]]:
 # Of a job whose folder says so a node's prolog takes as long.
 PROLOG = 'cd "$SLURM_JOB_WORK_DIR" && [[ $(<slow) == "$SLURM_JOB_PARTITION" ]] && sleep 7; true'
 
-Scenario = Callable[[GroupLab], GroupRun]
+Scenario = Callable[[GroupLab], "GroupRun | None"]
 
 
 @pytest.fixture(scope="module")
 def outcomes(
     slurm: None, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[Mapping[Scenario, Future[GroupRun]]]:
+) -> Iterator[Mapping[Scenario, Future[GroupRun | None]]]:
     """The scenarios of the selected tests, on one cluster."""
     kinds = [Kind(AT_ONCE, 0, "front"), Kind(2 * AT_ONCE, 8, "big"), Kind(2 * AT_ONCE, 4, "small")]
     markers = [marker for item in request.session.items for marker in item.iter_markers("on_kinds")]
     with Cluster.up(kinds=kinds, prolog=PROLOG) as cluster, ThreadPoolExecutor(AT_ONCE) as pool:
+        write_plugstack(cluster.directory / "etc")
         lab = GroupLab(cluster, tmp_path_factory.mktemp("groups"))
         names = cluster.node_names
         for at in range(AT_ONCE):
@@ -196,7 +202,7 @@ def outcomes(
 
 
 @pytest.fixture
-def ran(outcomes: Mapping[Scenario, Future[GroupRun]], request: pytest.FixtureRequest) -> GroupRun:
+def ran(outcomes: Mapping[Scenario, Future[GroupRun | None]], request: pytest.FixtureRequest) -> GroupRun | None:
     """What the test's scenario returned."""
     marker = request.node.get_closest_marker("on_kinds")
     return outcomes[marker.args[0]].result()
@@ -306,8 +312,8 @@ def another_host(lab: GroupLab) -> GroupRun:
 
 @on_kinds(another_host)
 def test_a_host_in_another_component_than_planned_is_named(ran: GroupRun) -> None:
-    host = ran.nodes["big"][1]
-    assert ran.run.cause == f"host {host} is planned in group big, and the job has it in group small"
+    host = ran.nodes["small"][1]
+    assert ran.run.cause == f"host {host} is planned in group small, and the job has it in group big"
     assert ran.run.job.exit_code == 64
 
 
@@ -376,6 +382,24 @@ def slow(lab: GroupLab) -> GroupRun:
 def test_components_may_be_ready_seconds_apart(ran: GroupRun) -> None:
     assert succeeded(ran.run)
     assert len(ran.run.workers) == 12
+
+
+def srun_killed(lab: GroupLab) -> GroupRun:
+    """The srun of one component of a role that has one in each."""
+
+    def kill(running: Running) -> None:
+        running.kill(running.nodes[0], "--job-name=watch/+1")
+
+    return lab.run_groups(THREE + LONG, fault=in_phase(kill))
+
+
+@on_kinds(srun_killed)
+def test_a_step_of_one_component_that_ends_names_its_tasks_alone(ran: GroupRun) -> None:
+    big, large = ran.nodes["big"]
+    words = f"no word from worker 1.0 on {big}, worker 2.0 on {large}"
+    assert ran.run.cause == f"role watch: srun ended with status 137 and {words}"
+    assert ran.run.job.exit_code == 76
+    assert ran.run.left == {}
 
 
 def cancelled_component(lab: GroupLab) -> GroupRun:
@@ -449,6 +473,104 @@ def test_a_worker_of_a_role_on_all_groups_that_dies_is_named(ran: GroupRun) -> N
     assert ran.run.cause.startswith(f"role watch worker 2 rank 0 on {ran.nodes['big'][1]}: exit status 0; log ")
     assert (ran.run.job.state, ran.run.job.exit_code) == ("FAILED", 70)
     assert ran.run.left == {}
+
+
+def requeued(lab: GroupLab) -> GroupRun:
+    """A requeue in the middle of a phase; the second time the phase is short."""
+
+    def requeue(running: Running) -> None:
+        lab.cluster.run(["scontrol", "requeue", str(running.id)])
+        eventually(lambda: lab.state(running.id) == "PENDING", 30)
+        # As in test_submit.py; each component has a time of its own.
+        lab.cluster.run(["scontrol", "update", f"JobId={running.id}", "StartTime=now+2"])
+
+    phase = LONG.replace('"sleep 100"', '"[[ -n ${SLURM_RESTART_COUNT-} ]] || sleep 100"')
+    return lab.run_groups(f"{THREE}{phase}[job.sbatch]\nrequeue = true\n", fault=in_phase(requeue), timeout_s=90)
+
+
+@on_kinds(requeued)
+def test_a_requeued_job_runs_again_with_all_its_components(ran: GroupRun) -> None:
+    assert (ran.run.job.state, ran.run.job.exit_code) == ("COMPLETED", 0), ran.run.output
+    assert not (ran.run.folder / "out" / "success-marker.txt").exists()
+    assert (ran.run.folder / "out.1" / "success-marker.txt").is_file()
+    assert ran.run.left == {}
+
+
+# MPI and containers
+
+
+MPI_TEXT = """
+import os
+from mpi4py import MPI
+print("world", MPI.COMM_WORLD.rank, MPI.COMM_WORLD.allreduce(1), os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
+"""
+RANKS = """
+[roles.%s]
+group = "%s"
+kind = "task"
+launch = "per-gpu"
+mpi = "pmix"
+workers = %d
+gpus-per-worker = %d
+env.OMPI_MCA_mpi_yield_when_idle = "1"
+command = ["/usr/bin/python3", "-c", '''%s''']
+"""
+
+
+def worlds(lab: GroupLab) -> GroupRun | None:
+    """A world on two nodes of one group, and two on a node of another."""
+    if not has_mpi():
+        return None
+    return lab.run_groups(
+        WATCH + RANKS % ("decode", "big", 1, 10, MPI_TEXT) + RANKS % ("prefill", "small", 2, 2, MPI_TEXT),
+        options=no_options,
+    )
+
+
+def has_mpi() -> bool:
+    return subprocess.run(["/usr/bin/python3", "-c", "import mpi4py"], capture_output=True, check=False).returncode == 0
+
+
+@on_kinds(worlds)
+def test_a_world_stands_in_its_group(ran: GroupRun | None) -> None:
+    if ran is None:
+        skip_or_fail("no MPI for Python here: tools/install.sh slurm installs it")
+    assert succeeded(ran.run)
+    for rank in range(10):
+        assert ran.run.log(f"logs/decode-0.{rank}.log").endswith(f"world {rank} 10 0,1,2,3,4\n")
+    for worker, gpus in enumerate(("0,1", "2,3")):
+        for rank in range(2):
+            assert ran.run.log(f"logs/prefill-{worker}.{rank}.log").endswith(f"world {rank} 2 {gpus}\n")
+
+
+def boxed(lab: GroupLab) -> GroupRun | None:
+    """A role on all groups in an image of a registry: each component has a step that brings it."""
+    if obstacle("pyxis"):
+        return None
+    write_image(lab.cluster.directory / "registry" / "watcher")
+    job = WATCH.split("command")[0] + 'command = "exec serve {port.http}"\n' + "\n".join(WATCH.splitlines()[4:])
+    job += '\n[roles.watch.container]\nimage = "localhost:5000/watcher"\n'
+    path = f"{os.environ['PATH']}:{lab.cluster.directory}/etc/bin"
+    number = "job.num-nodes = { front = 1, big = 2, small = 2 }\n"
+    return lab.run_groups(f"{number}{job}{DECODE}{PREFILL}{SHORT}", env={"PATH": path})
+
+
+@on_kinds(boxed)
+def test_an_image_comes_to_the_nodes_of_all_groups_and_goes(ran: GroupRun | None) -> None:
+    if ran is None:
+        skip_or_fail(obstacle("pyxis") or "?")
+    assert succeeded(ran.run)
+    names = sorted(name for own in ran.nodes.values() for name in own)
+    imports = (ran.lab.cluster.directory / "registry" / "watcher.imports").read_text().splitlines()
+    assert sorted(imports) == names
+    assert "image localhost:5000#watcher: on 5 nodes after" in ran.run.output
+    assert "is left on some node" not in ran.run.output
+
+
+def skip_or_fail(reason: str) -> NoReturn:
+    if os.environ.get("DYNPLAN_REQUIRE_SLURM") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 # By hand

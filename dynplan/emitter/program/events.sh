@@ -147,7 +147,7 @@ take_line() {
 		;;
 	signal)
 		if [[ -n $component ]]; then
-			fail_outside "the steps in $(name_group "$event_node") were stopped from outside"
+			fail_outside "the steps in $(name_component_of "$event_node") were stopped from outside"
 		fi
 		fail_outside 'the steps were stopped from outside'
 		;;

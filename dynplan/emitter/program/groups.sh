@@ -12,6 +12,18 @@ find_first() {
 	done
 }
 
+# find_component TASK: sets component to the one that has a task of the part that is loaded
+find_component() {
+	local index number=$1
+	for index in "${!tasks_in[@]}"; do
+		if ((number < tasks_in[index])); then
+			component=$index
+			return
+		fi
+		number=$((number - tasks_in[index]))
+	done
+}
+
 # take_component PART: the rest of `load`: what differs between components, and of PART/+COMPONENT its tasks alone
 take_component() {
 	if [[ $1 == :* ]]; then
@@ -22,6 +34,8 @@ take_component() {
 		workers=${workers:-$tasks}
 		find_first "$component"
 		tasks=${tasks_in[component]}
+	elif [[ $1 == */* ]]; then
+		find_component "$first"
 	fi
 	gpus=${component_gpus[component]}
 	all_gpus=${component_shown[component]-}
@@ -98,12 +112,23 @@ and the job has it in group ${component_names[place]}"
 	done
 }
 
-# name_group HOST: prints the group that a node is of
-name_group() {
+# name_component COMPONENT: prints what people call it
+name_component() {
+	echo "group ${component_names[$1]}"
+}
+
+# name_component_of HOST: the same by one of its nodes
+name_component_of() {
 	local node
 	for node in "${!hosts[@]}"; do
 		if [[ ${hosts[node]} == "$1" ]]; then
-			echo "group ${component_names[component_at[node]]}"
+			name_component "${component_at[node]}"
 		fi
 	done
+}
+
+# describe_node NODE: sets about, what plan.toml says of a node besides its name and address
+describe_node() {
+	local place=${component_at[$1]}
+	about="gpus = ${component_gpus[place]}, group = \"${component_names[place]}\""
 }

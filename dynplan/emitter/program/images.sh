@@ -19,6 +19,8 @@ image_size=()
 image_words=()
 image_parts=''
 images_left=0
+# Of a heterogeneous job, see `list_components`.
+component_at=()
 declare -A image_places=() image_there=()
 
 # image NAME NODES SOURCE WORD...: adds an image that the nodes, `0-3,7`, use; its container's name, empty for a
@@ -138,11 +140,11 @@ start_image() {
 	fi
 	image_states[$1]=comes
 	fill_all "${image_words[@]:image_first[$1]:image_size[$1]}"
-	start_on_nodes ":image.$1" "$dir/logs/images.$1.log" image "${words[@]}"
+	start_on_nodes ":image.$1" "$dir/logs/images.$1.log" "${words[@]}"
 }
 
-# start_on_nodes PART LOG EVENT|'' WORD...: starts such a step on the nodes in numbers, or one in each component that has
-# some of them. Its tasks tell an event each, or the words are all that they run
+# start_on_nodes PART LOG WORD...: starts such a step on the nodes in numbers, or one in each component that has some of
+# them. In one that brings an image each task tells that it is there
 start_on_nodes() {
 	local part node joined at
 	local -a places=() names options told
@@ -164,11 +166,11 @@ start_on_nodes() {
 			names+=("${hosts[node]}")
 		done
 		told=()
-		if [[ -n $3 ]]; then
-			told=(bash -p -c "echo \"dynplan|$3|$part||\$SLURM_PROCID|\$SLURMD_NODENAME||\"")
+		if [[ $1 == :image.* ]]; then
+			told=(bash -p -c "echo \"dynplan|image|$part||\$SLURM_PROCID|\$SLURMD_NODENAME||\"")
 		fi
 		join "${names[@]}"
-		start_beside "$part" "$2" "--ntasks=${#names[@]}" "--nodelist=$joined" "${options[@]}" "${@:4}" "${told[@]}"
+		start_beside "$part" "$2" "--ntasks=${#names[@]}" "--nodelist=$joined" "${options[@]}" "${@:3}" "${told[@]}"
 	done
 }
 
@@ -291,7 +293,7 @@ remove_containers() {
 	list_image_nodes "$1" "${@:3}"
 	# The paths are those that enroot's own file or the node says, as pyxis gives it nothing of ours. The name is
 	# another where the site's `container_scope` is `job` (pyxis_slurmstepd.c).
-	start_on_nodes "$2" "$dir/logs/images.$1.removed.log" '' bash -p -c "unset -v \${!XDG_@} ENROOT_{DATA,CACHE,RUNTIME,TEMP}_PATH
+	start_on_nodes "$2" "$dir/logs/images.$1.removed.log" bash -p -c "unset -v \${!XDG_@} ENROOT_{DATA,CACHE,RUNTIME,TEMP}_PATH
 			enroot remove -f \"pyxis_\$1\" >&2 || enroot remove -f \"pyxis_\${SLURM_JOB_ID}_\$1\" >&2" bash "${image_names[$1]}"
 }
 

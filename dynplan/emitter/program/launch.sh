@@ -80,7 +80,7 @@ name_step() {
 	case $1 in
 	*/+*)
 		name_step "${1%/+*}"
-		step_name+=" in group ${component_names[${1##*+}]}"
+		step_name+=" in $(name_component "${1##*+}")"
 		;;
 	:*) step_name=${1#:} ;;
 	phase:*) step_name="phase ${1#phase:}" ;;

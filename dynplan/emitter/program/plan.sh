@@ -64,7 +64,6 @@ load() {
 	hint=''
 	launch_timeout=600
 	component=''
-	tasks_in=()
 	mask=''
 	from_env=()
 	all_gpus=''

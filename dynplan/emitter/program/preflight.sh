@@ -8,7 +8,10 @@ preflight() {
 	part=:preflight
 	node=$((first + SLURM_PROCID))
 	node_gpus=$gpus
-	node_group=${component:+" (group ${component_names[component]-})"}
+	node_group=''
+	if [[ -n $component ]]; then
+		node_group=" ($(name_component "$component"))"
+	fi
 	row=([rank]=$node)
 	file=${fact[job.dir]}/logs/.$node
 	preflight_address

@@ -41,7 +41,7 @@ write_plan() {
 		quoted_addresses[node]=$quoted
 		about="gpus = $gpus"
 		if [[ -n $component ]]; then
-			about="gpus = ${component_gpus[component_at[node]]}, group = \"${component_names[component_at[node]]}\""
+			describe_node "$node"
 		fi
 		echo "  { node = $node, host = ${quoted_hosts[node]}, ip = $quoted, $about }," >&3
 	done

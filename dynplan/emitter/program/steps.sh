@@ -11,9 +11,8 @@ declare -A left=() begun=() leaders=() leaders_ended=() last_on=() next_task=()
 declare -A silent=() asked_at=() first_words=() last_words=() tries_of=() tried_words=() next_try=()
 # How many tasks of ours have been started on each node, and on the fullest one.
 tasks_on=()
-# Of a heterogeneous job: the step of a task whose part has several, and the component of each node.
+# Of a heterogeneous job: the step of a task whose part has several.
 declare -A step_of=()
-component_at=()
 most_on_node=0
 token=$RANDOM.$RANDOM.$RANDOM
 finished=''
