@@ -59,7 +59,7 @@ def _refuse_name(name: str, path: Path, groups: Groups, findings: Findings) -> N
     near = nearest(name, names)
     known = "the groups are " + ", ".join(f"`{known}`" for known in names)
     fix = f"did you mean `{near}`? T{known[1:]}" if near else known
-    message = f"{name_of(path)} is of `{name}`, which is no node group"
+    message = f"{name_of(path)} names `{name}`, which is no node group"
     findings.error("D122", message, path, help=fix, key=path[0] == "job")
 
 

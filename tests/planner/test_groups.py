@@ -198,7 +198,7 @@ def test_the_block_of_a_port_is_as_long_as_a_slice_in_its_group() -> None:
 REFUSED = [
     (
         role("a", 'group = "h10"', "gpus-per-worker = 8"),
-        "D122 `group` of role `a` is of `h10`, which is no node group\n"
+        "D122 `group` of role `a` names `h10`, which is no node group\n"
         "did you mean `h100`? The groups are `cpu`, `h100`, `l40s`",
     ),
     (
@@ -228,7 +228,7 @@ REFUSED = [
     ),
     (
         "[job.num-nodes]\nl40 = 2\n" + role("a", "gpus-per-worker = 8"),
-        "D122 `job.num-nodes.l40` is of `l40`, which is no node group\n"
+        "D122 `job.num-nodes.l40` names `l40`, which is no node group\n"
         "did you mean `l40s`? The groups are `cpu`, `h100`, `l40s`",
     ),
     (
