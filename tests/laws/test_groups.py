@@ -7,15 +7,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dynplan.checker import check
+from dynplan.diagnostics.findings import CODES
 from dynplan.emitter import lower, write
 from dynplan.language import parse
-from dynplan.language.plan_file import from_tree, to_toml, to_tree
+from dynplan.language.plan_file import from_tree, to_toml, to_tree, without_none
 from dynplan.model import Plan
 from tests.laws.jobs import Tables, jobs, outcome, planned
 from tests.laws.profile import law, some
 from tests.laws.test_advice import applied, kinds, suggestions
 from tests.laws.test_fewest import nodes_of, small_jobs
 from tests.laws.test_plans import TEXTS
+from tests.laws.test_wrong_input import odd_values
 
 OF_A_NODE = ("gpus-per-node", "gpu-groups")
 
@@ -180,3 +182,41 @@ def test_the_fewest_nodes_of_every_group_are_what_trying_everything_finds(alone:
     fewest = {group: sum(nodes_of(tables)) for group, tables in alone.items()}
     assert {group: [node.group for node in plan.nodes].count(group) for group in alone} == fewest
     assert plan.placement.lower == len(plan.nodes)
+
+
+def inside(value: Any) -> list[tuple[Any, Any]]:
+    """Return every table or list below a value with each of its keys."""
+    keys = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    return [(value, key) for key in keys] + [pair for key in keys for pair in inside(value[key])]
+
+
+@st.composite
+def odd(draw: st.DrawFn, tree: Tables) -> Tables:
+    """Set a few values of a tree, or keys that it does not have, to anything."""
+    tree = copy.deepcopy(tree)
+    for _ in range(draw(st.integers(1, 3))):
+        table, key = draw(st.sampled_from(inside(tree)))
+        if isinstance(table, dict) and draw(st.booleans()):
+            key = draw(
+                st.sampled_from(["group", "num-nodes", "nodes", "name", "gpus-per-node", "node-groups", "place"])
+            )
+        table[key] = draw(st.one_of(odd_values(), st.sampled_from(["g0", "g1"]), st.just({"g0": 1, "g1": "min"})))
+    return tree
+
+
+@given(parts(jobs()).map(together).flatmap(odd))
+@law
+def test_nothing_but_the_one_error_is_raised(tables: Tables) -> None:
+    found = outcome(tables)
+    assert isinstance(found, Plan) or all(finding.code in CODES and finding.message for finding in found)
+    if isinstance(found, Plan):
+        assert check(to_tree(found)) == ()
+
+
+@given(parts(jobs(hosts=False)), st.data())
+@law
+def test_the_checker_says_what_is_wrong_of_any_tree(alone: dict[str, Tables], data: st.DataObject) -> None:
+    tree = without_none(to_tree(plan_of(together(alone))))
+    for finding in check(data.draw(odd(tree))):
+        assert finding.code in CODES
+        assert finding.message
