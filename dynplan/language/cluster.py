@@ -59,8 +59,11 @@ def _node_groups(table: Table, request: str) -> tuple[NodeGroup, ...]:
     rows = table.get("node-groups")
     if rows is None:
         return ()
-    if not isinstance(rows, list) or not rows:
+    if not isinstance(rows, list):
         table.wrong(table.at("node-groups"), "a list of tables, `[[cluster.node-groups]]`", rows)
+        return ()
+    if not rows:
+        table.bad("node-groups", "`node-groups` names no group", "name one, or leave the key out")
         return ()
     for key in ("gpus-per-node", "gpu-groups"):
         if key in table:

@@ -7,12 +7,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dynplan.checker import check
-from dynplan.language.plan_file import from_tree, to_tree
+from dynplan.emitter import lower, write
+from dynplan.language import parse
+from dynplan.language.plan_file import from_tree, to_toml, to_tree
 from dynplan.model import Plan
 from tests.laws.jobs import Tables, jobs, outcome, planned
 from tests.laws.profile import law, some
 from tests.laws.test_advice import applied, kinds, suggestions
 from tests.laws.test_fewest import nodes_of, small_jobs
+from tests.laws.test_plans import TEXTS
 
 OF_A_NODE = ("gpus-per-node", "gpu-groups")
 
@@ -129,7 +132,15 @@ def test_the_checker_accepts_every_plan_and_it_is_read_back_as_it_was(alone: dic
     tree = to_tree(plan)
     assert check(tree) == ()
     assert check({key: tree[key] for key in ("schema", "nodes", "workers")}) == ()
-    assert to_tree(from_tree(tree)) == tree
+    assert from_tree(tree) == plan
+
+
+@given(parts(jobs()))
+@some(0.5)
+def test_emitting_a_plan_gives_the_bytes_of_compiling_the_job(alone: dict[str, Tables]) -> None:
+    plan = plan_of(together(alone))
+    again = from_tree(parse("plan.toml", to_toml(plan).encode()).data)
+    assert write(lower(again), "dynplan", TEXTS) == write(lower(plan), "dynplan", TEXTS)
 
 
 @given(parts(jobs(hosts=False)))
