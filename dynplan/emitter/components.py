@@ -43,7 +43,7 @@ def components(plan: Plan) -> tuple[Component, ...]:
 
 def is_heterogeneous(plan: Plan) -> bool:
     """Tell whether a job is a heterogeneous one for Slurm: it has nodes of several groups."""
-    return len({node.group for node in plan.nodes}) > 1
+    return bool(plan.job.cluster.node_groups) and len({node.group for node in plan.nodes}) > 1
 
 
 def in_component_order(plan: Plan, role: Role, workers: Sequence[Worker]) -> Sequence[Worker]:

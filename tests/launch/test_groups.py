@@ -207,3 +207,12 @@ def test_ports_are_looked_at_on_the_nodes_that_use_them(tmp_path: Path) -> None:
     names = {"n7": "front", "n1": "big", "n2": "big", "n4": "small"}
     for name, group in names.items():
         assert f"preflight: {name} (group {group}): port 20100 (http of role watch) is taken" in found.output
+
+
+def test_a_component_whose_nodes_do_not_answer_is_told_by_its_nodes(tmp_path: Path) -> None:
+    cluster = GROUPS.replace('gpu-request = "none"', 'gpu-request = "none"\nlaunch-timeout = "6s"')
+    found = ran(tmp_path, cluster + ROLES, {**of_components(*COMPONENTS), "STUB_SILENT": "n4"})
+    assert found.code == 76
+    assert "preflight in group small: srun ended with status 1 before any task said a word" in found.output
+    assert found.cause.startswith("preflight: no answer from n4 after ")
+    assert "n1" not in found.cause
