@@ -1,6 +1,6 @@
 # `make demo` and `make test` need nothing but Python and make; `make help` lists the rest.
 
-.PHONY: help demo test acceptance acceptance-all slurms laws mutants bench golden lint format clean
+.PHONY: help demo slurm test docs docs-links acceptance acceptance-all slurms laws mutants bench golden lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -11,14 +11,26 @@ help: ## list the targets
 demo: .venv/installed ## compile an example and, as root on Debian or Ubuntu, run it on a throwaway Slurm
 	@.venv/bin/python -m tools.demo
 
+slurm: .venv/installed ## a shell on a throwaway Slurm of two nodes, as root on Debian or Ubuntu
+	@tools/install.sh slurm
+	@.venv/bin/python -m tests.testbed shell --nodes 2
+
 test: .venv/installed ## everything that checks the project
-	tools/install.sh checks slurm containers
+	tools/install.sh checks slurm containers docs
 	tools/lint.sh
+	.cache/docs/bin/python -m tools.site
 	.venv/bin/python -m tests.launch.bashes
 	.venv/bin/python -m tests.slurm.containers.bring
 	.venv/bin/python -m pytest
 	tools/pythons.sh
 	tools/wheel.sh
+
+docs: ## the documentation as a site, build/site/index.html; a warning or a link that leads nowhere is an error
+	@tools/install.sh docs
+	@.cache/docs/bin/python -m tools.site
+
+docs-links: docs ## the same, and whether what it links to elsewhere is there; needs the internet
+	@.cache/docs/bin/python -m sphinx -q -b linkcheck -c tools/site build/site-source build/site-links
 
 acceptance: .venv/installed ## real engines on a throwaway Slurm, without GPUs: Dynamo, Ray, torchrun, routers
 	tools/install.sh slurm

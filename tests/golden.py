@@ -39,7 +39,8 @@ COMMANDS = {
 PROGRAM = {path.stem: path.read_text().rstrip("\n") for path in ROOT.glob("dynplan/emitter/program/*.sh")}
 CODES_PAGE = ROOT / "docs" / "diagnostics.md"
 CODES_TEXT = ROOT / "dynplan" / "diagnostics" / "codes.txt"
-PAGES = [ROOT / "README.md", CODES_PAGE, ROOT / "docs" / "review.md", ROOT / "docs" / "sweeps.md"]
+PAGES = [ROOT / "README.md", CODES_PAGE, *(ROOT / "docs" / f"{name}.md" for name in ("looking", "review", "sweeps"))]
+DETECTING, SAVED = ROOT / "docs" / "detecting.md", ROOT / "tests" / "detection" / "saved"
 
 _PART = re.compile(
     r"^## (?P<code>[DW]\d+)"
@@ -110,6 +111,14 @@ def with_outputs(page: str) -> str:
     return _PART.sub(filled, page)
 
 
+def with_detected(page: str) -> str:
+    """Return the page on detecting with the cluster file that is made of what the tests have saved."""
+    done = CliRunner().invoke(app, ["cluster", "detect", "--from", str(SAVED)], catch_exceptions=False)
+    assert (done.exit_code, done.stderr) == (0, "")
+    fence = re.compile(r"^```toml fragment\n.*?^```$", re.MULTILINE | re.DOTALL)
+    return fence.sub(lambda _: f"```toml fragment\n{done.stdout}```", page)
+
+
 def for_the_terminal(page: str) -> str:
     """Return the sections of docs/diagnostics.md as plain text: messages indented, a link by its page's name."""
     sections = page[re.search(r"^## ", page, re.MULTILINE).start() :]  # type: ignore[union-attr]
@@ -144,6 +153,7 @@ def main() -> None:
     PAGE.write_text(with_presets(PAGE.read_text()))
     for page in PAGES:
         page.write_text(with_outputs(page.read_text()))
+    DETECTING.write_text(with_detected(DETECTING.read_text()))
     schemas.main()
     manpage.main()
     CODES_TEXT.write_text(for_the_terminal(CODES_PAGE.read_text()))

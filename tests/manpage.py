@@ -49,6 +49,12 @@ def manual() -> str:
 
 def _command(name: str, command: Any, context: Any) -> Iterator[str]:
     usage = re.sub(r"\{(.*?)\}", r"\1", " ".join(command.collect_usage_pieces(context)[1:]))
+    if hasattr(command, "commands"):  # a group is its commands
+        for below, inner in command.commands.items():
+            yield from _command(
+                f"{name} {below}", inner, inner.make_context(below, [], parent=context, resilient_parsing=True)
+            )
+        return
     yield f".SS dynplan {_text(f'{name} [OPTIONS] {usage}'.strip())}"
     first, *others = re.split(r"\n\s*\n", command.help)
     yield _text(" ".join(first.split()))

@@ -1,7 +1,7 @@
 """The pages as test suites: every job in them compiles, every message in them is what dynplan says.
 
-A fence says what it holds: `toml` is a whole job, `toml fragment` a part of one or a cluster file,
-`text NAME` a message about `tests/wrong/NAME.toml`.
+A fence says what it holds: `toml` is a whole job, `toml fragment` a part of one or a cluster file (with a name behind
+it the file that is called so), `text NAME` a message about `tests/wrong/NAME.toml`.
 """
 
 import re
@@ -23,7 +23,7 @@ from tests.wrong import CASES
 from tests.wrong import FOLDER as WRONG
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
 
 
@@ -53,13 +53,22 @@ def of(info: str) -> list[object]:
 
 
 @pytest.mark.parametrize("fence", of("toml"))
-def test_toml_in_the_pages_is_a_job_that_compiles_or_says_that_it_is_a_part(fence: Fence) -> None:
-    document = parse(fence.place, fence.text.encode())
-    if fence.info == "toml fragment":
+def test_toml_in_the_pages_is_a_job_that_compiles_or_says_that_it_is_a_part(fence: Fence, tmp_path: Path) -> None:
+    document = parse(str(tmp_path / "job.toml"), fence.text.encode())
+    if fence.info.split(" ")[:2] == ["toml", "fragment"]:
         return
     assert fence.info == "toml"
+    for name, text in beside(fence).items():
+        (tmp_path / name).write_text(text)
     for found in planned(document):
         assert write(lower(found), "dynplan", defaultdict(str)).startswith("#!/bin/bash -p\n")
+
+
+def beside(fence: Fence) -> dict[str, str]:
+    """Return the files that the fence's page names, which a job in it may name too."""
+    page = fence.place.partition(":")[0]
+    parts = [each for each in FENCES if each.place.partition(":")[0] == page and each.info.startswith("toml fragment ")]
+    return {each.info.split(" ")[2]: each.text for each in parts}
 
 
 def planned(document: Document) -> list[Plan]:

@@ -2,7 +2,8 @@
 # Install what the project's make targets need, and nothing that is there already.
 #
 #   tools/install.sh venv        .venv: this project and its checks, for Python 3.11 or newer
-#   tools/install.sh checks      shellcheck and shfmt
+#   tools/install.sh checks      shellcheck and shfmt, and node, which runs the script of a page in the tests
+#   tools/install.sh docs        .cache/docs: what builds the documentation's site, and this project
 #   tools/install.sh slurm       what the throwaway Slurm of the tests is made of, and an MPI for it
 #   tools/install.sh containers  what runs containers in those tests, and what their images are made of
 #   tools/install.sh slurms      what fetches Debian's other releases, for `make slurms`
@@ -56,24 +57,26 @@ new_venv() { # PYTHON DIRECTORY
 	"$1" -m venv --clear "$2"
 }
 
-venv() {
+# environment DIRECTORY EXTRA: this project with an extra, in a virtual environment of its own
+environment() {
 	local stamp found
 	found=$(python)
 	stamp=$("$found" -VV && cat pyproject.toml)
-	[[ $(cat .venv/installed 2>/dev/null) != "$stamp" ]] || return 0
-	echo "+ $found -m venv .venv; pip install -e .[dev]"
-	new_venv "$found" .venv
-	.venv/bin/python -m pip install -q --disable-pip-version-check -e '.[dev]'
-	printf '%s\n' "$stamp" >.venv/installed
+	[[ $(cat "$1/installed" 2>/dev/null) != "$stamp" ]] || return 0
+	echo "+ $found -m venv $1; pip install -e .[$2]"
+	new_venv "$found" "$1"
+	"$1/bin/python" -m pip install -q --disable-pip-version-check -e ".[$2]"
+	printf '%s\n' "$stamp" >"$1/installed"
 }
 
 for what; do
 	case $what in
-	venv) venv ;;
-	checks) packages shellcheck:shellcheck shfmt:shfmt ;;
+	venv) environment .venv dev ;;
+	docs) environment .cache/docs docs ;;
+	checks) packages shellcheck:shellcheck shfmt:shfmt nodejs:node ;;
 	slurm)
 		packages slurmctld:slurmctld slurmd:slurmd slurm-client:sbatch munge:munged \
-			iproute2:ip util-linux:nsenter mount:mount hostname:hostname procps:kill \
+			iproute2:ip util-linux:nsenter mount:mount hostname:hostname procps:kill curl:curl \
 			openmpi-bin:mpirun python3-mpi4py: python3-yaml: libpmix-dev:
 		;;
 	containers)

@@ -14,3 +14,7 @@ fi
 shfmt -d .ci/run bench dynplan tests tools
 # Not those of dynplan: they are parts, and tests check the scripts that the parts make.
 find .ci/run bench tests tools \( -name '*.sh' -o -path .ci/run \) -exec shellcheck --external-sources {} +
+
+if type -P node >/dev/null; then
+	for script in dynplan/views/*.js; do node --check "$script"; done
+fi

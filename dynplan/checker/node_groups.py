@@ -144,6 +144,7 @@ def _parts(plan: StatedPlan) -> Iterator[StatedPlan]:
             mode="",
             lower=None,
             request=_of_group(plan.request, name, groups) if plan.request else None,
+            blocks=None,
             by_role=by_role(moved),
             later=first > 0,
         )

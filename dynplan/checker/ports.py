@@ -193,7 +193,8 @@ def _of_port(port: RequestedPort, worker: StatedWorker) -> Iterator[_Binding]:
             yield _Binding(port, worker, (task,))
 
 
-def _limits(port: RequestedPort, request: Request) -> tuple[int, int]:
+def limits(port: RequestedPort, request: Request) -> tuple[int, int]:
+    """Return the lowest and the highest number that a port may have."""
     if port.base is None:
         return max(request.port_range[0], port.low), min(request.port_range[1], port.high)
     return max(port.base, port.low), port.high
@@ -202,7 +203,7 @@ def _limits(port: RequestedPort, request: Request) -> tuple[int, int]:
 def _check_bounds(binding: _Binding, first: int, request: Request, findings: Findings) -> None:
     port, claims = binding.port, binding.claims
     path = (*claims[0].path, "port")
-    low, high = _limits(port, request)
+    low, high = limits(port, request)
     other = next((plan for plan in claims if plan.first != first), None)
     where = f"port `{port.name}` of {binding.worker.name} is {_span(first, port.count)}"
     if other:
@@ -217,7 +218,7 @@ def _check_bounds(binding: _Binding, first: int, request: Request, findings: Fin
 def _first_free(binding: _Binding, request: Request, owners: _Owners) -> int:
     """Return the first number that is free on all nodes of a binding; nothing is ever given back."""
     port, nodes = binding.port, tuple(task.node for task in binding.tasks)
-    low = _limits(port, request)[0]
+    low = limits(port, request)[0]
     key = (low, port.pieces, port.job_wide, nodes)  # of ports that are alike the next one begins where the last ended
     first = owners.searched.get(key, low)
     while taken := _any_taken(port, nodes, binding.numbers(first), owners):

@@ -128,7 +128,7 @@ class RequestedGroup:
 
 @frozen
 class Request:
-    """What the job's and the cluster's tables ask for, in role declaration order.
+    """What the job's and the cluster's tables ask for, in role declaration order; `moves`: ports do by the job's id.
 
     `kinds` are the node groups of the cluster; what else is said of nodes is of all of them.
     """
@@ -141,11 +141,22 @@ class Request:
     groups: tuple[tuple[int, ...], ...]
     port_range: Range
     reserved: tuple[Range, ...]
+    moves: bool
+
+
+@frozen
+class StatedBlocks:
+    """The blocks that ports may move to: the first number of block 0, how far the next one is, and their indices."""
+
+    path: Path
+    first: int
+    step: int
+    runs: tuple[Range, ...]
 
 
 @frozen
 class StatedPlan:
-    """A plan as it stands; `request` is None where it carries no tables of the job.
+    """A plan as it stands; `request` is None where it carries no tables of the job, `blocks` where ports stay.
 
     `head`, `mode` and `lower` are what `placement` says, None or empty where it does not; `by_role` are the
     workers again. `later`: these are the nodes of a node group that is not the first, and the head is none of them.
@@ -157,6 +168,7 @@ class StatedPlan:
     mode: str
     lower: int | None
     request: Request | None
+    blocks: StatedBlocks | None
     by_role: Mapping[str, list[StatedWorker]]
     later: bool = False
 
@@ -183,6 +195,7 @@ def read_stated(tree: Mapping[str, Any], findings: Findings) -> StatedPlan:
         mode=place.text("mode"),
         lower=place.maybe("lower-bound"),
         request=_asked(top) if "roles" in tree else None,
+        blocks=_blocks(top.part("port-offset")) if "port-offset" in tree else None,
         by_role=by_role(workers),
     )
 
@@ -211,12 +224,17 @@ def _task(part: Part) -> StatedTask:
     return StatedTask(part.path, part.count("rank"), part.count("node"), part.numbers("gpus"), ports)
 
 
+def _blocks(part: Part) -> StatedBlocks:
+    return StatedBlocks(part.path, part.count("first"), part.count("step"), part.ranges("blocks"))
+
+
 def _asked(top: Part) -> Request:
     job, cluster = top.part("job"), top.part("cluster")
     kinds = tuple(_kind(part, job) for part in cluster.parts("node-groups"))
+    moves = (job.text("port-offset") or cluster.text("port-offset")) == "job-id"
     ranges = cluster.ranges("port-range")
     return Request(
-        roles=tuple(_role(name, part) for name, part in top.named("roles")),
+        roles=tuple(_role(name, part, moves) for name, part in top.named("roles")),
         kinds=kinds,
         num_nodes=None if kinds and isinstance(job.data.get("num-nodes"), Mapping) else _num_nodes(job, "num-nodes"),
         hosts=() if kinds and isinstance(job.data.get("nodes"), Mapping) else job.texts("nodes"),
@@ -224,6 +242,7 @@ def _asked(top: Part) -> Request:
         groups=_islands(cluster),
         port_range=ranges[0] if ranges else (20000, 21999),
         reserved=cluster.ranges("reserved-ports"),
+        moves=moves,
     )
 
 
@@ -237,7 +256,14 @@ def _islands(part: Part) -> tuple[tuple[int, ...], ...]:
     if not all(isinstance(group, list) and all(isinstance(gpu, int) for gpu in group) for group in groups):
         part.wrong((*part.path, "gpu-groups"), "a list of lists of GPU indices")
         return ()
+    if "gpu-groups" not in part.data:
+        groups = _numa_nodes(part.numbers("gpu-numa"))
     return tuple(tuple(group) for group in groups)
+
+
+def _numa_nodes(nodes: tuple[int, ...]) -> list[list[int]]:
+    """Return the GPUs of each NUMA node, which are groups where nobody names any."""
+    return [[gpu for gpu, node in enumerate(nodes) if node == one] for one in sorted(set(nodes))]
 
 
 def _kind(part: Part, job: Part) -> RequestedGroup:
@@ -250,7 +276,7 @@ def _kind(part: Part, job: Part) -> RequestedGroup:
     return RequestedGroup(name, gpus, _islands(part), _num_nodes(numbers, name), hosts.texts(name))
 
 
-def _role(name: str, part: Part) -> RequestedRole:
+def _role(name: str, part: Part, moves: bool) -> RequestedRole:
     fill = part.data.get("workers-per-node") == "max"
     pins = _pins(part)
     per = None if fill else part.maybe("workers-per-node")
@@ -272,7 +298,7 @@ def _role(name: str, part: Part) -> RequestedRole:
         place=part.text("place"),
         beside=part.text("beside"),
         group=part.text("group"),
-        ports=tuple(_port(port, part) for port in part.part("ports").data),
+        ports=tuple(_port(port, part, moves) for port in part.part("ports").data),
     )
 
 
@@ -287,7 +313,7 @@ def _pins(role: Part) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(role.number(gpu, (*role.path, "gpus")) for gpu in item) for item in lists)
 
 
-def _port(name: str, role: Part) -> RequestedPort:
+def _port(name: str, role: Part, moves: bool) -> RequestedPort:
     value = role.part("ports").data[name]
     part = Part(value if isinstance(value, Mapping) else {"base": value}, (*role.path, "ports", name), role.findings)
     fixed = part.data.get("fixed", False)
@@ -296,7 +322,7 @@ def _port(name: str, role: Part) -> RequestedPort:
     return RequestedPort(
         path=part.path,
         name=name,
-        base=None if base == "auto" else part.number(base, part.path),
+        base=None if base == "auto" or (moves and fixed is False) else part.number(base, part.path),
         count=count,
         low=part.count("min", 1),
         high=part.count("max", HIGHEST_PORT),

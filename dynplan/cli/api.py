@@ -3,6 +3,8 @@
 import os
 from collections.abc import Sequence
 
+from attrs import evolve
+
 from dynplan.cli.inputs import is_plan, user_documents
 from dynplan.cli.inputs import load as load_document
 from dynplan.cli.planning import job_of, plan_job
@@ -20,12 +22,13 @@ def load(path: AnyPath, sets: Sequence[str], cluster: AnyPath, point: str) -> Jo
     if is_plan(document):
         raise InputError([Finding("D504", "this is a plan, not a job file", ("schema",), document=document)])
     documents = user_documents(name, document, sets, os.fspath(cluster), findings)
-    return job_of(tables_among(documents, findings, point), findings)
+    tables = tables_among(documents, findings, point)
+    return evolve(job_of(tables, findings), written=tables)
 
 
 def plan(job: Job) -> Plan:
     """Return the plan of a job with all warnings; see `dynplan.plan`."""
-    return plan_job(job, job.tables)
+    return plan_job(evolve(job, written={}), job.written or job.tables)
 
 
 def emit(plan: Plan) -> str:

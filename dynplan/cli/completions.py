@@ -31,10 +31,12 @@ def codes(context: typer.Context, begun: str) -> Words:
 
 
 def commands(context: typer.Context, begun: str) -> Words:
-    """Yield the commands that begin so."""
-    program = context.find_root().command
-    if isinstance(program, TyperGroup):
-        yield from ((name, "") for name in program.commands if name.startswith(begun))
+    """Yield the commands that begin so, behind a group's name those of the group."""
+    group = context.find_root().command
+    for name in (*(context.params.get("command") or ()), *context.args):
+        group = group.commands.get(name, group) if isinstance(group, TyperGroup) else group
+    if isinstance(group, TyperGroup):
+        yield from ((name, "") for name in group.commands if name.startswith(begun))
 
 
 def settings(context: typer.Context, begun: str) -> Words:

@@ -16,6 +16,7 @@ from dynplan.diagnostics import Document
 from dynplan.model import Plan
 
 if TYPE_CHECKING:
+    from dynplan.diagnostics.paint import Paint  # for its name alone
     from dynplan.views.difference import Difference  # for its name alone
 
 
@@ -54,10 +55,11 @@ def diff(
             refuse_changes((), cluster, point)
         old, first = _side(before, documents[0], (), cluster, point, inputs), list(inputs)
         new = _side(after, documents[1], sets or (), cluster, point, inputs)
+        from dynplan.cli.terminal import paint_for  # only some commands paint
         from dynplan.views.difference import difference  # only one command compares
 
         found = difference(old, new)
-        write(_told(found, form), output, [*first, *inputs], private=True)
+        write(_told(found, form, paint_for(output)), output, [*first, *inputs], private=True)
     if found.changed:
         raise typer.Exit(1)
 
@@ -75,11 +77,11 @@ def _side(name: str, document: Document, sets: Sequence[str], cluster: str, poin
     return found
 
 
-def _told(found: "Difference", form: Form) -> str:
+def _told(found: "Difference", form: Form, paint: "Paint") -> str:
     if form is Form.text:
         from dynplan.views.difference.text import as_text  # one form of three
 
-        return as_text(found)
+        return as_text(found, paint)
     if form is Form.markdown:
         from dynplan.views.difference.markdown import as_markdown  # one form of three
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path as File
 from typing import Any
 
@@ -14,7 +14,7 @@ from dynplan.language import parse
 from dynplan.language.plan_file import outline
 from dynplan.model import Outline
 from dynplan.views.progress import Left, Progress, progress_of
-from dynplan.views.slurm import SlurmJob, results_in
+from dynplan.views.slurm import SlurmJob, cause_in, results_in
 
 _MOST_BYTES = 256 * 1024 * 1024  # of a log of events, or of a plan
 _JOB_ID = re.compile(r"[0-9]{1,10}(?:[_+][0-9]{1,10})?")  # of an array's job: 12_3; of a component: 12+1
@@ -168,19 +168,32 @@ def _by_number(number: str) -> Found:
     """Return the output directory of a job: its own output names it, and where that is Slurm knows for some minutes."""
     job = ask(number)
     if job is not None and job.state:
-        directory = results_in(text_of(File(job.workdir) / job.stdout) or "") if job.stdout else ""
-        if directory and _is_directory(File(directory)):
-            return Found(File(directory), job)
+        if directory := _named_by(File(job.workdir) / job.stdout if job.stdout else None):
+            return Found(directory, job)
         if job.is_active:
             return Found(None, job)
-    for output in sorted(File().glob(f"*-{number}.out")):
-        directory = results_in(text_of(output) or "")
-        if directory and _is_directory(File(directory)):
-            return Found(File(directory), job)
+    outputs = sorted(File().glob(f"*-{number}.out"))
     inside = [path for path in sorted(File().glob(f"{_DEFAULT}/*-{number}")) if _is_ours(path)]
-    if inside:
-        return Found(inside[-1], job)
-    raise InputError([_no_job(number, job)])
+    found = [*filter(None, map(_named_by, outputs)), *reversed(inside)]
+    if found:
+        return Found(found[0], job)
+    raise InputError([_failed_before(number, job, outputs) or _no_job(number, job)])
+
+
+def _named_by(output: File | None) -> File | None:
+    """Return the directory that a job's output names."""
+    directory = results_in(text_of(output) or "") if output else ""
+    return File(directory) if directory and _is_directory(File(directory)) else None
+
+
+def _failed_before(number: str, job: SlurmJob | None, outputs: Iterable[File]) -> Finding | None:
+    """Return what ended a job before it had a directory: what is submitted by mistake mostly ends so."""
+    known = [File(job.workdir) / job.stdout] if job is not None and job.stdout else []
+    for output in (*known, *outputs):
+        if cause := cause_in(text_of(output) or ""):
+            message = f"job {number} failed before it had an output directory: {cause}"
+            return Finding("D802", message, help=f"its output is `{output}`", document=NOWHERE)
+    return None
 
 
 def _no_job(number: str, job: SlurmJob | None) -> Finding:

@@ -50,6 +50,7 @@ class Drawing(StrEnum):
 
     text = "text"
     svg = "svg"
+    html = "html"
 
 
 class Page(StrEnum):
@@ -123,10 +124,10 @@ Codes = Annotated[
         autocompletion=_completed("codes"),
     ),
 ]
-CommandName = Annotated[
-    str,
+CommandNames = Annotated[
+    list[str] | None,
     typer.Argument(
-        metavar="[COMMAND]",
+        metavar="[COMMAND]...",
         help="A command; without it dynplan as a whole.",
         autocompletion=_completed("commands"),
     ),
@@ -169,6 +170,15 @@ Strict = Annotated[bool, typer.Option("--strict", help="Take a warning for an er
 AsFormat = Annotated[Format, typer.Option("--format", help="How to write the plan.", show_default=True)]
 AsFindings = Annotated[FindingFormat, typer.Option("--format", help="How to tell what is wrong.", show_default=True)]
 AsDrawing = Annotated[Drawing, typer.Option("--format", help="How to draw the placement.", show_default=True)]
+Width = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=40,
+        help="Of the text: columns of a line; without it those of the terminal, or 80.",
+        show_default=False,
+    ),
+]
 AsTable = Annotated[Table, typer.Option("--format", help="How to write the table.", show_default=True)]
 SweepFolder = Annotated[
     str,

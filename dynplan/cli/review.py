@@ -20,6 +20,7 @@ from dynplan.cli.program import (
     Point,
     Sets,
     Strict,
+    Width,
     app,
 )
 from dynplan.cli.stages import (
@@ -45,21 +46,31 @@ def show(
     sets: Sets = None,
     point: Point = "",
     form: AsDrawing = Drawing.text,
+    width: Width = None,
     strict: Strict = False,
     output: Output = "",
 ) -> None:
-    """Draw the placement for people: nodes by GPUs, ports, warnings."""
+    """Draw the placement for people: nodes by GPUs, ports, warnings.
+
+    As a page (html) it can be searched, and tells what each worker runs.
+    """
     with reporting() as inputs:
         document = read(source, inputs)
         if is_plan(document):
             refuse_changes(sets, cluster, point)
             from dynplan.language.plan_file import outline  # `compile` reads no plan
 
-            found = outline(document.data)
+            plan, found = None, outline(document.data)
         else:
-            found = outline_of(planned(source, document, sets, cluster, inputs, point))
+            plan = planned(source, document, sets, cluster, inputs, point)
+            found = outline_of(plan)
         allowed(found.warnings, strict=strict)
-        write(_drawn(found, form), output, inputs)
+        if form is Drawing.html:
+            from dynplan.cli.pages import page_of, plan_in  # people look at a text most of the time
+
+            write(page_of(found, plan or plan_in(document)), output, inputs, private=True)
+        else:
+            write(_drawn(found, form, output, width), output, inputs)
 
 
 @app.command()
@@ -171,11 +182,12 @@ def refuse_changes(sets: Sequence[str] | None, cluster: str, point: str, what: s
         raise InputError([Finding("D503", message, help=fix)])
 
 
-def _drawn(found: Outline, form: Drawing) -> str:
+def _drawn(found: Outline, form: Drawing, output: str, width: int | None) -> str:
     if form is Drawing.text:
+        from dynplan.cli.terminal import paint_for, width_for  # only some commands paint
         from dynplan.views.text import as_text  # only one command draws
 
-        return as_text(found)
+        return as_text(found, width or width_for(output), paint_for(output))
     from dynplan.views.svg import as_svg  # and seldom as a picture
 
     return as_svg(found)

@@ -10,6 +10,7 @@ import typer
 from dynplan.cli.left import find, look
 from dynplan.cli.program import Told
 from dynplan.cli.streams import reporting, write
+from dynplan.cli.terminal import paint_of
 from dynplan.views.progress import Progress, is_over
 from dynplan.views.status import as_text, as_tree
 
@@ -56,7 +57,7 @@ def _sleep(interval_s: float) -> None:
 
 
 def _text(progress: Progress) -> str:
-    return as_text(progress, datetime.now(UTC))
+    return as_text(progress, datetime.now(UTC), paint_of(sys.stdout))
 
 
 def _data(progress: Progress, indent: int | None) -> str:

@@ -64,11 +64,12 @@ def tell(findings: Sequence[Finding], inputs: Sequence[Document], lead: str = ""
     """Write findings to standard error, behind `lead`, each with its place in the documents read."""
     if not findings or sys.stderr is None:
         return
-    from dynplan.diagnostics.rendering import render  # nothing to report is the usual case
+    from dynplan.cli.terminal import paint_of  # nothing to report is the usual case
+    from dynplan.diagnostics.rendering import render  # the same
 
     findings, inputs = _placed(findings, inputs)
     try:
-        sys.stderr.write(lead + render(findings, inputs))
+        sys.stderr.write(lead + render(findings, inputs, paint_of(sys.stderr)))
         sys.stderr.flush()
     except OSError:  # whoever closed standard error wants to hear nothing
         _hush(sys.stderr)

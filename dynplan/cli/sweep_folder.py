@@ -13,7 +13,6 @@ from dynplan.cli.sweeping import Planned
 from dynplan.diagnostics import NOWHERE, Finding, Findings, InputError
 from dynplan.diagnostics.visible import brief, visible
 from dynplan.emitter.arrays import ArrayPoint, in_arrays, in_directory, parts_of, write_arrays, write_submit
-from dynplan.language.limits import seconds_of
 from dynplan.language.plan_file import to_toml
 from dynplan.language.results import read_results
 from dynplan.language.sweep import Sweep, shown
@@ -32,7 +31,7 @@ def lines_of(sweep: Sweep, planned: Sequence[Planned]) -> list[PointLine]:
     for point, plan in ((each.point, each.plan) for each in planned if each.plan):
         values = {sweep.names[path]: value for path, value in sweep.values(point).items()}
         texts = {name: _short(shown(value)) for name, value in values.items()}
-        found.append(point_line(point.number, point.name, values, texts, plan, seconds_of(plan.job.time)))
+        found.append(point_line(point.number, point.name, values, texts, plan))
     return found
 
 
@@ -121,15 +120,15 @@ def _index(
     folder: str, lines: Mapping[int, PointLine], plans: Mapping[int, Plan], scripts: Mapping[str, Sequence[ArrayPoint]]
 ) -> dict[str, Any]:
     """Return what `results` reads: the points, where they leave what they do, and the numbers that count."""
-    script_of = {point.number: file for file, points in scripts.items() for point in points}
+    script_of = {point.number: (file, point.digest) for file, points in scripts.items() for point in points}
     return {
         "schema": SCHEMA,
         "folder": folder,
-        "points": [_entry(lines[number], plan, script_of[number]) for number, plan in plans.items()],
+        "points": [_entry(lines[number], plan, *script_of[number]) for number, plan in plans.items()],
     }
 
 
-def _entry(line: PointLine, plan: Plan, script: str) -> dict[str, Any]:
+def _entry(line: PointLine, plan: Plan, script: str, digest: str) -> dict[str, Any]:
     phases = tuple(phase.name for phase in plan.job.phases)
     measures = read_results(plan.job.tables, phases, Findings())
     return {
@@ -137,6 +136,7 @@ def _entry(line: PointLine, plan: Plan, script: str) -> dict[str, Any]:
         "name": line.name,
         "values": dict(line.values),
         "script": script,
+        "digest": digest,
         "plan": f"plans/{line.name}.toml",
         "output-dir": plan.job.output_dir.replace("%x", plan.job.name),
         "phases": phases,

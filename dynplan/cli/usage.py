@@ -1,12 +1,11 @@
 """The commands of the first hour: `init`, `explain`, `schema` and `help`. What they say is loaded by them."""
 
 from pathlib import Path as File
-from typing import cast
 
 import typer
 from typer.core import TyperGroup
 
-from dynplan.cli.program import ClusterOutput, Codes, CommandName, Engines, FileKind, Force, Output, app
+from dynplan.cli.program import ClusterOutput, Codes, CommandNames, Engines, FileKind, Force, Output, app
 from dynplan.cli.streams import reporting, write
 
 _SECTIONS = File(__file__).parents[1] / "diagnostics" / "codes.txt"
@@ -49,12 +48,14 @@ def schema(kind: FileKind, output: Output = "") -> None:
 
 
 @app.command("help")
-def help_(context: typer.Context, command: CommandName = "") -> None:
+def help_(context: typer.Context, command: CommandNames = None) -> None:
     """Show what dynplan can do, or what one of its commands can."""
-    program = context.find_root()
-    if not command:
-        typer.echo(program.get_help())
-        return
-    _, found, _ = cast(TyperGroup, program.command).resolve_command(program, [command])
-    if found:
-        typer.echo(found.get_help(found.make_context(command, [], parent=program, resilient_parsing=True)))
+    found = context.find_root()
+    for name in command or ():
+        group = found.command
+        if not isinstance(group, TyperGroup):
+            raise typer.BadParameter(f"`{found.command_path}` has no commands of its own")
+        _, inner, _ = group.resolve_command(found, [name])
+        if inner:
+            found = inner.make_context(name, [], parent=found, resilient_parsing=True)
+    typer.echo(found.get_help())

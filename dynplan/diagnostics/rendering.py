@@ -12,6 +12,7 @@ from unicodedata import category, east_asian_width  # attrs loads it in any case
 from attrs import frozen
 
 from dynplan.diagnostics.findings import Document, Finding, Path, Span
+from dynplan.diagnostics.paint import PLAIN, Paint
 from dynplan.diagnostics.places import spans
 from dynplan.diagnostics.visible import told, visible
 
@@ -62,17 +63,17 @@ class Place:
         return (self.turn, self.span.line, self.span.column) if self.span else (self.turn, 0, 0)
 
 
-def render(findings: Iterable[Finding], documents: Sequence[Document]) -> str:
+def render(findings: Iterable[Finding], documents: Sequence[Document], paint: Paint = PLAIN) -> str:
     """Return all findings as text that ends in a newline: in source order, each once, a count if several.
 
     `documents` stand in order of precedence: what `--set` gave, the job file, its parents, presets, the
     cluster. A name that starts with `--` is an option, and read last. A table that another document replaces
     whole must be left out of `data`, or findings point at it. No findings give an empty string; of very many
-    the first are shown, and the rest is counted.
+    the first are shown, and the rest is counted. `paint` paints for a terminal.
     """
     lines_of = cache(_lines)
     found, more = placed(findings, documents)
-    blocks = {"\n".join(_block(finding, place, lines_of)): finding.severity for place, finding in found}
+    blocks = {"\n".join(_block(finding, place, lines_of, paint)): finding.severity for place, finding in found}
     rest = [finding.severity for finding in more]
     parts = [*blocks]
     if len(parts) > _MOST_SHOWN:  # no warning in the place of an error
@@ -239,19 +240,23 @@ def _kebab(key: str) -> str:
 # From place to text
 
 
-def _block(finding: Finding, place: Place, lines_of: _Lines) -> Iterator[str]:
-    yield f"{finding.severity}[{finding.code}]: {told(finding.message)}"
+def _block(finding: Finding, place: Place, lines_of: _Lines, paint: Paint) -> Iterator[str]:
+    kind = finding.severity
+    yield paint(kind, f"{kind}[{finding.code}]") + paint("strong", f": {told(finding.message)}")
     document, span = place.document, place.span
     gutter = " " * len(str(span.line)) if span else " "
     if document and document.name:
-        yield f"{gutter}--> {told(document.name)}" + (f":{span.line}:{span.column}" if span else "")
+        yield (
+            paint("note", f"{gutter}-->") + f" {told(document.name)}" + (f":{span.line}:{span.column}" if span else "")
+        )
     if document and span:
         source, marks = _excerpt(lines_of(document.text)[span.line - 1].rstrip(" \t\r"), span)
-        yield f"{gutter} |"
-        yield f"{span.line} | {source}".rstrip()
-        yield f"{gutter} | {marks} {told(finding.label)}".rstrip()
+        label = f"{marks} {told(finding.label)}".rstrip()
+        yield paint("note", f"{gutter} |")
+        yield paint("note", f"{span.line} |") + f" {source}".rstrip()
+        yield paint("note", f"{gutter} |") + " " + paint(kind, label)
     if finding.help:
-        yield f"{gutter} = help: {told(finding.help)}"
+        yield f"{gutter} {paint('note', '= help:')} {told(finding.help)}"
 
 
 def _lines(text: str) -> list[str]:

@@ -48,6 +48,11 @@ class ArrayPoint(Record):
     title: str
     script: Script
 
+    @property
+    def digest(self) -> str:
+        """The digest of its plan, as the array's script has it."""
+        return str(dict(chain.from_iterable(self.script.job))["digest"])
+
 
 def array_point(number: int, title: str, plan: Plan) -> ArrayPoint:
     """Return a plan as an index of a job array.

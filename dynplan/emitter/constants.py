@@ -5,6 +5,7 @@ from typing import NamedTuple, TypeVar
 
 from attrs import field, frozen
 
+from dynplan.emitter.moving import Moving, at
 from dynplan.emitter.rows import Group
 from dynplan.emitter.tasks import RoleTasks
 from dynplan.language.expressions import evaluate
@@ -18,16 +19,24 @@ T = TypeVar("T")
 
 
 class Others(NamedTuple):
-    """What every template may name: the job, the workers of each role, and the files that differ by node."""
+    """What every template may name: the job, the workers of each role, and the files that differ by node.
+
+    `moving` are the ports of each role whose numbers only the run knows.
+    """
 
     job: Job
     workers: Mapping[str, Sequence[Worker]]
     by_node: frozenset[str]
+    moving: Moving
+
+    def number(self, role: str, port: str, number: int) -> Part:
+        """Return a number of a role's port as a script has it."""
+        return at(number) if port in self.moving[role] else str(number)
 
 
-def named_by_others(job: Job, roles: Iterable[RoleTasks]) -> Others:
+def named_by_others(job: Job, roles: Iterable[RoleTasks], moving: Moving) -> Others:
     """Return what every template may name of the roles of a job."""
-    return Others(job, {tasks.role.name: tasks.workers for tasks in roles}, files_by_node(job))
+    return Others(job, {tasks.role.name: tasks.workers for tasks in roles}, files_by_node(job), moving)
 
 
 @frozen(eq=False, repr=False)
@@ -78,7 +87,7 @@ class Constants(Record):
 
     def _with_it(self, worker: Worker, task: Task) -> Callable[[Ref], Parts | None]:
         """Return what placeholders stand for where a text is repeated for a task."""
-        return lambda ref: _of_it(ref, worker, task) or self._parts(ref)
+        return lambda ref: _of_it(ref, worker, task, self.others) or self._parts(ref)
 
     def _parts(self, ref: Ref) -> Parts | None:
         if ref not in self._found:
@@ -142,9 +151,11 @@ class Constants(Record):
             case "host" | "ip":
                 return (Ref(f"{fact}.{leader.node}"),)
             case "port":
-                return (_number(dict(leader.ports)[rest[0]], last=len(rest) > 1),)
+                number = _number(dict(leader.ports)[rest[0]], last=len(rest) > 1)
+                return (self.others.number(role, rest[0], number),)
             case "url":
-                return ("http://", Ref(f"url-host.{leader.node}"), f":{dict(leader.ports)[rest[0]].port}")
+                number = dict(leader.ports)[rest[0]].port
+                return ("http://", Ref(f"url-host.{leader.node}"), ":", self.others.number(role, rest[0], number))
             case _:
                 return None
 
@@ -159,10 +170,11 @@ class Constants(Record):
         column = f"beside.port.{rest[0]}"
         cells = (row[column] for row in _cells(tasks.rows))
         same = _agreed(cell.last if rest[1:] else cell.number for cell in cells)
-        number = Ref(".".join([column, *rest[1:]])) if same is None else str(same)
+        partner = self.others.job.role(tasks.role.size.beside)
+        column = ".".join([column, *rest[1:]])
+        number = Ref(column) if same is None else self.others.number(partner.name, rest[0], same)
         if fact == "port":
             return (number,)
-        partner = self.others.job.role(tasks.role.size.beside)
         here = not tasks.several or next(port.everywhere for port in partner.ports if port.name == rest[0])
         return (*(("http://",) if fact == "url" else ()), Ref("url-host" if here else "leader.url-host"), ":", number)
 
@@ -179,26 +191,27 @@ class Constants(Record):
         cells = (next(row[column] for column in columns if column in row) for row in _cells(tasks.rows))
         same = _agreed(cell.last if last else cell.number for cell in cells)
         if same is not None:
-            return str(same)
+            return self.others.number(tasks.role.name, port, same)
         plain = f"port.{port}" + (".last" if last else "")
         return Ref(f"leader.{plain}" if of_leader and tasks.several else plain)
 
 
-def _of_it(ref: Ref, worker: Worker, task: Task) -> Parts | None:
+def _of_it(ref: Ref, worker: Worker, task: Task, others: Others) -> Parts | None:
     """Return a fact of the task that a text is repeated for, None for any other placeholder."""
     if not ref.name.startswith("it."):
         return None
     _, fact, *rest = ref.name.split(".")
     host, port = Ref(f"url-host.{task.node}"), dict(task.ports)[rest[0]] if rest else None
+    number = others.number(worker.role, rest[0], _number(port, last=len(rest) > 1)) if port else ""
     match fact:
         case "host" | "ip":
             return (Ref(f"{fact}.{task.node}"),)
         case "port" if port:
-            return (_number(port, last=len(rest) > 1),)
+            return (number,)
         case "endpoint" if port:
-            return (host, f":{port.port}")
+            return (host, ":", number)
         case "url" if port:
-            return ("http://", host, f":{port.port}")
+            return ("http://", host, ":", number)
         case _:
             numbers = {"node": task.node, "worker": worker.worker, "rank": task.rank}
             return (str(numbers[fact]),)
@@ -261,8 +274,8 @@ def _agreed(values: Iterable[T | None]) -> T | None:
     return first if all(other == first for other in values) else None
 
 
-def _number(block: Block, *, last: bool) -> str:
-    return str(block.port + block.count - 1 if last else block.port)
+def _number(block: Block, *, last: bool) -> int:
+    return block.port + block.count - 1 if last else block.port
 
 
 def files_by_node(job: Job) -> frozenset[str]:

@@ -6,10 +6,11 @@ from dynplan.emitter.components import component_settings, components, is_hetero
 from dynplan.emitter.constants import Constants
 from dynplan.emitter.containers import container_paths, containers
 from dynplan.emitter.lowered import Array, Setting, Settings
+from dynplan.emitter.moving import block_settings
 from dynplan.emitter.parts import excuses, finds_interfaces, follows, reads_log
 from dynplan.language.placeholders import submitted
 from dynplan.language.templates import Part, Ref, for_bash
-from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Job, Plan, Role, Texts
+from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Affinity, Job, Plan, Role, Texts
 
 DEFAULT_GRACE_S = 30  # what a role's `grace` is where the script says nothing
 LAUNCH_TIMEOUT_S = 600  # and `launch-timeout`
@@ -55,9 +56,17 @@ def job_settings(plan: Plan) -> Iterator[Settings]:
         yield (("interfaces", tuple(map(_interface, job.cluster.interfaces))),)
     if job.cluster.limits != DEFAULT_LIMITS:
         yield (("limits", tuple(f"-{letter}={value}" for letter, value in job.cluster.limits)),)
+    yield tuple(block_settings(plan))
+    yield tuple(_affinity(job.cluster.affinity))
     yield (("roles", tuple(role.name for role in job.roles)),)
     yield (("phases", tuple(phase.name for phase in job.phases)),)
     yield (("stop_order", tuple(stop_order(job.roles))),)
+
+
+def _affinity(affinity: Affinity) -> Iterator[Setting]:
+    if affinity.numa or affinity.nics:
+        yield "gpu_numa", tuple(map(str, affinity.numa))
+        yield "gpu_nics", tuple(map(",".join, affinity.nics))
 
 
 def _sizes(plan: Plan) -> Iterator[Setting]:

@@ -13,6 +13,7 @@ from dynplan.emitter.directives import directives
 from dynplan.emitter.job_facts import DEFAULT_GRACE_S, job_arrays, job_settings
 from dynplan.emitter.limits import check_files, check_words
 from dynplan.emitter.lowered import Image, Script, Setting, Settings, Step
+from dynplan.emitter.moving import moving_ports
 from dynplan.emitter.parts import needed, runs_around, starts_apart
 from dynplan.emitter.rows import Column, Group
 from dynplan.emitter.tasks import RoleTasks, role_tasks
@@ -30,13 +31,13 @@ def lower(plan: Plan) -> Script:
     """
     job = plan.job
     check_words(job)
-    planned = _by_role(plan)
+    planned, moving = _by_role(plan), moving_ports(plan)
     by_role = [
-        role_tasks(job, role, planned[role.name], planned[role.size.beside] if role.size.beside else ())
+        role_tasks(job, role, planned[role.name], planned[role.size.beside] if role.size.beside else (), moving)
         for role in job.roles
     ]
     plan = evolve(plan, workers=tuple(chain.from_iterable(tasks.workers for tasks in by_role)))
-    everywhere = Constants(named_by_others(job, by_role))
+    everywhere = Constants(named_by_others(job, by_role, moving))
     check_files(job, everywhere.others.workers)
     named = lists_named(templates(job))
     known = {("roles", tasks.role.name): evolve(everywhere, tasks=tasks) for tasks in by_role}
@@ -157,6 +158,7 @@ def _role_settings(tasks: RoleTasks) -> Iterator[Setting]:
         (role.stagger, (("stagger", "yes"),)),
         (role.alive, (("alive", "yes"),)),
         (unprobed, (("unprobed", unprobed),)),
+        (role.numa_bind, (("numa_bind", "image" if role.launch.container else "node"),)),
     )
     for differs, settings in choices:
         if differs:

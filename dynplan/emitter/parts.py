@@ -70,6 +70,17 @@ def _repeats(plan: Plan) -> bool:
     return any(isinstance(word, Each) for line in lines for word in line)
 
 
+def _moves(plan: Plan) -> bool:
+    """Tell whether the job takes a block of ports by its id."""
+    return plan.blocks is not None
+
+
+def _attached(plan: Plan) -> bool:
+    """Tell whether the cluster says where its GPUs are attached."""
+    affinity = plan.job.cluster.affinity
+    return bool(affinity.numa or affinity.nics)
+
+
 def _hosts(plan: Plan) -> bool:
     return any(node.host for node in plan.nodes)
 
@@ -90,6 +101,8 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("task", _always),
     ("preflight", _always),
     ("interfaces", finds_interfaces),
+    ("taken", _moves),
+    ("affinity", _attached),
     ("worlds", _worlds),
     ("groups", is_heterogeneous),
     ("steps", _always),
@@ -97,6 +110,7 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("events", _always),
     ("records", _always),
     ("end", _always),
+    ("blocks", _moves),
     ("hosts", _hosts),
     ("files", _files),
     ("images", brings),
@@ -106,5 +120,5 @@ FIRST = "start"  # it stands before the plan
 # They stand before `steps`, and go to the tasks.
 FOR_TASKS = (
     *("plan", "each", "when", "probes", "http", "logs", "surroundings", "task"),
-    *("preflight", "interfaces", "worlds", "groups"),
+    *("preflight", "interfaces", "taken", "affinity", "worlds", "groups"),
 )

@@ -15,10 +15,14 @@ _LONGEST_PERIOD = 64
 
 @frozen
 class Column:
-    """A column of a row: its name, and how many numbers in a row it stands for (0: no GPU)."""
+    """A column of a row: its name, and how many numbers in a row it stands for (0: no GPU).
+
+    `moves`: they are ports that are higher by the offset of the job.
+    """
 
     name: str
     width: int = 1
+    moves: bool = False
 
 
 Shape = tuple[Column, ...]
@@ -91,8 +95,12 @@ def _named(shape: Shape, steps: Numbers) -> tuple[tuple[str, int], ...]:
 
 
 def cell(column: Column, number: int) -> str:
-    """Write a column of one row: `node=0`, `gpus=0-3`, `port.nixl=5557-5560`, `gpus=-`."""
+    """Write a column of one row: `node=0`, `gpus=0-3`, `port.nixl=5557-5560`, `gpus=-`.
+
+    What bash is to compute with may be a sum: `port.http=port_offset+20000`.
+    """
     if column.width == 0:
         return f"{column.name}=-"
-    last = f"-{number + column.width - 1}" if column.width > 1 else ""
-    return f"{column.name}={number}{last}"
+    offset = "port_offset+" if column.moves else ""
+    last = f"-{offset}{number + column.width - 1}" if column.width > 1 else ""
+    return f"{column.name}={offset}{number}{last}"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import frozen
 
+from dynplan.emitter.moving import Moving
 from dynplan.emitter.rows import Column, Group, Row, Shape, groups
 from dynplan.language.task_numbers import expressions, started, values
 from dynplan.model import Job, Ports, Record, Role, Task, Worker
@@ -15,7 +16,7 @@ class RoleTasks(Record):
 
     `rows` are in step order: worker by worker, rank by rank. Of the expressions in the role's templates `same` are
     those that have one value for all of its tasks, and `computed` the others: the value of the one at index i is the
-    column `expr.i`.
+    column `expr.i`. `moving` are the ports of every role whose numbers only the run knows.
     """
 
     role: Role
@@ -23,6 +24,7 @@ class RoleTasks(Record):
     same: Mapping[str, int]
     computed: tuple[str, ...]
     rows: tuple[Group, ...]
+    moving: Moving
 
     @property
     def tasks(self) -> int:
@@ -35,7 +37,9 @@ class RoleTasks(Record):
         return any(len(worker.tasks) > 1 for worker in self.workers)
 
 
-def role_tasks(job: Job, role: Role, workers: Sequence[Worker], partners: Sequence[Worker]) -> RoleTasks:
+def role_tasks(
+    job: Job, role: Role, workers: Sequence[Worker], partners: Sequence[Worker], moving: Moving
+) -> RoleTasks:
     """Return the tasks of a role: the one place where the workers of a plan become what Slurm starts.
 
     Args:
@@ -43,13 +47,14 @@ def role_tasks(job: Job, role: Role, workers: Sequence[Worker], partners: Sequen
         role: one of its roles.
         workers: the role's workers, as the plan has them.
         partners: the workers that these are beside, one for each; nothing for a role that is beside none.
+        moving: of every role the ports whose numbers only the run knows.
     """
     running = started(role, workers)
     found = {text: values(text, job, role, running) for text in expressions(job, role, running)}
     same = {text: value for text, value in found.items() if isinstance(value, int)}
     computed = {text: value for text, value in found.items() if isinstance(value, list)}
-    rows = list(_rows(role, running, list(map(_ports_by_node, partners)), list(computed.values())))
-    return RoleTasks(role, running, same, tuple(computed), tuple(groups(rows)))
+    rows = list(_rows(role, running, list(map(_ports_by_node, partners)), list(computed.values()), moving))
+    return RoleTasks(role, running, same, tuple(computed), tuple(groups(rows)), moving)
 
 
 def _ports_by_node(worker: Worker) -> dict[int, Ports]:
@@ -63,6 +68,7 @@ def _rows(
     workers: Sequence[Worker],
     partners: Sequence[Mapping[int, Ports]],
     computed: Sequence[Sequence[int]],
+    moving: Moving,
 ) -> Iterator[Row]:
     """Yield the row of each task.
 
@@ -71,6 +77,7 @@ def _rows(
         workers: its workers, with the tasks that are started.
         partners: for each worker the ports of the one that it is beside, by node; nothing where it is beside none.
         computed: the columns of expressions, a number for each task.
+        moving: the ports whose numbers only the run knows.
     """
     number = -1
     shapes: dict[tuple[object, ...], Shape] = {}
@@ -94,21 +101,22 @@ def _rows(
             numbers += [column[number] for column in computed]
             kind = (len(task.gpus), several, *[(name, block.count) for name, block in task.ports])
             if kind not in shapes:
-                shapes[kind] = _shape(role, task, leader if several else None, beside, len(computed))
+                shapes[kind] = _shape(role, task, leader if several else None, beside, len(computed), moving)
             yield shapes[kind], tuple(numbers)
 
 
-def _shape(role: Role, task: Task, leader: Task | None, beside: Ports, computed: int) -> Shape:
+def _shape(role: Role, task: Task, leader: Task | None, beside: Ports, computed: int, moving: Moving) -> Shape:
     """Return the columns of a task's row; `leader` is None for a worker of one task."""
     columns = [Column("node"), Column("worker")]
     if leader:
         columns += [Column("rank"), Column("num-tasks")]
     columns.append(Column("gpus", len(task.gpus)))
-    columns += [Column(f"port.{name}", block.count) for name, block in task.ports]
+    own, partners = moving[role.name], moving.get(role.size.beside, frozenset())
+    columns += [Column(f"port.{name}", block.count, name in own) for name, block in task.ports]
     if leader:
         columns.append(Column("leader"))
-        columns += [Column(f"leader.port.{name}", block.count) for name, block in leader.ports]
-    columns += [Column(f"beside.port.{name}", block.count) for name, block in beside]
+        columns += [Column(f"leader.port.{name}", block.count, name in own) for name, block in leader.ports]
+    columns += [Column(f"beside.port.{name}", block.count, name in partners) for name, block in beside]
     if role.per_gpu:
         columns += [Column("node-rank"), Column("local-rank")]
     columns += [Column(f"expr.{index}") for index in range(computed)]

@@ -5,10 +5,11 @@ import re
 from dynplan.diagnostics import Findings, nearest
 from dynplan.language.command_line import env_pairs, meant, option_pairs
 from dynplan.language.tables import Table, name_of, plain, scalar
-from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Cluster, NodeGroup, Pairs, PortRange
+from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Affinity, Cluster, NodeGroup, Pairs, PortRange
 
 MOST_GPUS = 1024
 LAUNCH_TIMEOUT_S = 600
+PORT_OFFSETS = ("none", "job-id")
 _RANGE = re.compile(r" *([0-9]{1,5}) *(?:- *([0-9]{1,5}) *)?")
 _REQUEST = re.compile(r"gpus-per-node|none|gres(:[A-Za-z0-9_.-]+)?")
 # The options of `ulimit` in bash(1), and what limits.conf(5) calls the same limits.
@@ -31,15 +32,24 @@ _CODE = re.compile(
 def read_cluster(table: Table) -> Cluster:
     """Read `[cluster]`; a job without one has nodes without GPUs."""
     gpus = table.count("gpus-per-node", 0, 0, MOST_GPUS) or 0
+    groups, affinity = _groups(table, gpus), Affinity((), ())
+    if "gpu-numa" in table or "gpu-nics" in table:
+        from dynplan.language.affinity import check_groups, islands, read_affinity  # few sites say it
+
+        affinity = read_affinity(table, gpus)
+        check_groups(groups, affinity, table)
+        groups = groups or islands(affinity)
     request = _request(table, "gpus-per-node")
     cluster = Cluster(
         name=table.line("name"),
         gpus_per_node=gpus,
-        groups=_groups(table, gpus),
+        groups=groups,
+        affinity=affinity,
         gpu_vendor=table.choice("gpu-vendor", tuple(GPU_VARIABLES), "nvidia"),
         gpu_request=request,
         container_runtime=table.choice("container-runtime", ("pyxis", "apptainer", "none"), "pyxis"),
         port_range=_one_range(table, "port-range", PortRange(20000, 21999)),
+        port_offset=table.choice("port-offset", PORT_OFFSETS, "none"),
         reserved=_ranges(table, "reserved-ports"),
         ephemeral=_one_range(table, "ephemeral-ports", PortRange(32768, 60999)),
         interfaces=_interfaces(table),
@@ -69,6 +79,10 @@ def _node_groups(table: Table, request: str) -> tuple[NodeGroup, ...]:
         if key in table:
             message = f"`{key}` is of one kind of node, and the cluster has several"
             table.bad(key, message, "write it into each of the `node-groups`", "D113", also=table.at("node-groups"))
+    for key in ("gpu-numa", "gpu-nics"):
+        if key in table:
+            message = f"`{key}` is of one kind of node, and the cluster has several"
+            table.bad(key, message, "leave it out: node groups do not say it", "D113", also=table.at("node-groups"))
     groups = [
         _node_group(Table(row, table.at("node-groups", at), table.findings), request) for at, row in enumerate(rows)
     ]

@@ -37,6 +37,7 @@ _FOUGHT = {
     ),
 }
 _GRES = ("gres", "tres-per-job", "tres-per-node", "tres-per-socket")
+_MEMORY = ("mem", "mem-per-cpu", "mem-per-gpu")
 _CPUS = ("cpus-per-task", "cpus-per-gpu", "mincpus", "extra-node-info", "resources")
 _NO_JOB = ("test-only", "help", "usage", "version")
 
@@ -79,8 +80,8 @@ _PYXIS = (
 )
 
 
-def check_cpus(job: Job, findings: Findings) -> None:
-    """Warn of nodes that the job has not to itself where it asks for no CPUs (W110): it gets one of each."""
+def check_sharing(job: Job, findings: Findings) -> None:
+    """Warn of nodes that the job has not to itself, and what it then lacks: CPUs (W110), ports or memory (W302)."""
     of_all = (*job.cluster.sbatch, *job.sbatch)
     path, own = next(
         (
@@ -91,12 +92,20 @@ def check_cpus(job: Job, findings: Findings) -> None:
         ),
         ((), ()),
     )
+    if not path:
+        return
     asked = [name for name, value in (*of_all, *own) if value is not False]
-    if path and not any(meant(name, _CPUS) for name in asked):
+    if not any(meant(name, _CPUS) for name in asked):
         message = f"with this `{path[-1]}` Slurm gives the job one CPU of each node, for all its workers there"
         findings.warn(
             "W110", message, path, help="set `cpus-per-task` beside it to the CPUs that the job needs of a node"
         )
+    if job.port_offset == "none" and any(port.probed and not port.fixed for role in job.roles for port in role.ports):
+        message = f"with this `{path[-1]}` another job of this file on a node would want the same ports"
+        findings.warn("W302", message, path, help='set `job.port-offset = "job-id"`: each takes ports of its own')
+    elif job.port_offset != "none" and not any(meant(name, _MEMORY) for name in asked):
+        message = f"with this `{path[-1]}` the job still asks for all memory of its nodes, and no other fits beside it"
+        findings.warn("W302", message, path, help="set `mem` beside it to the memory that the job needs of a node")
 
 
 def check_export(job: Job, findings: Findings) -> None:

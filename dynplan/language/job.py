@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dynplan.diagnostics import Findings
-from dynplan.language.cluster import read_cluster, sbatch_options
+from dynplan.language.cluster import PORT_OFFSETS, read_cluster, sbatch_options
 from dynplan.language.command_line import env_pairs
 from dynplan.language.counts import LONGEST_NAME, LONGEST_PATH, check_counts, check_rows
 from dynplan.language.extents import read_hosts, read_size
@@ -13,7 +13,7 @@ from dynplan.language.files import read_files
 from dynplan.language.launch import optional_command, read_launch, runs_apart
 from dynplan.language.placeholders import check_templates
 from dynplan.language.plan_tables import tables_for_plan
-from dynplan.language.ports import read_ports
+from dynplan.language.ports import read_ports, with_offset
 from dynplan.language.probes import read_probes
 from dynplan.language.relations import check_constraints, check_relations
 from dynplan.language.tables import Table
@@ -44,7 +44,8 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
     _ = top.table("meta")  # anything, for other tools: the plan carries it on
     asked = _asked(job, cluster)
     hosts = read_hosts(job, "nodes")
-    roles = _roles(top, cluster, asked)
+    port_offset = job.choice("port-offset", PORT_OFFSETS, cluster.port_offset)
+    roles = with_offset(_roles(top, cluster, asked), port_offset)
     phases = _phases(top)
     files = read_files(top)
     of_groups = _of_groups(job, cluster, asked, hosts, roles)
@@ -55,6 +56,7 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
         time=_time(job),
         output_dir=_output_dir(job),
         umask=_umask(job),
+        port_offset=port_offset,
         setup=job.text("setup"),
         env=env_pairs(job.table("env")),
         sbatch=sbatch_options(job.table("sbatch")),
@@ -232,6 +234,7 @@ def _role(name: str, table: Table, container: Any, size: Size, gpus_per_node: in
         metrics=table.line("metrics"),
         per_gpu=per_gpu,
         world=per_gpu or mpi not in ("", "none"),
+        numa_bind=table.flag("numa-bind", False),
     )
     if role.world:
         _check_world(role, table)

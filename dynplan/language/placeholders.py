@@ -21,6 +21,7 @@ NODE_FACTS = ("host", "ip", "node", "url-host", "url-ip", "interface")
 LEADER_FACTS = ("leader.host", "leader.ip", "leader.url-host", "leader.url-ip")
 RUN_FACTS = (*NODE_FACTS, "job.id", "job.name", "job.dir", "metrics-urls")
 TASK_FACTS = ("gpus", "gpu-count", "worker", "rank", "num-tasks", "num-workers", *LEADER_FACTS)
+AFFINITY_FACTS = ("numa", "nics")  # of a task with GPUs, where the cluster says them
 PHASE_FACTS = ("phase.name", "phase.dir")
 # Of another role: facts of its first worker, and lists over all of its workers.
 ROLE_FACTS = ("host", "ip", "hosts", "ips", "workers")
@@ -69,6 +70,9 @@ class Scope(Record):
         """Return every placeholder that may be used here and not everywhere, for suggestions and for the check."""
         names = [*RUN_FACTS]
         names += TASK_FACTS if self.role else ()
+        affinity = self.job.cluster.affinity
+        if self.role and self.role.size.gpus:
+            names += [name for name in AFFINITY_FACTS if getattr(affinity, name)]
         names += PHASE_FACTS if self.phase else ()
         for port in self.role.ports if self.role else ():
             names += _port_names(f"port.{port.name}") + _port_names(f"leader.port.{port.name}")
@@ -103,7 +107,7 @@ def _check(text: str, path: Path, scope: Scope, known: Sequence[frozenset[str]],
             _check_expression(ref, path, scope, findings)
         elif not any(ref.name in names for names in known):
             message = f"there is no `{{{ref.name}}}` in {name_of(path)}"
-            fix, lacks = _fix(ref.name, chain(*known), scope.job), _lacks(ref.name, path)
+            fix, lacks = _fix(ref.name, chain(*known), scope), _lacks(ref.name, path)
             findings.error("D123", message, path, help=fix, lacks=lacks)
 
 
@@ -124,9 +128,12 @@ def _lacks(name: str, path: Path) -> Path | None:
             return None
 
 
-def _fix(name: str, known: Iterable[str], job: Job) -> str:
+def _fix(name: str, known: Iterable[str], scope: Scope) -> str:
     start, _, rest = name.partition(".")
-    roles = [role.name for role in job.roles]
+    roles = [role.name for role in scope.job.roles]
+    if name in AFFINITY_FACTS:
+        of_gpus = scope.role and scope.role.size.gpus
+        return f"set `cluster.gpu-{name}`" if of_gpus else "it is a fact of a role's GPUs, and here are none"
     if start == "role" and rest.partition(".")[0] not in roles:
         near = nearest(rest.partition(".")[0], roles)
         return f"did you mean role `{near}`?" if near else "the roles are " + ", ".join(f"`{role}`" for role in roles)

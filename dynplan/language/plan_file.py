@@ -5,6 +5,7 @@ language itself, and adds `nodes`, `workers`, `placement` and `warnings`. Readin
 no job file.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -13,9 +14,10 @@ from dynplan.language.cluster import MOST_GPUS
 from dynplan.language.job import read
 from dynplan.language.tables import LARGEST, Table, kind
 from dynplan.language.task_numbers import check_expressions
-from dynplan.model import HIGHEST_PORT, Block, Node, Outline, Placement, Plan, Ports, Role, Task, Worker
+from dynplan.model import HIGHEST_PORT, Block, Node, Outline, Placement, Plan, PortBlocks, Ports, Role, Task, Worker
 
 SCHEMA = 1
+_RUN = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _OF_THE_JOB = ("job", "roles", "phases", "files", "cluster", "meta", "results")
 Data = dict[str, Any]
 _Reader = Callable[[Table, str], str]
@@ -28,6 +30,7 @@ def to_tree(plan: Plan) -> Data:
         "schema": SCHEMA,
         **{key: tables[key] for key in ("job", "meta", "cluster") if key in tables},
         "placement": {"mode": plan.placement.mode, "lower-bound": plan.placement.lower, "head": plan.head},
+        **({"port-offset": _blocks_tree(plan.blocks)} if plan.blocks else {}),
         **{key: tables[key] for key in ("roles", "phases", "files", "results") if key in tables},
         "nodes": list(map(_node_tree, plan.nodes)),
         "workers": [_worker_tree(worker) for worker in plan.workers],
@@ -78,7 +81,9 @@ def from_tree(tree: Mapping[str, Any]) -> Plan:
         nodes=found.nodes,
         workers=found.workers,
         warnings=found.warnings,
+        blocks=found.blocks,
     )
+    _check_blocks(plan, findings)
     _check_roles(plan, findings)
     findings.raise_if_errors()
     check_expressions(plan)
@@ -155,6 +160,8 @@ def _outline(tree: Mapping[str, Any], findings: Findings, name: _Reader = Table.
         nodes=nodes,
         workers=tuple(_worker(row, len(nodes), name) for row in _rows(top, "workers")),
         warnings=tuple(_warning(row, name) for row in _rows(top, "warnings")),
+        blocks=_blocks(top.table("port-offset")) if "port-offset" in top else None,
+        time=str(time) if isinstance(time := top.table("job").get("time"), str | int) else "",
     )
     if not nodes:
         findings.error("D502", "the plan has no nodes", ("nodes",))
@@ -200,6 +207,37 @@ def _ports(table: Table) -> Ports:
 
 def _block(table: Table) -> Block:
     return Block(table.count("port", 1, 1, HIGHEST_PORT) or 1, table.count("count", 1, 1, HIGHEST_PORT) or 1)
+
+
+def _blocks_tree(blocks: PortBlocks) -> Data:
+    runs = [f"{first}-{last}" if first < last else f"{first}" for first, last in blocks.runs]
+    return {"from": "job-id", "first": blocks.first, "step": blocks.step, "blocks": runs}
+
+
+def _blocks(table: Table) -> PortBlocks:
+    """Read of which blocks of ports a job takes one."""
+    table.choice("from", ("job-id",), "job-id")
+    runs: list[tuple[int, int]] = []
+    for index, text in enumerate(table.strings("blocks")):
+        match = _RUN.fullmatch(text)
+        run = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if run[0] > run[1] or (runs and run[0] <= runs[-1][1]):
+            table.findings.error(
+                "D502", f"`{text}` is no run of blocks after those before it", table.at("blocks", index)
+            )
+        else:
+            runs.append(run)
+    if not runs:
+        table.findings.error("D502", "the plan has no block of ports that a job may take", table.path)
+    first, step = (table.count(key, 1, 1, HIGHEST_PORT) or 1 for key in ("first", "step"))
+    return PortBlocks(first, step, tuple(runs))
+
+
+def _check_blocks(plan: Plan, findings: Findings) -> None:
+    moving = plan.job.port_offset != "none" and any(not port.fixed for role in plan.job.roles for port in role.ports)
+    if moving != (plan.blocks is not None):
+        message = "says of no block that its ports move by" if moving else "moves its ports, and its job does not"
+        findings.error("D502", f"the plan {message}", ("port-offset",))
 
 
 def _warning(row: Table, name: _Reader) -> Finding:

@@ -4,11 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from attrs import evolve
+
 from dynplan.language.expressions import ExprError, evaluate
 from dynplan.language.lookups import lookup_of
 from dynplan.language.sizes import report_expression
 from dynplan.language.tables import Table, name_of
-from dynplan.model import AUTO_PORT, HIGHEST_PORT, Port
+from dynplan.model import AUTO_PORT, HIGHEST_PORT, Port, Role
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 _DIGITS = re.compile(r"[0-9]{1,5}")
@@ -25,6 +27,17 @@ def read_ports(role: Table, gpus: int, on_node: int) -> tuple[Port, ...]:
     """
     numbers = {"gpus-per-worker": gpus, "gpu-count": on_node}
     return tuple(_port(name, value, role, numbers) for name, value in role.table("ports").data.items())
+
+
+def with_offset(roles: tuple[Role, ...], port_offset: str) -> tuple[Role, ...]:
+    """Return the roles of a job: where it takes ports by its id, those not fixed come from the cluster's range."""
+    if port_offset == "none":
+        return roles
+    return tuple(evolve(role, ports=tuple(map(_in_the_range, role.ports))) for role in roles)
+
+
+def _in_the_range(port: Port) -> Port:
+    return port if port.fixed else evolve(port, base=AUTO_PORT)
 
 
 def _port(name: str, value: Any, role: Table, numbers: Mapping[str, int]) -> Port:

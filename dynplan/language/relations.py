@@ -75,10 +75,14 @@ def check_relations(job: Job, findings: Findings) -> None:
     _check_container_names(job, findings)
     _check_devices(job, findings)
     check_names(job, findings)
-    if job.sbatch or job.cluster.sbatch or any(group.sbatch for group in job.cluster.node_groups):
-        from dynplan.language.directives import check_cpus, check_export  # only some jobs have options of sbatch
+    if any(role.numa_bind for role in job.roles):
+        from dynplan.language.affinity import check_binding  # few roles are
 
-        check_cpus(job, findings)
+        check_binding(job, findings)
+    if job.sbatch or job.cluster.sbatch or any(group.sbatch for group in job.cluster.node_groups):
+        from dynplan.language.directives import check_export, check_sharing  # only some jobs have options of sbatch
+
+        check_sharing(job, findings)
         check_export(job, findings)
 
 

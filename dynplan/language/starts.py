@@ -70,7 +70,10 @@ def start_of(engines: Sequence[str], source: Source, presets: Mapping[str, Any],
         *(_expanded(part, "role", names) for part in (whole, *parts)),
         *(_expanded(part, "phase", names) for part in (*parts, whole)),
     ]
-    head = ("# What a site has: jobs name this file, `cluster = ...` in `[job]`, or `--cluster` does.",)
+    head = (
+        "# What a site has: jobs name this file, `cluster = ...` in `[job]`, or `--cluster` does. On a login node",
+        "# `dynplan cluster detect` writes one of what Slurm says.",
+    )
     return _text(blocks), _text([head, cluster_table]) if cluster else ""
 
 

@@ -5,14 +5,24 @@ Everything is frozen. A `Job` and a `Cluster` come from `dynplan.language`, a `P
 *template* may hold placeholders (`dynplan.language.templates`).
 """
 
-from dynplan.model.cluster import AUTO_PORT, DEFAULT_LIMITS, GPU_VARIABLES, HIGHEST_PORT, Cluster, NodeGroup, PortRange
+from dynplan.model.cluster import (
+    AUTO_PORT,
+    DEFAULT_LIMITS,
+    GPU_VARIABLES,
+    HIGHEST_PORT,
+    Affinity,
+    Cluster,
+    NodeGroup,
+    PortRange,
+)
 from dynplan.model.job import EachText, GroupNodes, Job, Phase, TextFile
-from dynplan.model.plan import Block, Node, Outline, Placement, Plan, Ports, Task, Worker, outline_of
+from dynplan.model.plan import Block, Node, Outline, Placement, Plan, PortBlocks, Ports, Task, Worker, outline_of
 from dynplan.model.role import Container, Launch, Port, Probe, Role, Size, Stop
 from dynplan.model.values import Each, Pairs, Pins, Record, Tables, Texts, When, Words, texts_of
 
 __all__ = [
     "AUTO_PORT",
+    "Affinity",
     "Block",
     "Cluster",
     "Container",
@@ -33,6 +43,7 @@ __all__ = [
     "Placement",
     "Plan",
     "Port",
+    "PortBlocks",
     "PortRange",
     "Ports",
     "Probe",

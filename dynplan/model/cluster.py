@@ -18,6 +18,17 @@ class PortRange(Record):
     last: int
 
 
+@frozen(eq=False, repr=False)
+class Affinity(Record):
+    """Where the GPUs of a node are attached, by their indices: the NUMA node of each, and the network adapters near it.
+
+    Empty where nobody says it.
+    """
+
+    numa: tuple[int, ...]
+    nics: tuple[Texts, ...]
+
+
 DEFAULT_LIMITS = (("n", "hard"),)  # of workers: every file that the node allows
 
 
@@ -45,18 +56,20 @@ class Cluster(Record):
     `interfaces` are names, patterns of the shell or networks, the first one that a node has counts;
     `gpu_request` is one of `gpus-per-node`, `gres`, `gres:TYPE`, `none`. `launch_timeout_s`: how long a
     step may take from its srun to the first word of each of its tasks. `limits` are soft limits of workers
-    by the letters of bash's `ulimit`, each `hard`, `unlimited` or a number in its unit. `node_groups` are the
-    kinds of nodes, in the order of the site, empty where all are alike; `gpus_per_node` and `groups` are those of
-    the group then, and 0 and empty here.
+    by the letters of bash's `ulimit`, each `hard`, `unlimited` or a number in its unit. `port_offset` is what a job
+    has that says nothing of it, see `Job`. `node_groups` are the kinds of nodes, in the order of the site, empty where
+    all are alike; `gpus_per_node` and `groups` are those of the group then, and 0 and empty here.
     """
 
     name: str
     gpus_per_node: int
     groups: tuple[tuple[int, ...], ...]
+    affinity: Affinity
     gpu_vendor: str
     gpu_request: str
     container_runtime: str
     port_range: PortRange
+    port_offset: str
     reserved: tuple[PortRange, ...]
     ephemeral: PortRange
     interfaces: Texts

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from dynplan.diagnostics import Finding
 from dynplan.model.cluster import Cluster
@@ -63,7 +63,9 @@ class Job(Record):
     `num_nodes` is a number, `"min"`, or None where the roles decide. On a cluster with node groups `of_groups` says
     how many nodes each of them has, in the order of the cluster; groups in which no role stands are not in it, and
     `num_nodes` and `hosts` are empty. `tables` are those that it was read from, with
-    all inheritance and `vars` resolved: a plan repeats them, and needs no job file. `warnings` are of `dynplan.load`.
+    all inheritance and `vars` resolved: a plan repeats them, and needs no job file. `port_offset` is `job-id` where the
+    job takes a block of ports by its id, else `none`. `warnings` are of `dynplan.load`, and so is `written`: the tables
+    with nothing worked out, in whose terms changes are suggested.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Job(Record):
     time: str
     output_dir: str
     umask: str
+    port_offset: str
     setup: str
     env: Pairs
     sbatch: tuple[tuple[str, str | int | bool], ...]
@@ -82,6 +85,7 @@ class Job(Record):
     tables: Tables
     warnings: tuple[Finding, ...] = ()
     of_groups: tuple[GroupNodes, ...] = ()
+    written: Tables = field(factory=dict)
 
     def role(self, name: str) -> Role:
         """Return the role of that name; the reader has checked that it exists."""

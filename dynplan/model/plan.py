@@ -63,8 +63,29 @@ class Placement(Record):
 
 
 @frozen(eq=False, repr=False)
+class PortBlocks(Record):
+    """The blocks of ports of which each job takes one by its id.
+
+    The ports of a plan that are not fixed are those of block 0, from `first` on and below `first + step`; in block k
+    each is k times `step` higher. `runs` are the blocks that a job may take: ranges, both ends included, ascending.
+    """
+
+    first: int
+    step: int
+    runs: tuple[tuple[int, int], ...]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(last - first + 1 for first, last in self.runs)
+
+
+@frozen(eq=False, repr=False)
 class Plan(Record):
-    """The immutable answer: every worker's nodes, slices and ports, and all that is run."""
+    """The immutable answer: every worker's nodes, slices and ports, and all that is run.
+
+    `blocks` is None where the job's ports are those of the plan.
+    """
 
     job: Job
     placement: Placement
@@ -72,13 +93,15 @@ class Plan(Record):
     nodes: tuple[Node, ...]
     workers: tuple[Worker, ...]
     warnings: tuple[Finding, ...]
+    blocks: PortBlocks | None = None
 
 
 @frozen(eq=False, repr=False)
 class Outline(Record):
     """Where everything stands, without what is run there: as much of a plan as other tools must write.
 
-    `mode` is empty and `head` None where a tree does not say.
+    `mode` is empty and `head` None where a tree does not say. `time` is the job's limit as Slurm reads it, empty for
+    none.
     """
 
     name: str
@@ -88,9 +111,21 @@ class Outline(Record):
     nodes: tuple[Node, ...]
     workers: tuple[Worker, ...]
     warnings: tuple[Finding, ...]
+    blocks: PortBlocks | None = None
+    time: str = ""
 
 
 def outline_of(plan: Plan) -> Outline:
     """Return where everything stands by a plan."""
-    place = plan.placement
-    return Outline(plan.job.name, place.mode, place.lower, plan.head, plan.nodes, plan.workers, plan.warnings)
+    job, place = plan.job, plan.placement
+    return Outline(
+        name=job.name,
+        mode=place.mode,
+        lower=place.lower,
+        head=plan.head,
+        nodes=plan.nodes,
+        workers=plan.workers,
+        warnings=plan.warnings,
+        blocks=plan.blocks,
+        time=job.time,
+    )

@@ -124,7 +124,7 @@ class Role(Record):
     """A named set of identical workers.
 
     `per_gpu`: a task for each GPU, not for each node. `world`: the tasks of each worker are
-    an MPI world of their own.
+    an MPI world of their own. `numa_bind`: its tasks are bound to the NUMA nodes of their GPUs.
     """
 
     name: str
@@ -144,3 +144,4 @@ class Role(Record):
     metrics: str
     per_gpu: bool
     world: bool
+    numa_bind: bool

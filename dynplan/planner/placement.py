@@ -5,7 +5,7 @@ from itertools import chain, count, islice, repeat
 
 from dynplan.diagnostics import Finding
 from dynplan.language.task_numbers import check_expressions, counting_on_equal
-from dynplan.model import Job, Plan, Ports, Role, Task, Worker
+from dynplan.model import Job, Plan, PortBlocks, Ports, Role, Task, Worker
 from dynplan.planner.cutting import Slice
 from dynplan.planner.demand import Demand
 from dynplan.planner.ports import assign
@@ -27,6 +27,7 @@ def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
     """
     standing = _standing(job, gpus)
     ports, warnings = assign(job.roles, standing.homes, len(standing.nodes), job.cluster)
+    blocks, warnings = _blocks(job, ports, warnings)
     workers = tuple(_workers(job.roles, standing.homes, standing.slices, ports))
     found = Plan(
         job=job,
@@ -35,6 +36,7 @@ def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
         nodes=standing.nodes,
         workers=workers,
         warnings=(*standing.warnings, *_unequal(job, standing.wanted, workers), *warnings),
+        blocks=blocks,
     )
     check_expressions(found)
     return found
@@ -46,6 +48,19 @@ def _standing(job: Job, gpus: Sequence[int]) -> Standing:
 
         return stand_in_groups(job)
     return stand(job, gpus)
+
+
+def _blocks(
+    job: Job, ports: Sequence[list[Ports]], warnings: tuple[Finding, ...]
+) -> tuple[PortBlocks | None, tuple[Finding, ...]]:
+    """Return the blocks of ports that a job may take, and the warnings about ports with one of blocks."""
+    if job.port_offset == "none":
+        return None, warnings
+    from dynplan.planner.blocks import in_ephemeral, port_blocks  # most jobs have their nodes to themselves
+
+    blocks = port_blocks(job.roles, ports, job.cluster)
+    more = in_ephemeral(blocks, job.cluster) if blocks and not warnings else ()
+    return blocks, (*warnings, *more)
 
 
 def _workers(

@@ -1,6 +1,8 @@
 """The frame of a page that stands alone: its head and its style, for light and dark, paper and small screens."""
 
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 from html import escape
 
 from dynplan.diagnostics.visible import brief, visible
@@ -77,29 +79,62 @@ summary { cursor: pointer; color: var(--busy); margin-top: .75rem } details[open
   section, header { break-inside: avoid-page; border-radius: 0 } pre { max-height: none }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact } }
 """
-# Nothing is fetched, and nothing in it runs, whatever a log line holds.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+# Nothing is fetched, and nothing in it runs but the one script that it was made with, whatever a name or a log line
+# holds (CSP Level 3: script-src by the digest of the script).
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
-def page(title: str, parts: Iterable[str]) -> Iterator[str]:
-    """Yield a whole HTML page that needs nothing from elsewhere."""
+def page(title: str, parts: Iterable[str], style: str = "", script: str = "") -> Iterator[str]:
+    """Yield a whole HTML page that needs nothing from elsewhere.
+
+    Args:
+        title: of the window.
+        parts: what stands in it.
+        style: further CSS.
+        script: JavaScript that runs at its end, as it stands; nothing else runs.
+    """
     yield f"""\
 <!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}{_allowed(script)}">
 <meta name="color-scheme" content="light dark">
 <title>{text(title)}</title>
 <style>
-{_STYLE.replace("LIGHT", _LIGHT)}</style>
+{_STYLE.replace("LIGHT", _LIGHT)}{style}</style>
 </head>
 <body>
 <main>
 """
     yield from parts
-    yield "</main>\n</body>\n</html>\n"
+    yield "</main>\n"
+    if script:
+        yield f"<script>{script}</script>\n"
+    yield "</body>\n</html>\n"
+
+
+def _allowed(script: str) -> str:
+    digest = b64encode(sha256(script.encode()).digest()).decode("ascii")
+    return f"; script-src 'sha256-{digest}'" if script else ""
+
+
+def figure(name: str, value: str, note: str = "") -> str:
+    """Return a number with what it is, for a `dl`."""
+    small = f"<small>{text(note)}</small>" if note else ""
+    return f"<div><dt>{text(name)}</dt><dd>{text(value)}{small}</dd></div>\n"
+
+
+def picture(svg: str, alt: str) -> str:
+    """Return a picture, as a file of its own: its style is about its own elements, and must not meet the page's."""
+    data = b64encode(svg.encode()).decode("ascii")
+    return f'<img class="picture" alt="{text(alt)}" src="data:image/svg+xml;base64,{data}">\n'
+
+
+def whole(count: int, noun: str) -> str:
+    """Return how many there are of something: `1 node`, `2 nodes`."""
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def text(value: object) -> str:

@@ -10,7 +10,8 @@ from attrs import define, evolve, field, frozen
 
 from dynplan.diagnostics import Finding
 from dynplan.diagnostics.visible import LONGEST_TEXT, brief, visible
-from dynplan.model import Block, Node, Outline, Task, Worker
+from dynplan.model import Block, Node, Outline, PortBlocks, Task, Worker
+from dynplan.views.capacity import capacity_of
 
 MOST_NODES = 16  # of a job whose every node is shown; in a larger one equal nodes are shown once
 _MOST_LAYOUTS = 16  # different ports of a role's workers that are all listed
@@ -91,8 +92,8 @@ class RoleLine:
 class View:
     """A placement as people look at it; `owners` are the roles with GPUs, in declaration order.
 
-    `groups` are the node groups in the order of their nodes, none where all nodes are alike. `more` is said where not
-    all warnings are there.
+    `groups` are the node groups in the order of their nodes, none where all nodes are alike. `blocks` tells of ports
+    that move by the job's id. `more` is said where not all warnings are there.
     """
 
     name: str
@@ -104,6 +105,7 @@ class View:
     warnings: tuple[Finding, ...]
     broken: str
     more: str
+    blocks: str
 
 
 @define
@@ -131,6 +133,16 @@ def view(found: Outline) -> View:
         warnings=found.warnings[:_MOST_WARNINGS],
         broken=_broken(found),
         more=f"{len(found.warnings) - _MOST_WARNINGS} more warnings" if len(found.warnings) > _MOST_WARNINGS else "",
+        blocks=_blocks(found.blocks) if found.blocks else "",
+    )
+
+
+def _blocks(blocks: PortBlocks) -> str:
+    """Return what the ports of a job are, other than those that are shown."""
+    first, last = blocks.first, blocks.first + blocks.step - 1
+    return (
+        f"ports {first}-{last} are block 0: a job takes one of {blocks.count} blocks by its id, and the ports of"
+        f" block k are k times {blocks.step} higher"
     )
 
 
@@ -253,9 +265,8 @@ def _summary(found: Outline, rows: Sequence[Row]) -> str:
     elif any(sizes):
         parts[0] += f" of {' or '.join(map(str, sizes))} GPUs"
     if any(sizes):
-        total = sum(node.gpus for node in found.nodes)
-        used = len({(task.node, gpu) for w in found.workers for task in w.tasks for gpu in task.gpus})
-        parts.append(f"{used} of {total} GPUs in use")
+        capacity = capacity_of(found)
+        parts.append(f"{capacity.held} of {capacity.gpus} GPUs in use")
     if any(sizes) and count > 1:
         shared = any(
             len({owner.role for segment in row.segments for owner in segment.owners if not owner.shares}) > 1

@@ -1,6 +1,5 @@
 """A run as one page for people: what came of it, when everything was ready, what failed, and where it all stood."""
 
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,7 +11,7 @@ from dynplan.model import Outline, Record
 from dynplan.views.chart import chart
 from dynplan.views.durations import clock, duration, seconds_between
 from dynplan.views.numbers import Numbers, gpus_of, hours, numbers_of
-from dynplan.views.page import folded, page, section, table, text
+from dynplan.views.page import figure, folded, page, picture, section, table, text, whole
 from dynplan.views.progress import Progress, end_of
 from dynplan.views.seen import RoleSeen
 from dynplan.views.status import log_of
@@ -98,32 +97,23 @@ def _header(run: Account) -> Iterator[str]:
 def _figures(run: Account) -> Iterator[str]:
     found = run.progress
     if found.began is not None:
-        yield _figure("took", duration(seconds_between(found.began, end_of(found, run.now))))
+        yield figure("took", duration(seconds_between(found.began, end_of(found, run.now))))
     if found.began is not None and found.ready is not None:
         last = slowest(found.roles)
         note = f"last was {last[0].name} {last[1].worker}" if last else ""
-        yield _figure("everything ready after", duration(seconds_between(found.began, found.ready)), note)
+        yield figure("everything ready after", duration(seconds_between(found.began, found.ready)), note)
     numbers = numbers_of(found, run.outline, run.now)
     if numbers.gpus:
-        note = f"{_whole(numbers.gpus, 'GPU')}, {numbers.used} of them in use"
-        yield _figure("GPU-hours before the first phase", f"{hours(numbers.before_s)}", note)
+        note = f"{whole(numbers.gpus, 'GPU')}, {numbers.used} of them in use"
+        yield figure("GPU-hours before the first phase", f"{hours(numbers.before_s)}", note)
     workers = sum(len(role.workers) for role in found.roles)
     if workers:
         ready = sum(role.ready_once for role in found.roles)
-        nodes = _whole(found.nodes, "node") if found.nodes else ""
-        yield _figure("workers", str(workers), ", ".join(filter(None, (nodes, f"{ready} were ready"))))
+        nodes = whole(found.nodes, "node") if found.nodes else ""
+        yield figure("workers", str(workers), ", ".join(filter(None, (nodes, f"{ready} were ready"))))
     if found.phases:
         done = sum(phase.state == "done" for phase in found.phases)
-        yield _figure("phases done", f"{done} of {len(found.phases)}")
-
-
-def _figure(name: str, value: str, note: str = "") -> str:
-    small = f"<small>{text(note)}</small>" if note else ""
-    return f"<div><dt>{text(name)}</dt><dd>{text(value)}{small}</dd></div>\n"
-
-
-def _whole(count: int, noun: str) -> str:
-    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
+        yield figure("phases done", f"{done} of {len(found.phases)}")
 
 
 # What failed
@@ -265,9 +255,7 @@ def _some(name: str, rows: Sequence[tuple[str, ...]], heads: Sequence[str]) -> I
 
 
 def _picture(outline: Outline) -> Iterator[str]:
-    # As a file of its own: its style is about its own elements, and must not meet ours.
-    data = b64encode(as_svg(outline).encode()).decode("ascii")
     alt = (
         f"nodes and their GPUs by worker, of {visible(outline.name) or 'the job'}; `dynplan show` says the same in text"
     )
-    yield f'<img class="picture" alt="{text(alt)}" src="data:image/svg+xml;base64,{data}">\n'
+    yield picture(as_svg(outline), alt)

@@ -13,6 +13,7 @@ _ACTIVE = frozenset(
 _FIRST = re.compile(r"^JobId=(\d+)\b.*? JobName=(.*)$", re.MULTILINE)
 _LEADER = re.compile(r"^JobId=\d+\b.*? (?:Het|Pack)JobId=(\d+)", re.MULTILINE)
 _RESULTS = re.compile(r"^\[\d\d:\d\d:\d\d\] results in (/.*)$", re.MULTILINE)
+_CAUSE = re.compile(r"^(?:\[\d\d:\d\d:\d\d\] )?dynplan: FAILED: (.*)$", re.MULTILINE)
 _LIMIT = re.compile(r"(?:(\d+)-)?(\d+):(\d+):(\d+)")  # days-hours:minutes:seconds (scontrol(1))
 
 
@@ -73,6 +74,11 @@ def leader_in(text: str) -> str:
 def results_in(output: str) -> str:
     """Return the directory that a job's output names last, a requeued one's own; empty where there is none yet."""
     return next((match[1] for match in reversed(list(_RESULTS.finditer(output)))), "")
+
+
+def cause_in(output: str) -> str:
+    """Return the cause that a job's output names last; empty where there is none."""
+    return next((match[1] for match in reversed(list(_CAUSE.finditer(output)))), "")
 
 
 def _word(text: str, key: str) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from textwrap import wrap
 from typing import Any
 
+from dynplan.diagnostics.paint import PLAIN, Paint
 from dynplan.diagnostics.visible import visible
 from dynplan.views.durations import clock, duration, seconds_between
 from dynplan.views.progress import Progress, end_of
@@ -19,31 +20,40 @@ _UNREADY = ("not started", "queued", "starting", "restarting", "failed", "excuse
 _Row = tuple[str, str, str]
 
 
-def as_text(found: Progress, now: datetime) -> str:
+def as_text(found: Progress, now: datetime, paint: Paint = PLAIN) -> str:
     """Return the progress as text that ends in a newline.
 
     Args:
         found: the progress.
         now: the time of whoever looks, with its offset from UTC.
+        paint: paints for a terminal.
     """
     end = end_of(found, now)
-    parts = [_head(found, end), list(_failure(found)), list(_roles(found, end)), list(_unready(found, end))]
-    parts += [list(_phases(found, end))]
+    parts = [_head(found, end, paint), list(_failure(found, paint)), list(_roles(found, end, paint))]
+    parts += [list(_unready(found, end, paint)), list(_phases(found, end, paint))]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
 # The head
 
 
-def _head(found: Progress, end: datetime) -> list[str]:
+_KINDS = {"done": "good", "ready": "good", "running": "note", "starting": "note", "failed": "error", "lost": "error"}
+
+
+def _kind(state: str) -> str:
+    """Return what a state is painted as."""
+    return _KINDS.get(state, "warning" if state == "restarting" else "")
+
+
+def _head(found: Progress, end: datetime, paint: Paint) -> list[str]:
     name = " ".join(filter(None, (visible(found.name), visible(found.job_id)))) or "a job"
-    lines = [f"{name}: {_state(found, end)}"]
+    lines = [f"{paint('strong', name)}: {paint(_kind(found.state), _state(found, end))}"]
     if found.directory:
         lines.append(f"in {visible(found.directory)}")
     if found.stage == "preflight" and found.began and found.state in ("running", "unfinished"):
         of = "" if found.nodes is None else f" of {found.nodes}"
         lines.append(f"{found.answered}{of} {'node has' if found.answered == 1 and not of else 'nodes have'} answered")
-    lines += [visible(problem) for problem in found.problems[:_MOST_PROBLEMS]]
+    lines += [paint("warning", visible(problem)) for problem in found.problems[:_MOST_PROBLEMS]]
     return lines
 
 
@@ -87,12 +97,12 @@ def _slurm(found: Progress) -> str:
     return f"it as {visible(state)}" if state else "no such job here any more"
 
 
-def _failure(found: Progress) -> Iterator[str]:
+def _failure(found: Progress, paint: Paint) -> Iterator[str]:
     if not found.cause:
         return
-    yield from wrap(
-        f"FAILED: {visible(found.cause)[:_LONGEST]}", _WIDTH, subsequent_indent="  ", break_on_hyphens=False
-    )
+    cause = f"FAILED: {visible(found.cause)[:_LONGEST]}"
+    for line in wrap(cause, _WIDTH, subsequent_indent="  ", break_on_hyphens=False):
+        yield paint("error", line)
     if found.log:
         yield f"  log {visible(found.log)}"
 
@@ -100,20 +110,22 @@ def _failure(found: Progress) -> Iterator[str]:
 # Roles
 
 
-def _roles(found: Progress, end: datetime) -> Iterator[str]:
+def _roles(found: Progress, end: datetime, paint: Paint) -> Iterator[str]:
     if found.roles:
-        yield from _table(("role", "ready", ""), [_role_row(role, found, end) for role in found.roles])
+        rows = [_role_row(role, found, end, paint) for role in found.roles]
+        yield from _table(("role", "ready", ""), rows, paint)
 
 
-def _role_row(role: RoleSeen, found: Progress, end: datetime) -> _Row:
+def _role_row(role: RoleSeen, found: Progress, end: datetime, paint: Paint) -> _Row:
     most = f"{len(role.workers)}" if role.known else "?"
-    return visible(role.name), f"{role.ready_workers}/{most}", _role_state(role, found, end)
+    return visible(role.name), f"{role.ready_workers}/{most}", _role_state(role, found, end, paint)
 
 
-def _role_state(role: RoleSeen, found: Progress, end: datetime) -> str:
+def _role_state(role: RoleSeen, found: Progress, end: datetime, paint: Paint) -> str:
     states = [worker.state for worker in role.workers]
     told = ("failed", "excused", "restarting", "queued")
-    parts = [_readiness(role, found, end), *(f"{states.count(each)} {each}" for each in told if each in states)]
+    parts = [paint("good" if role.ready is not None and role.known else "", _readiness(role, found, end))]
+    parts += [paint(_kind(each), f"{states.count(each)} {each}") for each in told if each in states]
     restarts = sum(task.restarts for task in role.tasks)
     if restarts:
         parts.append("1 restart" if restarts == 1 else f"{restarts} restarts")
@@ -138,26 +150,26 @@ def _not_ready(found: Progress) -> set[str]:
     return {role.name for role in found.roles if role.ready is None}
 
 
-def _unready(found: Progress, end: datetime) -> Iterator[str]:
+def _unready(found: Progress, end: datetime, paint: Paint) -> Iterator[str]:
     """Yield who is not ready, the first few of each role that has begun."""
     if found.stage == "preflight" or found.state == "done":
         return
-    lines = [line for role in found.roles if role.started is not None for line in _unready_of(role, end)]
+    lines = [line for role in found.roles if role.started is not None for line in _unready_of(role, end, paint)]
     if lines:
-        yield "not ready:"
+        yield paint("strong", "not ready:")
         yield from lines
 
 
-def _unready_of(role: RoleSeen, end: datetime) -> Iterator[str]:
+def _unready_of(role: RoleSeen, end: datetime, paint: Paint) -> Iterator[str]:
     waiting = [(worker, task) for worker in role.workers for task in worker.tasks if task.state in _UNREADY]
     waiting.sort(key=lambda each: _UNREADY.index(each[1].state), reverse=True)
     for worker, task in waiting[:_MOST_TASKS]:
-        yield f"  {_task_line(role, worker, task, end)}"
+        yield f"  {_task_line(role, worker, task, end, paint)}"
     if len(waiting) > _MOST_TASKS:
         yield f"  and {len(waiting) - _MOST_TASKS} more of {visible(role.name)}"
 
 
-def _task_line(role: RoleSeen, worker: WorkerSeen, task: TaskSeen, end: datetime) -> str:
+def _task_line(role: RoleSeen, worker: WorkerSeen, task: TaskSeen, end: datetime, paint: Paint) -> str:
     name = f"{role.name} {worker.task_name(task)}"
     place = f" on {task.node}" if task.node else ""
     since = ""
@@ -166,7 +178,7 @@ def _task_line(role: RoleSeen, worker: WorkerSeen, task: TaskSeen, end: datetime
     elif task.since is not None:
         since = f" since {clock(task.since)} ({duration(seconds_between(task.since, end))})"
     log = f"; {log_of(role.name, worker, task)}" if task.started else ""
-    return visible(f"{name}{place}: {task.state}{since}{log}")
+    return visible(f"{name}{place}: ") + paint(_kind(task.state), visible(task.state)) + visible(f"{since}{log}")
 
 
 def log_of(role: str, worker: WorkerSeen, task: TaskSeen) -> str:
@@ -177,10 +189,12 @@ def log_of(role: str, worker: WorkerSeen, task: TaskSeen) -> str:
 # Phases
 
 
-def _phases(found: Progress, end: datetime) -> Iterator[str]:
+def _phases(found: Progress, end: datetime, paint: Paint) -> Iterator[str]:
     if found.phases:
-        rows = [(visible(phase.name), _phase_state(phase, end), "") for phase in found.phases]
-        yield from _table(("phase", "", ""), rows)
+        rows = [
+            (visible(phase.name), "", paint(_kind(phase.state), _phase_state(phase, end))) for phase in found.phases
+        ]
+        yield from _table(("phase", "", ""), rows, paint)
 
 
 def _phase_state(phase: PhaseSeen, end: datetime) -> str:
@@ -195,11 +209,14 @@ def _phase_state(phase: PhaseSeen, end: datetime) -> str:
     return visible(f"{phase.state}{status} after {took}{log}")
 
 
-def _table(heads: _Row, rows: Sequence[_Row]) -> Iterator[str]:
+def _table(heads: _Row, rows: Sequence[_Row], paint: Paint) -> Iterator[str]:
+    """Yield lines with columns for the first two cells; an empty second column takes no room."""
     lines = [heads, *rows]
     widths = [max(len(line[at]) for line in lines) for at in range(2)]
     for line in lines:
-        yield f"{line[0]:<{widths[0]}}  {line[1]:<{widths[1]}}  {line[2]}".rstrip()
+        second = f"{line[1]:<{widths[1]}}  " if widths[1] else ""
+        text = f"{line[0]:<{widths[0]}}  {second}{line[2]}".rstrip()
+        yield paint("quiet", text) if line is heads else text
 
 
 # Data

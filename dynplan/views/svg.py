@@ -21,6 +21,7 @@ _MOST_PER_LINE = 16  # GPUs side by side; a node with more takes several lines
 _LEAST_WIDTH = 640
 _MOST_STRIPS = 2  # of workers beside another one; more would cross the name
 _SANS, _MONO = 6.7, 6.1  # pixels of a letter, about, at 12 and at 10 pixels
+_WIDE, _WIDER = frozenset("mwMW@%"), 4  # letters that need more, where not all are as wide, and how many pixels more
 
 # White stands out on each of them by 4.5 to 1 or more (WCAG 2, 1.4.3).
 _COLOURS = ("#1f66b1", "#b4540a", "#1d7a4c", "#7a4bb5", "#0f7580", "#b0306a", "#6b6410", "#52606d")
@@ -293,7 +294,7 @@ def _owner_name(owner: Owner) -> str:
 
 def _remarks(seen: View, sheet: _Sheet) -> Iterator[_Block]:
     texts = [f"{warning.code}: {warning.message}" for warning in seen.warnings]
-    for text in texts + [text for text in (seen.more, seen.broken) if text]:
+    for text in [seen.blocks] * bool(seen.blocks) + texts + [text for text in (seen.more, seen.broken) if text]:
         lines = wrap(text, int(sheet.width / _SANS))
         marks = [_text(0, 20 + at * 18, line, "muted") for at, line in enumerate(lines)]
         yield _Block(18 * len(lines) + 6, tuple(marks))
@@ -308,7 +309,8 @@ def _text(x: int, y: int, text: str, kind: str = "", more: str = "") -> str:
 
 
 def _width(text: str, letter: float = _SANS) -> int:
-    return round(len(text) * letter)
+    wide = sum(char in _WIDE for char in text) if letter == _SANS else 0
+    return round(len(text) * letter + wide * _WIDER)
 
 
 def _cut(text: str, width: int, letter: float = _SANS) -> str:

@@ -5,10 +5,9 @@ from typing import Any
 
 from attrs import frozen
 
-from dynplan.model import Plan, Record
+from dynplan.model import Plan, Record, outline_of
+from dynplan.views.capacity import capacity_of
 from dynplan.views.columns import as_columns
-
-_HOUR_S = 3600
 
 
 @frozen(eq=False, repr=False)
@@ -25,9 +24,7 @@ class PointLine(Record):
     gpu_hours: float | None
 
 
-def point_line(
-    number: int, name: str, values: Mapping[str, Any], shown: Mapping[str, str], plan: Plan, limit_s: int
-) -> PointLine:
+def point_line(number: int, name: str, values: Mapping[str, Any], shown: Mapping[str, str], plan: Plan) -> PointLine:
     """Return the line of a point.
 
     Args:
@@ -36,12 +33,9 @@ def point_line(
         values: of the swept keys, by their names.
         shown: the same as text.
         plan: its plan.
-        limit_s: its time limit in seconds, 0 for none.
     """
-    gpus = sum(node.gpus for node in plan.nodes)
-    used = {(task.node, gpu) for worker in plan.workers for task in worker.tasks for gpu in task.gpus}
-    hours = gpus * limit_s / _HOUR_S if limit_s else None
-    return PointLine(number, name, values, shown, len(plan.nodes), gpus, gpus - len(used), hours)
+    found = capacity_of(outline_of(plan))
+    return PointLine(number, name, values, shown, len(plan.nodes), found.gpus, found.idle, found.gpu_hours)
 
 
 def as_rows(lines: Sequence[PointLine]) -> list[list[str]]:

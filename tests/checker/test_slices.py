@@ -416,3 +416,52 @@ def test_where_turns_find_no_place_around_named_gpus_any_arrangement_will_do() -
         said("[2]", "[0, 1]", "[4, 5]")
         == "error[D403]: worker 0 of `x` starts at GPU 2 of node 0, and its turn is at 0"
     )
+
+
+# Two on a NUMA node of three GPUs, one on the other: what stands second in the file stands first on the node.
+ATTACHED = """\
+schema = 1
+nodes = [ { node = 0, gpus = 6 } ]
+workers = [
+    { role = "x", worker = 0, tasks = [ { rank = 0, node = 0, gpus = [0, 1], ports = {} } ] },
+    { role = "x", worker = 1, tasks = [ { rank = 0, node = 0, gpus = [3, 4], ports = {} } ] },
+    { role = "y", worker = 0, tasks = [ { rank = 0, node = 0, gpus = [2], ports = {} } ] },
+]
+placement = { mode = "shared", lower-bound = 1, head = 0 }
+job = { name = "demo", num-nodes = 1 }
+cluster = { gpus-per-node = 6, gpu-numa = [0, 0, 0, 1, 1, 1] }
+
+[roles.x]
+workers = 2
+gpus-per-worker = 2
+
+[roles.y]
+workers = 1
+gpus-per-worker = 1
+"""
+IN_A_ROW = [("gpus = [3, 4]", "gpus = [2, 3]"), ("gpus = [2], p", "gpus = [4], p")]
+BROKEN_NODES: list[tuple[list[tuple[str, str]], str]] = [
+    (
+        IN_A_ROW,
+        "error[D404]: worker 1 of `x` crosses a border of `gpu-groups` on node 0",
+    ),
+    (  # groups that are named win, and are one here
+        [("gpu-numa", "gpu-groups = [[0, 1, 2, 3, 4, 5]], gpu-numa")],
+        "error[D403]: worker 1 of `x` starts at GPU 3 of node 0, and its turn is at 2",
+    ),
+    (
+        [("[0, 0, 0, 1, 1, 1]", '["a"]')],
+        "error[D502]: `cluster.gpu-numa` of a plan must be a whole number from 0 to 1000000",
+    ),
+]
+
+
+def test_numa_nodes_are_groups_where_a_plan_names_none() -> None:
+    assert check(tree_of(ATTACHED)) == ()
+    named = [("gpu-numa = [0, 0, 0, 1, 1, 1]", "gpu-numa = [0, 0, 0, 0, 0, 0]")]
+    assert check(tree_of(changed(ATTACHED, [*IN_A_ROW, *named]))) == ()
+
+
+@pytest.mark.parametrize(("changes", "expected"), BROKEN_NODES)
+def test_a_broken_promise_about_numa_nodes_is_told(changes: list[tuple[str, str]], expected: str) -> None:
+    assert messages(changed(ATTACHED, changes)) == expected

@@ -86,6 +86,33 @@ def test_everything_that_is_wrong_comes_at_once_with_changes_that_were_tried(tmp
             dynplan.load(path)
 
 
+COMPUTED = """\
+[job]
+num-nodes = 1
+[cluster]
+gpus-per-node = 8
+[roles.decode]
+command = ["serve"]
+num-nodes = 1
+gpus-per-worker = "tensor-parallel-size * 2"
+args = { tensor-parallel-size = 8 }
+"""
+
+
+def test_changes_are_suggested_in_the_terms_of_the_job_as_the_command_does(tmp_path: Path) -> None:
+    file = tmp_path / "job.toml"
+    file.write_text(COMPUTED)
+    with pytest.raises(dynplan.InputError) as caught:
+        dynplan.plan(dynplan.load(file))
+    (found,) = caught.value.findings
+    assert "`roles.decode.args.tensor-parallel-size = 4`" in found.help
+    done = CliRunner().invoke(app, ["plan", str(file)], prog_name="dynplan", catch_exceptions=False)
+    assert f"= help: {found.help}\n" in done.stderr
+    file.write_text(COMPUTED.replace("= 8 }", "= 4 }"))
+    plan = dynplan.plan(dynplan.load(file))
+    assert plan.job.written == {}, "a plan is what the command makes"
+
+
 def test_a_plan_that_was_changed_breaks_a_promise() -> None:
     from attrs import evolve
 

@@ -126,8 +126,15 @@ def test_each_command_writes_its_artefact_and_nothing_else(folder: Path) -> None
     ]
     assert artefact("show", "job.toml").startswith(b"small: 2 nodes of 8 GPUs, 16 of 16 GPUs in use, shared")
     assert artefact("show", "job.toml", "--format", "svg").startswith(b"<svg ")
+    page = artefact("show", "job.toml", "--format", "html")
+    assert page.startswith(b"<!DOCTYPE html>")
+    (folder / "job.sbatch").write_bytes(script)
+    digest = re.search(rb"; plan ([0-9a-f]{12})<", page)
+    assert digest
+    assert b"plan " + digest[1] in artefact("check", "job.sbatch")
     assert artefact("check", "job.toml") == b""
     (folder / "plan.toml").write_bytes(written)
+    assert artefact("show", "plan.toml", "--format", "html") == page
     assert artefact("emit", "plan.toml") == script
     assert artefact("check", "plan.toml") == b""
     assert artefact("show", "plan.toml") == artefact("show", "job.toml")
@@ -460,7 +467,7 @@ def test_help_names_every_command_and_option() -> None:
         "plan": ["--cluster", "--set", "--point", "--format", "--strict", "--output"],
         "emit": ["--strict", "--output"],
         "import": ["--from", "--cluster-out", "--report", "--format", "--strict", "--output"],
-        "show": ["--cluster", "--set", "--point", "--format", "--strict", "--output"],
+        "show": ["--cluster", "--set", "--point", "--format", "--width", "--strict", "--output"],
         "check": ["--cluster", "--set", "--point", "--format", "--strict"],
         "engines": ["--output"],
         "diff": ["--cluster", "--set", "--point", "--format", "--output"],
@@ -576,6 +583,7 @@ ports = { system = { port = 9090, count = 1 } }
 """
     assert artefact("show", "-", stdin=left.encode()).decode() == (
         "small: 1 node of 2 GPUs, 2 of 2 GPUs in use\n"
+        "no GPU idle\n"
         "\n"
         "GPU            0        1\n"
         "node 0 node-a │decode 0         │\n"

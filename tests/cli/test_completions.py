@@ -34,12 +34,13 @@ def test_commands_and_engines_and_codes_are_known() -> None:
     assert completed("dynplan init etcd dynamo-") == [name for name in packaged() if name.startswith("dynamo-")]
     assert completed("dynplan explain D20") == [code for code in CODES if code.startswith("D20")]
     assert completed("dynplan help sc") == ["schema"]
+    assert completed("dynplan help cluster ") == completed("dynplan cluster ") == ["detect"]
     assert completed("dynplan schema c") == ["cluster"]
 
 
 @pytest.mark.parametrize("command", ["compile", "plan", "show", "check"])
 def test_set_knows_the_roles_of_the_job_its_parents_and_what_they_say(command: str) -> None:
-    found = completed(f"dynplan {command} {EXAMPLE} --set roles.decode.num")
+    found = completed(f"dynplan {command} {EXAMPLE} --set roles.decode.num-")
     assert found == ["roles.decode.num-nodes="]
     assert "roles.decode.args.speedup-ratio=" in completed(f"dynplan {command} {EXAMPLE} --set roles.d")
     assert completed(f"dynplan {command} {EXAMPLE} --set vars.m") == ["vars.model="]

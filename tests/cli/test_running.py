@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -194,6 +195,17 @@ def test_status_by_a_number_that_slurm_has_forgotten(folder: Path, left: Path) -
         f"error[D802]: Slurm knows no job 9 (any more)\n  = help: name its output directory; {here}\n"
     )
     assert refused("status", "9").startswith("error[D802]: there is no Slurm here to ask for job 9\n")
+
+
+def test_a_job_that_failed_before_it_had_a_directory_is_told_with_its_cause(folder: Path) -> None:
+    (folder / "chat-9.out").write_text("[04:00:00] dynplan: FAILED: the plan has 2 nodes\n")
+    output, message = folder / "chat-9.out", "job 9 failed before it had an output directory: the plan has 2 nodes"
+    for path, name in ((NOBODY, output.name), (slurm(folder), output.name)):
+        assert refused("status", "9", path=path) == f"error[D802]: {message}\n  = help: its output is `{name}`\n"
+    shutil.rmtree(folder / "results")
+    (folder / "elsewhere.txt").write_text("dynplan: FAILED: bash 4.4 is needed\n")
+    told = refused("status", "7", path=slurm(folder, "FAILED"))
+    assert told.startswith("error[D802]: job 7 failed before it had an output directory: bash 4.4 is needed\n")
 
 
 def test_watch_ends_with_the_job(left: Path) -> None:

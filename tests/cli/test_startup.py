@@ -45,8 +45,8 @@ SELDOM = {
     *("language.sweep", "language.results", "language.limits", "emitter.arrays", "views.columns", "views.sweeps"),
     *("cli.sweeping", "cli.sweep_folder", "cli.runs", "views.runs"),
     *("cli.engines", "language.presets", "language.engine_sizes", "language.size_checks", "language.file_data"),
-    *("cli.left", "cli.slurm", "cli.status", "cli.logs", "cli.report"),
-    "importers",
+    *("cli.left", "cli.slurm", "cli.status", "cli.logs", "cli.report", "cli.pages", "cli.terminal"),
+    *("diagnostics.paint", "importers", "detection", "cli.detecting"),
 }
 
 

@@ -230,6 +230,15 @@ def test_the_directory_holds_scripts_plans_and_what_submits_them(folder: Path) -
     assert "output_dir='runs/one/points/wide-{job.id}'" in dynplan("emit", "runs/one/plans/wide.toml")
 
 
+def test_the_index_has_the_digest_by_which_each_point_is_known_again(folder: Path) -> None:
+    dynplan("sweep", "job.toml", "-o", "runs")
+    for point in json.loads((folder / "runs" / "sweep.json").read_text())["points"]:
+        told = dynplan("check", f"runs/{point['script']}")
+        assert re.search(
+            rf"^  point {point['point']}(, \S+)?: plan {point['digest']}$|; plan {point['digest']} ", told, re.M
+        )
+
+
 @pytest.mark.parametrize(
     ("output_dir", "expected"),
     [

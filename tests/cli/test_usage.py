@@ -16,7 +16,7 @@ from tests.manpage import PAGE, manual
 
 LISTED = [
     *("compile", "plan", "emit", "show", "check", "engines", "diff", "import", "status", "logs", "report"),
-    *("sweep", "results", "init", "explain", "schema", "help"),
+    *("sweep", "results", "init", "explain", "schema", "help", "cluster"),
 ]
 
 
@@ -101,6 +101,15 @@ def test_the_page_has_what_the_terminal_says() -> None:
 @pytest.mark.parametrize("command", LISTED)
 def test_help_is_the_help_of_the_command(command: str) -> None:
     assert said("help", command) == said(command, "--help") == said(command, "-h")
+
+
+def test_help_goes_down_into_a_group() -> None:
+    assert said("help", "cluster", "detect") == said("cluster", "detect", "--help")
+    assert refused("help", "plan", "detect") == (
+        2,
+        "Usage: dynplan help [OPTIONS] [COMMAND]...\nTry 'dynplan help -h' for help.\n\n"
+        "Error: Invalid value: `dynplan plan` has no commands of its own\n",
+    )
 
 
 def test_help_without_a_command_is_that_of_the_program_and_cuts_no_line() -> None:

@@ -51,12 +51,14 @@ PHASES = {
     "images": '[roles.pulled]\ncommand = "x"\ncontainer = { image = "nvcr.io/a:1" }',
     "hosts": "",
     "interfaces": "",
+    "blocks": "",
+    "affinity": "",
     "ungranted": "",
     "groups": '[roles.probe]\ncommand = "x"\nplace = "every-node"',
 }
 ALL = {**FEATURES, **PHASES}
 # Those with a part of the program to themselves.
-OPTIONS = ("worlds", "each", "when", "hosts", "files", "interfaces", "images", "groups")
+OPTIONS = ("worlds", "each", "when", "hosts", "files", "interfaces", "images", "blocks", "affinity", "groups")
 
 
 GROUPS = """
@@ -81,6 +83,13 @@ def job_with(features: set[str]) -> str:
         job = job.replace("[cluster]", '[cluster]\ncontainer-runtime = "pyxis"')
     if "interfaces" in features:
         job = job.replace("[cluster]", '[cluster]\nnetwork-interface = "ib0"')
+    if "blocks" in features:
+        job = job.replace("[cluster]", '[cluster]\nport-offset = "job-id"')
+    if "affinity" in features and "groups" not in features:  # whose nodes are of several kinds
+        attached = 'gpu-numa = [0, 0, 0, 0, 1, 1, 1, 1]\ngpu-nics = ["a", "a", "a", "a", "b", "b", "b", ["b", "c"]]'
+        job = job.replace("[cluster]", f"[cluster]\n{attached}").replace(
+            "gpus-per-worker = 4", "gpus-per-worker = 4\nnuma-bind = true"
+        )
     if "groups" in features:
         job = job.replace("num-nodes = 2", "num-nodes = { front = 1, back = 2 }").replace("gpus-per-node = 8", "")
         job = job.replace('nodes = ["n0", "n1"]', 'nodes = { front = ["n2"], back = ["n0", "n1"] }')

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.slurm.containers import write_plugstack
-from tests.slurm.lab import Lab
+from tests.slurm.lab import Lab, Scenario
 from tests.testbed import Cluster, obstacle
 
 NODES = 20
 AT_ONCE = 8  # more keep two cores so busy that timings say nothing
-
-Scenario = Callable[[Lab], Any]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -206,7 +206,10 @@ class Running:
 Fault = Callable[[Running], None]
 
 
-def scenario(function: Callable[[Lab], Any]) -> pytest.MarkDecorator:
+Scenario = Callable[["Lab"], Any]
+
+
+def scenario(function: Scenario) -> pytest.MarkDecorator:
     """Mark a test as one that looks at what `function` returned: its argument `run`."""
     return pytest.mark.scenario.with_args(function)
 
@@ -254,12 +257,17 @@ class Lab:
 
     def write(self, job: str, parents: Mapping[str, str] = NOTHING) -> Path:
         """Write a job's text, on top of BASE where it extends nothing, to a new folder's job.toml."""
-        with self._lock:
-            folder = self.root / f"run{len(list(self.root.iterdir()))}"
-            folder.mkdir()
+        folder = self.folder()
         extends = "" if job.lstrip().startswith("extends") else 'extends = "base.toml"\n'
         for name, text in {**parents, "base.toml": BASE, "job.toml": extends + job}.items():
             (folder / name).write_text(text)
+        return folder
+
+    def folder(self) -> Path:
+        """Make a new folder."""
+        with self._lock:
+            folder = self.root / f"run{len(list(self.root.iterdir()))}"
+            folder.mkdir()
         return folder
 
     def compile(self, folder: Path) -> str:

@@ -90,12 +90,10 @@ def test_a_worker_is_told_the_ports_of_the_one_it_is_beside(run: Run) -> None:
 def test_what_is_left_of_the_job_says_who_shares_with_whom(run: Run) -> None:
     left = tomllib.loads(run.log("plan.toml"))
     assert check(left) == ()
-    assert {worker["role"]: worker.get("shares") for worker in left["workers"]} == {
-        "wide": None,
-        "narrow": None,
-        "wide-beside": "wide",
-        "narrow-beside": "narrow",
-    }
+    shares = {"wide": {None}, "narrow": {None}, "wide-beside": {"wide"}, "narrow-beside": {"narrow"}}
+    told = run.json("endpoints.json")["roles"]
+    assert {role: {place.get("shares") for place in told[role]} for role in told} == shares
+    assert {role: {w.get("shares") for w in left["workers"] if w["role"] == role} for role in shares} == shares
 
 
 @scenario(both)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.slurm.lab import Event, Lab, Run, scenario, succeeded
+from tests.slurm.lab import Event, Lab, Run, gpus_and_ports, scenario, succeeded
 
 pytestmark = pytest.mark.slurm
 
@@ -202,3 +202,31 @@ def test_each_of_many_workers_finds_its_own_row(run: Run) -> None:
     assert here == [
         ["here", str(worker), str(worker % 8), str(20000 + worker % 8), run.nodes[worker // 8]] for worker in range(32)
     ]
+
+
+A_REST = """
+[phases.client]
+command = ["echo", "{role.worker.urls.http}"]
+[roles.worker]
+workers = 5
+gpus-per-worker = 2
+command = ["{vars.python}", "{vars.stub}", "--record", "{job.dir}/seen.jsonl"]
+ports = { http = 8000 }
+ready = { port = "http", timeout = "20s" }
+stop = { grace = "1s" }
+"""
+
+
+def a_rest(lab: Lab) -> Run:
+    return lab.run(A_REST)
+
+
+@scenario(a_rest)
+def test_four_workers_on_one_node_and_a_fifth_on_the_next_are_those_of_the_plan(run: Run) -> None:
+    assert succeeded(run)
+    first, second = run.nodes
+    full = [(first, f"{2 * worker},{2 * worker + 1}", (8000 + worker,)) for worker in range(4)]
+    assert gpus_and_ports(run.workers) == {"worker": [*full, (second, "0,1", (8000,))]}
+    assert sorted(run.workers) == [("worker", worker, 0) for worker in range(5)]
+    urls = [*(f"http://{first}:{8000 + worker}" for worker in range(4)), f"http://{second}:8000"]
+    assert ",".join(urls) in run.log("phases/client.log")

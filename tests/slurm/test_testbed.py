@@ -151,7 +151,7 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(TestbedError, match=r"did not start:\n(.*\n)*the controller does not like it"):
-        life.start(directory, [Kind(1, 0)])
+        life.start(directory, (Kind(1, 0),))
     assert traces(directory, set()) == []
 
 
@@ -164,7 +164,7 @@ def test_a_slurmctld_that_dies_in_the_background_is_an_error_with_the_end_of_its
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     begin = time.monotonic()
     with pytest.raises(TestbedError, match=r"slurmctld has ended\n--- (.*\n)*fatal: its state is from the future"):
-        life.start(directory, [Kind(1, 0)])
+        life.start(directory, (Kind(1, 0),))
     assert time.monotonic() - begin < 10
     assert traces(directory, set()) == []
 
@@ -209,7 +209,7 @@ def test_a_command_that_fails_is_told_as_it_would_be_typed(directory: Path) -> N
 
 
 def test_a_killed_keeper_takes_the_processes_along_and_down_removes_the_files(directory: Path) -> None:
-    owner = life.start(directory, [Kind(1, 0)])
+    owner = life.start(directory, (Kind(1, 0),))
     spaces = everything(directory)
     owner.keeper.kill()
     owner.end()

@@ -1,4 +1,4 @@
-"""Command line of the testbed: `python -m tests.testbed up | run -- COMMAND... | down`."""
+"""Command line of the testbed: `python -m tests.testbed up | run -- COMMAND... | down | shell`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from tests.testbed import Cluster, TestbedError, config, life
+from tests.testbed.shell import open_shell
 
 
 def up(args: argparse.Namespace) -> int:
@@ -30,6 +31,14 @@ def run(args: argparse.Namespace) -> int:
     os.execvpe(argv[0], argv, cluster.environment)  # noqa: S606 - the point of this command
 
 
+def shell(args: argparse.Namespace) -> int:
+    """Start a testbed of its own, be a shell on its log-in node, and end it."""
+    with Cluster.up(args.nodes, args.gpus) as cluster:
+        names = ", ".join(cluster.node_names)
+        print(f"A Slurm of its own, nodes {names} of {args.gpus} GPUs, which ends with this shell.", flush=True)
+        return open_shell(cluster)
+
+
 def down(args: argparse.Namespace) -> int:
     """End the testbed and remove its files."""
     life.stop(args.dir)
@@ -42,10 +51,13 @@ def parser() -> argparse.ArgumentParser:
     where = argparse.ArgumentParser(add_help=False)
     where.add_argument("--dir", type=Path, default=life.default_directory(), help="default: %(default)s")
     commands = top.add_subparsers(required=True)
-    start = commands.add_parser("up", parents=[where], help="start a cluster")
-    start.add_argument("--nodes", type=int, default=4, help="default: 4")
-    start.add_argument("--gpus", type=int, default=8, help="GPUs per node, default: 8")
+    size = argparse.ArgumentParser(add_help=False)
+    size.add_argument("--nodes", type=int, default=4, help="default: 4")
+    size.add_argument("--gpus", type=int, default=8, help="GPUs per node, default: 8")
+    start = commands.add_parser("up", parents=[where, size], help="start a cluster")
     start.set_defaults(do=up)
+    try_it = commands.add_parser("shell", parents=[size], help="start a cluster, and end it with a shell on it")
+    try_it.set_defaults(do=shell)
     inside = commands.add_parser("run", parents=[where], help="run a command on its log-in node")
     inside.add_argument("command", nargs="+", metavar="COMMAND", help="after `--`: sbatch, squeue ...")
     inside.set_defaults(do=run)

@@ -138,6 +138,10 @@ class Cluster:
         """Run `argv` on `node`, outside of any job."""
         return self.run([*_enter(self._node_pid(node), cwd), *argv], check=check)
 
+    def node_argv(self, node: str, argv: Sequence[str | Path]) -> list[str]:
+        """The command line that runs `argv` on `node`, outside of any job: as `argv`."""
+        return self.argv([*_enter(self._node_pid(node), None), *argv])
+
     def submit(
         self,
         script: str | Path,

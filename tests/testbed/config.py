@@ -63,11 +63,20 @@ MinJobAge=86400
 
 @attrs.frozen
 class Kind:
-    """Nodes of one kind: how many, GPUs of each, and the name of a partition that holds them alone, if any."""
+    """Nodes of one kind: how many, GPUs of each, and the name of a partition that holds them alone, if any.
+
+    `type` is what Slurm calls the GPUs; empty for a site that has not named them.
+    """
 
     nodes: int
     gpus: int
     partition: str = ""
+    type: str = "h100"
+
+    @property
+    def gres(self) -> str:
+        """What a node has in slurm.conf."""
+        return f" Gres=gpu:{self.type and f'{self.type}:'}{self.gpus}" if self.gpus else ""
 
 
 def slurm_version() -> tuple[int, int]:
@@ -125,9 +134,8 @@ def _slurm_conf(directory: Path, kinds: Sequence[Kind], named: bool) -> str:
     lines = []
     addresses = _addresses(sum(kind.nodes for kind in kinds))
     for kind, names in _names(kinds):
-        gres = f" Gres=gpu:h100:{kind.gpus}" if kind.gpus else ""
         shown = names if named else [f"{name} NodeAddr={addresses[name]}" for name in names]
-        lines += [f"NodeName={name} CPUs=64 RealMemory=512000{gres}" for name in shown]
+        lines += [f"NodeName={name} CPUs=64 RealMemory=512000{kind.gres}" for name in shown]
     for kind, names in _names(kinds):
         if kind.partition:
             lines.append(f"PartitionName={kind.partition} Nodes={','.join(names)} MaxTime=INFINITE")
@@ -140,7 +148,7 @@ def _gres_conf(directory: Path, kinds: Sequence[Kind], flags: str) -> str:
         if kind.gpus:
             last = f" Flags={flags}" if flags else ""
             device = f"File={directory}/dev/nvidia[0-{kind.gpus - 1}]"
-            lines.append(f"NodeName={','.join(names)} Name=gpu Type=h100 {device}{last}\n")
+            lines.append(f"NodeName={','.join(names)} Name=gpu{kind.type and f' Type={kind.type}'} {device}{last}\n")
     return "".join(lines)
 
 

@@ -75,6 +75,27 @@ def test_workers_that_come_go_and_move() -> None:
     assert "  ~ workers 0-1: nodes 0-1, GPUs 0-3 → nodes 0-1, GPUs 2-5\n" in as_text(more)
 
 
+FILL = """
+[job]
+num-nodes = 3
+[cluster]
+gpus-per-node = 4
+[roles.train]
+command = ["train"]
+workers = 2
+gpus-per-worker = 6
+split = "fill"
+"""
+
+
+def test_a_worker_that_has_other_gpus_on_each_node_is_told_node_by_node() -> None:
+    text = as_text(difference(planned(FILL), planned(FILL, ("num-nodes = 3", "num-nodes = 4"), ('"fill"', '"even"'))))
+    assert "worker 0: node 0, GPUs 0-3; node 1, GPUs 0-1 → nodes 0-1, GPUs 0-2\n" in text
+    assert "worker 1: node 2, GPUs 0-3; node 1, GPUs 2-3 → nodes 2-3, GPUs 0-2\n" in text
+    gone = as_text(difference(planned(FILL), planned(FILL, ("workers = 2", "workers = 1"), ("= 3", "= 2"))))
+    assert "  - worker 1 on node 2, GPUs 0-3; node 1, GPUs 2-3\n" in gone
+
+
 def test_a_port_is_told_with_what_follows_from_it() -> None:
     found = changed(("http = 8000", "http = 8001"))
     assert part(found, "frontend").ports == (PortMove(0, 0, "http", Block(8000, 1), Block(8001, 1)),)

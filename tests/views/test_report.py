@@ -20,7 +20,7 @@ from tests.views.runs import DONE, FAILED, MARKER, NODES, PHASES, PLAN, READY, S
 
 LATE = at("23:00:00")
 ENDPOINTS = {"roles": {"frontend": [{"worker": 0, "rank": 0, "host": "n0", "ip": "10.0.0.1", "ports": {"http": 8000}}]}}
-VOID = {"meta", "img", "link", "br"}
+VOID = {"meta", "img", "link", "br", "input"}
 
 
 class Reader(HTMLParser):
@@ -41,7 +41,7 @@ class Reader(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open[-1:] != ["style"]:
+        if self.open[-1:] not in (["style"], ["script"]):
             self.words.append(data.strip())
 
 

@@ -15,7 +15,7 @@ from dynplan.language.plan_file import outline
 from dynplan.views.events import Event, read_events
 from dynplan.views.numbers import report_tree
 from dynplan.views.progress import Progress, is_over, progress_of
-from dynplan.views.slurm import SlurmJob, read_job, results_in
+from dynplan.views.slurm import SlurmJob, cause_in, read_job, results_in
 from dynplan.views.status import as_text, as_tree
 from tests.golden import ROOT
 from tests.laws.profile import law
@@ -364,6 +364,8 @@ def test_a_requeued_job_has_its_last_results() -> None:
     said = "[04:00:00] results in /r/chat-7\n[04:00:09] role a\n[05:00:00] results in /r/chat-7.1\nresults in /x\n"
     assert results_in(said) == "/r/chat-7.1"
     assert results_in("[04:00:00] dynplan: FAILED: 64\n") == ""
+    assert cause_in("[04:00:00] dynplan: FAILED: 64\n") == "64"
+    assert cause_in(said) == ""
 
 
 # Exit codes

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynplan.diagnostics import InputError
+from dynplan.diagnostics.paint import COLOURED
 from dynplan.diagnostics.rendering import render
 from dynplan.language import parse, read, resolve
 from dynplan.language.plan_file import outline, to_tree
@@ -17,7 +18,9 @@ from dynplan.planner import plan
 from dynplan.views.placement import runs, view
 from dynplan.views.svg import _COLOURS, as_svg
 from dynplan.views.text import _short, as_text
+from tests.laws.profile import law
 
+SGR = re.compile(r"\x1b\[[0-9;]*m")
 HEAD = """\
 [job]
 name = "demo"
@@ -50,6 +53,7 @@ def test_two_roles_share_two_nodes() -> None:
     ports = "ports = { system = 9090, nixl = { base = 5557, count = 4 } }"
     assert as_text(two_roles("num-nodes = 2", f"num-nodes = 2\n{ports}", f"num-nodes = 2\n{ports}")) == (
         "demo: 2 nodes of 8 GPUs, 16 of 16 GPUs in use, shared, head node 0\n"
+        "no GPU idle\n"
         "\n"
         "GPU     0        1        2        3        4        5        6        7\n"
         "node 0 │decode 0                           │prefill 0                          │\n"
@@ -71,6 +75,7 @@ def test_ten_thousand_nodes_stay_on_one_screen() -> None:
     )
     assert as_text(found) == (
         "demo: 10000 nodes of 8 GPUs, 76000 of 80000 GPUs in use, shared, head node 0\n"
+        "5% of the GPUs idle\n"
         "\n"
         "GPU        0       1       2       3       4       5       6       7\n"
         "node 0    │d0     │d1     │d2     │d3     │p0                             │\n"
@@ -95,6 +100,7 @@ def test_workers_larger_than_a_node_show_their_ranks_and_warnings_come_last() ->
     )
     assert as_text(outline_of(job(text))) == (
         "demo: 3 nodes of 8 GPUs, 12 of 24 GPUs in use, separate, head node 0\n"
+        "50% of the GPUs idle\n"
         "\n"
         "GPU     0        1        2        3        4        5        6        7\n"
         "node 0 │decode 0.0                                           │·                │\n"
@@ -120,6 +126,7 @@ def test_hosts_are_named_and_a_node_of_many_gpus_takes_several_lines() -> None:
     )
     assert as_text(outline_of(job(text))) == (
         "rack: 1 node of 20 GPUs, 18 of 20 GPUs in use\n"
+        "10% of the GPUs idle\n"
         "\n"
         "GPU           0   1   2   3   4   5   6   7   8   9   10  11  12  13  14  15\n"
         "node 0 nvl72 │d0                                                             │\n"
@@ -128,6 +135,55 @@ def test_hosts_are_named_and_a_node_of_many_gpus_takes_several_lines() -> None:
         "role        workers  GPUs  nodes  ports\n"
         "decode (d)  1        18    0\n"
     )
+
+
+def test_a_narrow_terminal_has_ports_below_their_role_and_no_line_that_is_wider() -> None:
+    ports = "ports = { system = 9090, nixl = { base = 5557, count = 4 } }"
+    assert as_text(two_roles("num-nodes = 2\ntime = 90", f"num-nodes = 2\n{ports}", "num-nodes = 1"), 40) == (
+        "demo: 2 nodes of 8 GPUs, 12 of 16 GPUs\n"
+        "in use, shared, head node 0\n"
+        "25% of the GPUs idle; at most 24\n"
+        "GPU-hours in 1h30m\n"
+        "\n"
+        "GPU     0   1   2   3   4   5   6   7\n"
+        "node 0 │decode 0       │prefill 0      │\n"
+        "node 1 │decode 1       │·              │\n"
+        "\n"
+        "role      workers  GPUs  nodes\n"
+        "frontend  1        -     0\n"
+        "    http 8000\n"
+        "decode    2        4     0-1\n"
+        "    system 9090, nixl 5557-5560\n"
+        "prefill   1        4     0\n"
+    )
+
+
+@law
+@given(
+    st.lists(st.text("ab-é", min_size=1, max_size=60), min_size=1, max_size=3, unique=True),
+    st.text("host", min_size=0, max_size=60),
+    st.integers(1, 40),
+    st.integers(1, 30),
+    st.integers(40, 200),
+)
+def test_no_line_is_wider_than_it_may_be_and_no_name_is_lost(
+    roles: list[str], host: str, gpus: int, nodes: int, width: int
+) -> None:
+    tree = smallest(job={"name": "wide"})
+    tree["nodes"] = [{"node": at, "host": host + str(at) if host else None, "gpus": gpus} for at in range(nodes)]
+    tree["workers"] = [
+        {
+            "role": role,
+            "worker": at,
+            "tasks": [{"rank": 0, "node": at, "gpus": [], "ports": {role: {"port": 8000 + at, "count": 3}}}],
+        }
+        for role in roles
+        for at in range(nodes)
+    ]
+    text = as_text(outline(tree), width)
+    assert max(map(len, text.splitlines())) <= width
+    together = re.sub(r"\s", "", text)
+    assert nodes > 16 or all(role in together for role in roles if len(role) <= 20)
 
 
 def test_a_job_without_gpus_has_no_grid() -> None:
@@ -153,6 +209,7 @@ def smallest(**more: Any) -> dict[str, Any]:
 def test_a_plan_without_commands_can_be_shown() -> None:
     assert as_text(outline(smallest())) == (
         "tiny: 2 nodes of 2 GPUs, 2 of 4 GPUs in use, separate\n"
+        "50% of the GPUs idle\n"
         "\n"
         "GPU     0        1\n"
         "node 0 │a 0              │\n"
@@ -183,6 +240,7 @@ ports = { http = 8000 }
 def test_a_worker_beside_another_one_is_named_on_its_slice_and_counts_no_gpu() -> None:
     assert as_text(outline_of(job(BESIDE))) == (
         "demo: 2 nodes of 8 GPUs, 8 of 16 GPUs in use, separate, head node 0\n"
+        "50% of the GPUs idle\n"
         "\n"
         "GPU     0        1        2        3        4        5        6        7\n"
         "node 0 │decode 0 + profiler 0              │·                                  │\n"
@@ -215,7 +273,8 @@ def test_a_gpu_that_is_booked_twice_is_seen_and_said() -> None:
     task = {"rank": 0, "node": 0, "gpus": [1, 2], "ports": {}}
     tree["workers"].append({"role": "b", "worker": 0, "tasks": [task]})
     assert as_text(outline(tree)) == (
-        "tiny: 2 nodes of 2 GPUs, 3 of 4 GPUs in use, shared\n"
+        "tiny: 2 nodes of 2 GPUs, 2 of 4 GPUs in use, shared\n"
+        "50% of the GPUs idle\n"
         "\n"
         "GPU     0         1\n"
         "node 0 │a 0      │a 0 & b 0│\n"
@@ -289,8 +348,10 @@ def test_hostile_text_reaches_no_terminal_and_breaks_no_picture(data: st.DataObj
     except InputError as problem:  # NUL is in no name
         assert all(line.isprintable() for line in render(problem.findings, []).splitlines())
         return
-    drawn, picture = as_text(found), as_svg(found)
-    assert all(line.isprintable() for line in drawn.split("\n"))
+    width = draw(st.integers(40, 200))
+    drawn, picture = as_text(found, width), as_svg(found)
+    assert all(line.isprintable() and len(line) <= width for line in drawn.split("\n"))
+    assert SGR.sub("", as_text(found, width, COLOURED)) == drawn
     assert all(line.isprintable() for line in picture.split("\n"))
     assert all((text or "").isprintable() for text in texts_of(picture))
 

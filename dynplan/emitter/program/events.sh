@@ -113,6 +113,9 @@ take_line() {
 	image)
 		on_image
 		;;
+	taken)
+		on_taken
+		;;
 	problem)
 		say "$event_detail"
 		problems[10#0$event_rank]=${problems[10#0$event_rank]-$event_detail}

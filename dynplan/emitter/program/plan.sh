@@ -41,6 +41,7 @@ load() {
 	grace=30
 	alive=''
 	unprobed=()
+	numa_bind=''
 	fail_on_log=''
 	metrics=''
 	lists=()
@@ -75,6 +76,8 @@ load() {
 	probe_first=()
 	probe_size=()
 	probe_words=()
+	# What ports are higher than in the plan.
+	port_offset=${fact[offset]-0}
 	forget_rows
 	job
 	case ${1%/+*} in
@@ -294,6 +297,11 @@ get_value() {
 		value=${row[$1]}
 	elif [[ -n ${fact[$1]+x} ]]; then
 		value=${fact[$1]}
+	elif [[ $1 == @(numa|nics) ]]; then
+		find_affinity
+		value=${row[$1]}
+	elif [[ $1 == at.[0-9]* ]]; then
+		value=$((${1#at.} + port_offset))
 	elif [[ $1 == from-env.* ]]; then
 		get_submitted "${1#from-env.}"
 	else

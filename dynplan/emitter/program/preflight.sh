@@ -19,6 +19,9 @@ preflight() {
 		preflight_interface
 	fi
 	preflight_gpus
+	if declare -F preflight_affinity >/dev/null; then
+		preflight_affinity /sys /proc
+	fi
 	set_limits
 	if [[ -n $refused ]]; then
 		preflight_problem "ulimit ${refused/=/ }: the hard limit is $(ulimit -H "${refused%%=*}")"
@@ -36,9 +39,15 @@ preflight() {
 	preflight_taken_ports
 	for name in "${roles[@]}"; do
 		preflight_ports "$name"
+		if [[ -n $numa_bind ]]; then
+			preflight_binding
+		fi
 		tasks_here=$((tasks_here + ${#numbers[@]}))
 	done
 	part=:preflight
+	if declare -F preflight_blocks >/dev/null; then
+		preflight_blocks
+	fi
 	preflight_cpus "$((tasks_here > node_gpus ? tasks_here : node_gpus))"
 	detail=$address
 	if [[ -n $unnamed$interface ]]; then
@@ -155,11 +164,13 @@ preflight_ports() {
 	done
 }
 
-# preflight_block ROLE NAME CELL TIME: the same for the ports in a cell
+# preflight_block ROLE NAME CELL TIME: the same for the ports in a cell. Those that move are looked at later
 preflight_block() {
 	local step=$((cell_steps[$3] * $4)) port
 	for ((port = cell_lows[$3] + step; port <= cell_highs[$3] + step; port++)); do
-		if [[ $taken == *" $port "* ]]; then
+		if [[ ${cell_lows[$3]} == port_offset* ]]; then
+			preflight_planned "$port" "$1/$2"
+		elif [[ $taken == *" $port "* ]]; then
 			preflight_problem "port $port ($2 of role $1) is taken"
 		fi
 	done

@@ -30,8 +30,8 @@ write_plan() {
 	local -a quoted_hosts quoted_addresses
 	local -A names_of
 	json_text "$SLURM_JOB_ID"
-	printf 'schema = 1\njob = { name = %s, id = %s, digest = "%s" }\nnodes = [\n' \
-		"$quoted_name" "$quoted" "$digest" >&3
+	printf 'schema = 1\njob = { name = %s, id = %s, digest = "%s"%s }\nnodes = [\n' \
+		"$quoted_name" "$quoted" "$digest" "${fact[offset]:+, port-shift = ${fact[offset]}}" >&3
 	printf '{"job": {"name": %s, "id": %s}, "roles": {\n' "$quoted_name" "$quoted" >&4
 	printf '[' >&5
 	for node in "${!hosts[@]}"; do
@@ -87,6 +87,7 @@ write_expected() {
 # write_task: writes what is in row, and for the first task of a worker what is the worker's
 write_task() {
 	local url='' ports='' counts='' line name port last place
+	local beside=${shares[0]:+", \"shares\": \"${shares[0]}\""}
 	if ((row[rank] == 0)); then
 		if [[ -n $metrics ]]; then
 			fill "$metrics"
@@ -114,8 +115,8 @@ write_task() {
 	echo "  { ${line//\":/\" =}, ports = {${counts#,} } }," >&3
 	json_text "$url"
 	place="\"host\": ${quoted_hosts[${row[node]}]}, \"ip\": ${quoted_addresses[${row[node]}]}"
-	echo "  $comma{\"worker\": ${row[worker]}, $line, $place, \"ports\": {${ports#, }}, \"metrics\": $quoted}" >&4 ||
-		return
+	ports="\"ports\": {${ports#, }}"
+	echo "  $comma{\"worker\": ${row[worker]}, $line, $place, $ports, \"metrics\": $quoted$beside}" >&4 || return
 	comma=,
 }
 

@@ -50,6 +50,9 @@ wrap() {
 	part=${part%/*}
 	find_task "$((first + SLURM_PROCID))"
 	name_worker
+	if declare -F find_affinity >/dev/null; then
+		find_affinity
+	fi
 	set_environment
 	keep_off_proxies
 	if ! { : >>"$log"; } 2>/dev/null; then
@@ -58,6 +61,10 @@ wrap() {
 	fi
 	if [[ -n ${row[gpus]} ]] && ((${row[gpus]##*,} >= shown_count)); then
 		event failed "65 $who: its step shows $shown_count GPUs, '$shown', and the plan gives it GPUs ${row[gpus]} of its node"
+		return
+	fi
+	binding=()
+	if [[ -n $numa_bind ]] && ! bind_numa; then
 		return
 	fi
 	if [[ -n $has_log ]]; then
@@ -347,7 +354,7 @@ start_worker() {
 	if [[ -n $set_up ]]; then
 		wrap_in_setup
 	fi
-	become "${exports[@]}" -- "${through[@]}" "${words[@]}"
+	become "${exports[@]}" -- "${through[@]}" "${binding[@]}" "${words[@]}"
 }
 
 # run_again WORD...: as `run`, and again in its place as often as the role allows

@@ -76,7 +76,8 @@ def _job(before: Plan, after: Plan, a: _Tree, b: _Tree) -> Part:
     for table, told in (("job", {"env": env, "sbatch": directives}), ("cluster", {"env": env, "sbatch": directives})):
         hidden = [key for key, changes in told.items() if changes]
         settings += _settings(_by_group(a.get(table)), _by_group(b.get(table)), hidden, table)
-    settings += _settings(a.get("meta"), b.get("meta"), (), "meta")
+    for key in ("port-offset", "meta"):
+        settings += _settings(a.get(key), b.get(key), (), key)
     found = tuple(numbers(before, after))
     return _part(Part("job", "", "same", numbers=found, env=env, directives=directives, settings=tuple(settings)), a, b)
 

@@ -52,7 +52,14 @@ def _move_line(moves: Sequence[Move]) -> Line:
 
 
 def _place(several: Sequence[tuple[Seat, ...] | None]) -> str:
+    """Say where workers are: nodes and GPUs; of workers with other GPUs on each node, rank by rank."""
     seats = [seat for each in several for seat in each or ()]
+    alike = len(set(map(_shape, several))) == 1
+    parts = _grouped(seats, lambda seat: seat[1]).values() if alike else [seats]
+    return "; ".join(map(_seats, parts))
+
+
+def _seats(seats: Sequence[Seat]) -> str:
     nodes, gpus = sorted({node for node, _ in seats}), sorted({gpu for _, gpus in seats for gpu in gpus})
     where = _counted("node", nodes) if nodes else ""
     return f"{where}, {_counted('GPU', gpus)}" if gpus else where
