@@ -126,7 +126,7 @@ def test_events_of_a_role_on_all_groups_are_of_one_role(done: Run) -> None:
             for worker in range(count)
         ]
     )
-    assert "has not started" not in done.output
+    assert "has not started ()" not in done.output
 
 
 @pytest.mark.parametrize(

@@ -269,7 +269,7 @@ def test_one_step_for_each_role_and_for_one_on_all_groups_one_in_each(ran: Group
     ends = [event.role for event in ran.run.events if event.name == "end" and not event.role.startswith("phase:")]
     everywhere = [f"{part}/+{index}" for part in (":preflight", "watch") for index in range(3)]
     assert sorted(ends) == sorted([*everywhere, "router", "decode", "prefill"])
-    assert "has not started" not in ran.run.output
+    assert "has not started ()" not in ran.run.output
 
 
 # Two groups, with named hosts

@@ -46,6 +46,7 @@ def test_the_text_has_a_line_for_each_group() -> None:
     assert as_text(outline_of(plan_of(JOB))) == (
         "kinds: 4 nodes (1 cpu, 1 h100, 2 l40s), 16 of 16 GPUs in use, separate, head\n"
         "node 0\n"
+        "no GPU idle\n"
         "\n"
         "GPU     0        1        2        3        4        5        6        7\n"
         "cpu: node 0, no GPUs\n"
