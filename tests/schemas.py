@@ -137,6 +137,8 @@ ENV = {
 }
 ARGS = {"type": "object", "additionalProperties": {"not": {"type": "array"}}}
 HOSTS = either(TEXT, TEXTS)
+NODES = either({"const": "min"}, whole())
+GPU_GROUPS: Schema = {"type": "array", "items": {"type": "array", "items": whole(0)}}
 NUMBER = either(TEXT, whole(0))
 CONTAINER = ref("container")
 PROBE_KEYS: dict[str, Schema] = {
@@ -196,6 +198,7 @@ def role_keys(means: Means) -> dict[str, Schema]:
         "equal-slices": FLAG,
         "gpus": {"type": "array", "items": either(whole(0, 1023), {"type": "array", "items": whole(0, 1023)})},
         "beside": TEXT,
+        "group": TEXT,
         "place": {"type": "string", "pattern": r"^(|head|every-node|with:.*)$|\{vars\."},
         "engine": TEXT,
         "sizes": TEXTS,
@@ -221,14 +224,14 @@ def role_keys(means: Means) -> dict[str, Schema]:
     }
 
 
-def cluster_keys() -> dict[str, Schema]:
-    """Return the schema of each key of a cluster."""
+def cluster_keys(group: Schema) -> dict[str, Schema]:
+    """Return the schema of each key of a cluster, of whose node groups each is a `group`."""
     ports = either(TEXT, whole(1, HIGHEST_PORT))
     limit = either(one_of("hard", "unlimited"), whole(0, 2**63 - 1))
     return {
         "name": TEXT,
         "gpus-per-node": whole(0, 1024),
-        "gpu-groups": {"type": "array", "items": {"type": "array", "items": whole(0)}},
+        "gpu-groups": GPU_GROUPS,
         "gpu-numa": {"type": "array", "items": whole(0, 1024)},
         "gpu-nics": {"type": "array", "items": either(TEXT, TEXTS)},
         "gpu-request": TEXT,
@@ -244,6 +247,18 @@ def cluster_keys() -> dict[str, Schema]:
         "limits": {"type": "object", "propertyNames": {"enum": sorted(_LIMITS)}, "additionalProperties": limit},
         "srun": OPTIONS,
         "sbatch": OPTIONS,
+        "node-groups": {"type": "array", "minItems": 1, "items": group},
+    }
+
+
+def group_keys() -> dict[str, Schema]:
+    """Return the schema of each key of a node group."""
+    return {
+        "name": TEXT,
+        "gpus-per-node": whole(0, 1024),
+        "gpu-groups": GPU_GROUPS,
+        "gpu-request": TEXT,
+        "sbatch": OPTIONS,
     }
 
 
@@ -251,8 +266,8 @@ def job_keys() -> dict[str, Schema]:
     """Return the schema of each key of `[job]`."""
     return {
         "name": TEXT,
-        "num-nodes": either({"const": "min"}, whole()),
-        "nodes": HOSTS,
+        "num-nodes": either(NODES, named(NODES)),
+        "nodes": either(HOSTS, named(HOSTS)),
         "time": either(TEXT, {"type": "integer"}),
         "output-dir": TEXT,
         "umask": TEXT,
@@ -330,7 +345,8 @@ def schemas() -> dict[str, Schema]:
     phases = inherited(rows(job, "## `[phases.NAME]`"), roles)
     parts = {re.sub(r"\..*", "", name): row for name, row in rows(job, "## Parts", "part").items()}
     of_preset = {**roles, **rows(engines, "## One of your own")}
-    of_cluster = {"cluster": table(cluster_keys(), rows(f"\n## All\n{cluster}", "## All"))}
+    group = table(group_keys(), rows(cluster, "## Node groups"))
+    of_cluster = {"cluster": table(cluster_keys(group), rows(f"\n## All\n{cluster}", "## All"))}
     of_job = {
         "extends": TEXT,
         "job": table(job_keys(), rows(job, "## `[job]`")),

@@ -14,7 +14,6 @@ JOB_PAGE = (ROOT / "docs" / "job-file.md").read_text()
 CLUSTER_PAGE = (ROOT / "docs" / "cluster-file.md").read_text()
 PARITY = (ROOT / "docs" / "parity.md").read_text()
 BEFORE_THE_READER = {"order", "enabled"}  # `dynplan.language.inheritance` takes them out of roles and phases
-NOT_BUILT = {"node-groups"}
 
 
 def section(page: str, heading: str) -> str:
@@ -52,11 +51,11 @@ def test_the_page_names_the_keys_of_a_table(heading: str, table: str) -> None:
     if heading == "## `[roles.NAME]`":
         for other in ("### `ports`", "#### Probes"):
             text = text.replace(section(JOB_PAGE, other), "")
-    assert keys_told(text) - BEFORE_THE_READER == keys_known(table) - BEFORE_THE_READER - NOT_BUILT
+    assert keys_told(text) - BEFORE_THE_READER == keys_known(table) - BEFORE_THE_READER
 
 
 def test_the_page_names_the_keys_of_a_cluster() -> None:
-    assert keys_told(CLUSTER_PAGE) == keys_known("[cluster]\nKEY = 1") - NOT_BUILT
+    assert keys_told(CLUSTER_PAGE) == keys_known("[cluster]\nKEY = 1")
 
 
 def test_the_page_on_sweeps_names_the_keys_of_its_tables() -> None:
@@ -64,11 +63,6 @@ def test_the_page_on_sweeps_names_the_keys_of_its_tables() -> None:
     swept = keys_told(section(page, "## `[sweep]`"))
     assert {key for key in swept if "." not in key} == set(_OURS)
     assert keys_told(section(page, "## Results")) == keys_known("[results.a]\nKEY = 1")
-
-
-def test_the_page_names_what_is_not_built() -> None:
-    text = section(JOB_PAGE, "## Not built yet")
-    assert all(key in text for key in NOT_BUILT)
 
 
 def test_the_page_on_the_script_names_its_events_and_exit_codes() -> None:

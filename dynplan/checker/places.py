@@ -18,15 +18,11 @@ def check_places(plan: StatedPlan, findings: Findings) -> None:
     if plan.request is None:
         _check_alike(plan, findings)
         return
-    request, named, order = plan.request, _named(plan.request), order_of(plan)
-    in_turns = order if plan.in_turns else None
+    request, named = plan.request, _named(plan.request)
+    in_turns = order_of(plan) if plan.in_turns else None
     shapes = shapes_of(request, len(plan.nodes), in_turns)
-    room = min(rooms_of(request).values(), default=0)
-    need = Need.of(shapes, named, room)
-    if order.there:  # no more is proven than what holds where places are had in turns
-        in_any_case = Need.of(shapes_of(request, len(plan.nodes), order), named, room, turns=True)
-        need = evolve(need, proven=min(need.proven, in_any_case.proven))
-    _check_allocation(plan, request, named, need, findings)
+    room = _room(request)
+    _check_allocation(plan, request, named, _need(plan, request), findings)
     before = len(findings.found)
     for shape in shapes:
         _check_count(shape, plan, findings)
@@ -62,7 +58,7 @@ def _check_allocation(plan: StatedPlan, request: Request, named: Sequence[str], 
     if isinstance(count, int) and count != len(plan.nodes):
         findings.error("D410", f"{asks} {_count(count)}, and the plan has {len(plan.nodes)}", ("nodes",))
     else:
-        _check_placement(plan, request, need, findings)
+        check_placement(plan, *_placement(plan, request, need), findings)
     for index, node in enumerate(plan.nodes):
         host = named[index] if index < len(named) else None
         if node.host != host:
@@ -73,15 +69,38 @@ def _check_allocation(plan: StatedPlan, request: Request, named: Sequence[str], 
             findings.error("D410", message, (*node.path, "gpus"))
 
 
-def _check_placement(plan: StatedPlan, request: Request, need: Need, findings: Findings) -> None:
+def placement_of(plan: StatedPlan, request: Request) -> tuple[str, int]:
+    """Return whether the roles of a job are separate on the nodes of its plan, and the least its bound may be."""
+    return _placement(plan, request, _need(plan, request))
+
+
+def _need(plan: StatedPlan, request: Request) -> Need:
+    """Return what the roles need together; no more is proven of it than what holds where places are had in turns."""
+    named, room, order = _named(request), _room(request), order_of(plan)
+    need = Need.of(shapes_of(request, len(plan.nodes), order if plan.in_turns else None), named, room)
+    if order.there:
+        in_any_case = Need.of(shapes_of(request, len(plan.nodes), order), named, room, turns=True)
+        need = evolve(need, proven=min(need.proven, in_any_case.proven))
+    return need
+
+
+def _room(request: Request) -> int:
+    return min(rooms_of(request).values(), default=0)
+
+
+def _placement(plan: StatedPlan, request: Request, need: Need) -> tuple[str, int]:
+    count = len(plan.nodes)
+    searched = request.num_nodes == "min" and not request.hosts
+    mode = "separate" if count >= need.separate and not need.overlap else "shared"
+    return mode, min(need.proven, count) if searched else count
+
+
+def check_placement(plan: StatedPlan, mode: str, low: int, findings: Findings) -> None:
     """What `placement` says follows from the nodes; for the fewest nodes its bound may be lower than their number."""
     count = len(plan.nodes)
-    mode = "separate" if count >= need.separate and not need.overlap else "shared"
     if plan.mode not in ("", mode):
         message = f"`mode` is `{plan.mode}`, and the roles are {mode} on {_count(count)}"
         findings.error("D410", message, ("placement", "mode"))
-    searched = request.num_nodes == "min" and not request.hosts
-    low = min(need.proven, count) if searched else count
     if plan.lower is not None and not low <= plan.lower <= count:
         bound = f"{low} to {count}" if low < count else str(count)
         message = f"`lower-bound` is {plan.lower}, and for {_count(count)} it is {bound}"
@@ -287,6 +306,8 @@ def _check_head(plan: StatedPlan, request: Request, shapes: Sequence[Shape], fin
         head, reason = begins[first], f"where `{first}` begins"
     else:
         head, reason = next(iter(open_nodes), 0), "the first open one"
+    if plan.later:
+        return head
     if plan.head is None:
         findings.error("D410", "the plan does not say which node is its head", ("placement",))
     elif plan.head != head:

@@ -4,30 +4,27 @@ Nothing of the planner or the job reader is used, so that a mistake there cannot
 tables of the job are read only as far as promises follow from them; other tools may leave them out.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import frozen
 
 from dynplan.checker.book import apart
+from dynplan.checker.tree import Part, Range
 from dynplan.diagnostics import Findings, Path
 
 HIGHEST_PORT = 65535
-_LARGEST = 10**6
-_RANGE = re.compile(r"\+?([0-9]{1,5})(?:(?:-|\.\.)\+?([0-9]{1,5}))?")
-
-Range = tuple[int, int]  # both ends included
 
 
 @frozen
 class StatedNode:
-    """A node of the allocation; `host` is None where nobody named it."""
+    """A node of the allocation; `host` is None where nobody named it, `group` empty where all nodes are alike."""
 
     path: Path
     node: int
     host: str | None
     gpus: int
+    group: str
 
 
 @frozen
@@ -121,14 +118,30 @@ class RequestedRole:
     beside: str
     task: bool
     after: tuple[str, ...]
+    group: str
     ports: tuple[RequestedPort, ...]
 
 
 @frozen
+class RequestedGroup:
+    """A node group of the cluster; `num_nodes` and `hosts` are what the job says of it alone."""
+
+    name: str
+    gpus_per_node: int
+    groups: tuple[tuple[int, ...], ...]
+    num_nodes: int | str | None
+    hosts: tuple[str, ...]
+
+
+@frozen
 class Request:
-    """What the job's and the cluster's tables ask for, in role declaration order; `moves`: ports do by the job's id."""
+    """What the job's and the cluster's tables ask for, in role declaration order; `moves`: ports do by the job's id.
+
+    `kinds` are the node groups of the cluster; what else is said of nodes is of all of them.
+    """
 
     roles: tuple[RequestedRole, ...]
+    kinds: tuple[RequestedGroup, ...]
     num_nodes: int | str | None
     hosts: tuple[str, ...]
     gpus_per_node: int
@@ -153,7 +166,7 @@ class StatedPlan:
     """A plan as it stands; `request` is None where it carries no tables of the job, `blocks` where ports stay.
 
     `head`, `mode`, `lower` and `in_turns` are what `placement` says, None or empty where it does not; `by_role` are the
-    workers again.
+    workers again. `later`: these are the nodes of a node group that is not the first, and the head is none of them.
     """
 
     nodes: tuple[StatedNode, ...]
@@ -165,6 +178,7 @@ class StatedPlan:
     request: Request | None
     blocks: StatedBlocks | None
     by_role: Mapping[str, list[StatedWorker]]
+    later: bool = False
 
     def of_role(self, name: str) -> list[StatedWorker]:
         """Return a role's workers, as listed."""
@@ -173,17 +187,14 @@ class StatedPlan:
 
 def read_stated(tree: Mapping[str, Any], findings: Findings) -> StatedPlan:
     """Return what a plan's tree claims; D501 and D502 for a tree of another form."""
-    top = _Part(tree, (), findings)
+    top = Part(tree, (), findings)
     if tree.get("schema") != 1:
         findings.error("D501", "this is no plan of schema 1", ("schema",), help="write one: `dynplan plan JOB`")
     nodes = tuple(
-        StatedNode(part.path, part.count("node"), part.text("host") or None, part.count("gpus"))
+        StatedNode(part.path, part.count("node"), part.text("host") or None, part.count("gpus"), part.text("group"))
         for part in top.parts("nodes", needed=True)
     )
     workers = tuple(_worker(part) for part in top.parts("workers", needed=True))
-    by_role: dict[str, list[StatedWorker]] = {}
-    for worker in workers:
-        by_role.setdefault(worker.role, []).append(worker)
     place = top.part("placement")
     return StatedPlan(
         nodes=nodes,
@@ -194,93 +205,19 @@ def read_stated(tree: Mapping[str, Any], findings: Findings) -> StatedPlan:
         in_turns=place.flag("in-turns"),
         request=_asked(top) if "roles" in tree else None,
         blocks=_blocks(top.part("port-offset")) if "port-offset" in tree else None,
-        by_role=by_role,
+        by_role=by_role(workers),
     )
 
 
-class _Part:
-    """A table of the tree; a value of the wrong form is reported and read as a harmless one."""
-
-    def __init__(self, data: Any, path: Path, findings: Findings) -> None:
-        self.path = path
-        self.findings = findings
-        self.data: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
-        if data is not self.data and data is not None:
-            self.wrong(path, "a table")
-
-    def wrong(self, path: Path, wanted: str) -> None:
-        name = ".".join(str(key) for key in path if isinstance(key, str))
-        self.findings.error("D502", f"`{name}` of a plan must be {wanted}", path)
-
-    def text(self, key: str) -> str:
-        value = self.data.get(key)
-        if value is not None and not isinstance(value, str):
-            self.wrong((*self.path, key), "a string")
-            return ""
-        return value or ""
-
-    def count(self, key: str, default: int | None = None) -> int:
-        return self.number(self.data.get(key, default), (*self.path, key))
-
-    def maybe(self, key: str) -> int | None:
-        return self.count(key) if key in self.data else None
-
-    def number(self, value: Any, path: Path) -> int:
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST:
-            return value
-        self.wrong(path, f"a whole number from 0 to {_LARGEST}")
-        return 0
-
-    def flag(self, key: str) -> bool:
-        value = self.data.get(key, False)
-        if not isinstance(value, bool):
-            self.wrong((*self.path, key), "`true` or `false`")
-        return value is True
-
-    def list(self, key: str, *, needed: bool = False) -> list[Any]:
-        value = self.data.get(key, None if needed else [])
-        if isinstance(value, list):
-            return value
-        self.wrong((*self.path, key), "a list")
-        return []
-
-    def numbers(self, key: str) -> tuple[int, ...]:
-        items = enumerate(self.list(key))
-        return tuple(self.number(item, (*self.path, key, at)) for at, item in items)
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        items = self.list(key)
-        if not all(isinstance(item, str) for item in items):
-            self.wrong((*self.path, key), "a list of strings")
-            return ()
-        return tuple(items)
-
-    def part(self, key: str) -> "_Part":
-        return _Part(self.data.get(key), (*self.path, key), self.findings)
-
-    def parts(self, key: str, *, needed: bool = False) -> Iterator["_Part"]:
-        for at, item in enumerate(self.list(key, needed=needed)):
-            yield _Part(item, (*self.path, key, at), self.findings)
-
-    def named(self, key: str) -> Iterator[tuple[str, "_Part"]]:
-        outer = self.part(key)
-        for name, value in outer.data.items():
-            yield name, _Part(value, (*outer.path, name), self.findings)
-
-    def ranges(self, key: str) -> tuple[Range, ...]:
-        """Return ranges written as `9100`, `"9100"`, `"6817-6819"` or, for offsets, `"233..239"`."""
-        value = self.data.get(key, [])
-        found: list[Range] = []
-        for item in value if isinstance(value, list) else [value]:
-            match = _RANGE.fullmatch(str(item).replace(" ", ""))
-            if match is None:
-                self.wrong((*self.path, key), "a range of numbers")
-                continue
-            found.append((int(match[1]), int(match[2] or match[1])))
-        return tuple(found)
+def by_role(workers: Iterable[StatedWorker]) -> dict[str, list[StatedWorker]]:
+    """Return workers by their role, in the order of the list."""
+    found: dict[str, list[StatedWorker]] = {}
+    for worker in workers:
+        found.setdefault(worker.role, []).append(worker)
+    return found
 
 
-def _worker(part: _Part) -> StatedWorker:
+def _worker(part: Part) -> StatedWorker:
     tasks = tuple(_task(task) for task in part.parts("tasks", needed=True))
     name = part.text("role")
     if not name:
@@ -288,7 +225,7 @@ def _worker(part: _Part) -> StatedWorker:
     return StatedWorker(part.path, name, part.count("worker"), tasks, part.text("shares"), part.texts("until"))
 
 
-def _task(part: _Part) -> StatedTask:
+def _task(part: Part) -> StatedTask:
     part.list("gpus", needed=True)
     ports = tuple(
         StatedPort(port.path, name, port.count("port"), port.count("count", 1)) for name, port in part.named("ports")
@@ -296,31 +233,41 @@ def _task(part: _Part) -> StatedTask:
     return StatedTask(part.path, part.count("rank"), part.count("node"), part.numbers("gpus"), ports)
 
 
-def _blocks(part: _Part) -> StatedBlocks:
+def _blocks(part: Part) -> StatedBlocks:
     return StatedBlocks(part.path, part.count("first"), part.count("step"), part.ranges("blocks"))
 
 
-def _asked(top: _Part) -> Request:
+def _asked(top: Part) -> Request:
     job, cluster = top.part("job"), top.part("cluster")
+    kinds = tuple(_kind(part, job) for part in cluster.parts("node-groups"))
     moves = (job.text("port-offset") or cluster.text("port-offset")) == "job-id"
-    num_nodes = job.data.get("num-nodes")
-    groups = cluster.list("gpu-groups")
-    if not all(isinstance(group, list) and all(isinstance(gpu, int) for gpu in group) for group in groups):
-        cluster.wrong((*cluster.path, "gpu-groups"), "a list of lists of GPU indices")
-        groups = []
-    if "gpu-groups" not in cluster.data:
-        groups = _numa_nodes(cluster.numbers("gpu-numa"))
     ranges = cluster.ranges("port-range")
     return Request(
         roles=tuple(_role(name, part, moves) for name, part in top.named("roles")),
-        num_nodes=num_nodes if num_nodes in (None, "min") else job.count("num-nodes"),
-        hosts=job.texts("nodes"),
+        kinds=kinds,
+        num_nodes=None if kinds and isinstance(job.data.get("num-nodes"), Mapping) else _num_nodes(job, "num-nodes"),
+        hosts=() if kinds and isinstance(job.data.get("nodes"), Mapping) else job.texts("nodes"),
         gpus_per_node=cluster.count("gpus-per-node", 0),
-        groups=tuple(tuple(group) for group in groups),
+        groups=_islands(cluster),
         port_range=ranges[0] if ranges else (20000, 21999),
         reserved=cluster.ranges("reserved-ports"),
         moves=moves,
     )
+
+
+def _num_nodes(part: Part, key: str) -> int | str | None:
+    value = part.data.get(key)
+    return value if value is None or value == "min" else part.count(key)
+
+
+def _islands(part: Part) -> tuple[tuple[int, ...], ...]:
+    groups = part.list("gpu-groups")
+    if not all(isinstance(group, list) and all(isinstance(gpu, int) for gpu in group) for group in groups):
+        part.wrong((*part.path, "gpu-groups"), "a list of lists of GPU indices")
+        return ()
+    if "gpu-groups" not in part.data:
+        groups = _numa_nodes(part.numbers("gpu-numa"))
+    return tuple(tuple(group) for group in groups)
 
 
 def _numa_nodes(nodes: tuple[int, ...]) -> list[list[int]]:
@@ -328,7 +275,17 @@ def _numa_nodes(nodes: tuple[int, ...]) -> list[list[int]]:
     return [[gpu for gpu, node in enumerate(nodes) if node == one] for one in sorted(set(nodes))]
 
 
-def _role(name: str, part: _Part, moves: bool) -> RequestedRole:
+def _kind(part: Part, job: Part) -> RequestedGroup:
+    name = part.text("name")
+    numbers, hosts = (
+        job.part(key) if isinstance(job.data.get(key), Mapping) else Part({}, (*job.path, key), job.findings)
+        for key in ("num-nodes", "nodes")
+    )
+    gpus = part.count("gpus-per-node", 0)
+    return RequestedGroup(name, gpus, _islands(part), _num_nodes(numbers, name), hosts.texts(name))
+
+
+def _role(name: str, part: Part, moves: bool) -> RequestedRole:
     fill = part.data.get("workers-per-node") == "max"
     pins = _pins(part)
     per = None if fill else part.maybe("workers-per-node")
@@ -351,16 +308,17 @@ def _role(name: str, part: _Part, moves: bool) -> RequestedRole:
         beside=part.text("beside"),
         task=part.text("kind") == "task",
         after=_names(part, "after"),
+        group=part.text("group"),
         ports=tuple(_port(port, part, moves) for port in part.part("ports").data),
     )
 
 
-def _names(role: _Part, key: str) -> tuple[str, ...]:
+def _names(role: Part, key: str) -> tuple[str, ...]:
     value = role.data.get(key)
     return (value,) if isinstance(value, str) else role.texts(key)
 
 
-def _pins(role: _Part) -> tuple[tuple[int, ...], ...]:
+def _pins(role: Part) -> tuple[tuple[int, ...], ...]:
     """Return the GPUs of a role by index: one list, or one for each worker of a node."""
     lists = role.list("gpus")
     if lists and not any(isinstance(item, list) for item in lists):
@@ -371,9 +329,9 @@ def _pins(role: _Part) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(role.number(gpu, (*role.path, "gpus")) for gpu in item) for item in lists)
 
 
-def _port(name: str, role: _Part, moves: bool) -> RequestedPort:
+def _port(name: str, role: Part, moves: bool) -> RequestedPort:
     value = role.part("ports").data[name]
-    part = _Part(value if isinstance(value, Mapping) else {"base": value}, (*role.path, "ports", name), role.findings)
+    part = Part(value if isinstance(value, Mapping) else {"base": value}, (*role.path, "ports", name), role.findings)
     fixed = part.data.get("fixed", False)
     base = part.data.get("base", "auto") if isinstance(fixed, bool) else fixed
     count = part.count("count", 1)

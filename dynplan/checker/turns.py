@@ -95,11 +95,20 @@ def _end(owner: Mapping[str, str], role: str) -> str:
 def _asked(request: Request) -> Iterator[tuple[str, frozenset[str]]]:
     """Yield for each role the tasks that it is after, directly or through others."""
     roles = {role.name: role for role in request.roles}
+    for name, before in all_before(request).items():
+        yield name, frozenset(other for other in before if other in roles and roles[other].task)
+
+
+def all_before(request: Request) -> dict[str, tuple[str, ...]]:
+    """Return for each role all that it is after, directly or through others."""
+    roles = {role.name: role for role in request.roles}
+    found = {}
     for role in request.roles:
         before = list(role.after)
         for name in before:  # which grows
             before += [other for other in (roles[name].after if name in roles else ()) if other not in before]
-        yield role.name, frozenset(name for name in before if name in roles and roles[name].task)
+        found[role.name] = tuple(before)
+    return found
 
 
 # What the workers say of it

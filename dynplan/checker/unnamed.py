@@ -38,6 +38,9 @@ def beside_roles(tree: Mapping[str, Any]) -> tuple[Finding, ...]:
 def _owners(tree: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     for key in ("job", "cluster"):
         yield (key,), _table(tree.get(key))
+    groups = _table(tree.get("cluster")).get("node-groups")
+    for at, group in enumerate(groups if isinstance(groups, list) else []):
+        yield ("cluster", "node-groups", at), _table(group)
     for key in ("roles", "phases"):
         for name, table in _table(tree.get(key)).items():
             yield (key, name), _table(table)

@@ -17,7 +17,7 @@ from dynplan.views.progress import Left, Progress, progress_of
 from dynplan.views.slurm import SlurmJob, cause_in, results_in
 
 _MOST_BYTES = 256 * 1024 * 1024  # of a log of events, or of a plan
-_JOB_ID = re.compile(r"[0-9]{1,10}(?:_[0-9]{1,10})?")  # of an array's job: 12_3
+_JOB_ID = re.compile(r"[0-9]{1,10}(?:[_+][0-9]{1,10})?")  # of an array's job: 12_3; of a component: 12+1
 _DEFAULT = "results"  # where jobs leave theirs if they say nothing else
 
 

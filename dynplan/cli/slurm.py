@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 
-from dynplan.views.slurm import SlurmJob, read_job
+from dynplan.views.slurm import SlurmJob, leader_in, read_job
 
 _LONGEST_S = 15  # that a controller may take to answer
 
@@ -14,7 +14,19 @@ def is_there() -> bool:
 
 
 def ask(job_id: str) -> SlurmJob | None:
-    """Return a job as the controller knows it, without a state where it knows no such job; None if nobody answers."""
+    """Return a job as the controller knows it, without a state where it knows no such job; None if nobody answers.
+
+    The number of a component of a heterogeneous job, `8` or `7+1`, stands for the job.
+    """
+    said = _said(job_id)
+    if said is None:
+        return None
+    job, leader = read_job(said, job_id), leader_in(said)
+    return job if leader in ("", job.job_id, job_id) else ask(leader)
+
+
+def _said(job_id: str) -> str | None:
+    """Return what scontrol says of a job, None where nobody answers."""
     program = shutil.which("scontrol")
     if program is None:
         return None
@@ -27,4 +39,4 @@ def ask(job_id: str) -> SlurmJob | None:
     said = (done.stdout + done.stderr).decode("utf-8", errors="replace")
     if done.returncode and "Invalid job id" not in said:
         return None
-    return read_job(said, job_id)
+    return said

@@ -9,7 +9,7 @@ from itertools import chain, starmap
 
 from attrs import evolve, frozen
 
-from dynplan.diagnostics import InputError, Path
+from dynplan.diagnostics import Finding, InputError, Path
 from dynplan.emitter.digests import POINTS_SEAL_LINE
 from dynplan.emitter.limits import check_task_size
 from dynplan.emitter.lowered import Option, Script, Settings
@@ -58,9 +58,13 @@ def array_point(number: int, title: str, plan: Plan) -> ArrayPoint:
     """Return a plan as an index of a job array.
 
     Raises:
-        InputError: D601 or D602 for texts that Slurm or Linux do not take.
+        InputError: D601 or D602 for texts that Slurm or Linux do not take, D113 for a heterogeneous job.
     """
     script = lower(plan)
+    if script.components:  # "Invalid job array specification" (heterogeneous_jobs.html, Limitations)
+        message = f"point {number} has nodes of several groups, and Slurm has no job arrays of such jobs"
+        fix = f"write a script for each point: `dynplan compile JOB --point {number}`"
+        raise InputError([Finding("D113", message, ("cluster", "node-groups"), help=fix)])
     return ArrayPoint(number, title, with_digest(script, plan_digest(script)))
 
 

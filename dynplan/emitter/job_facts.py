@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from dynplan.emitter.components import component_settings, components, is_heterogeneous
 from dynplan.emitter.constants import Constants
 from dynplan.emitter.containers import container_paths, containers
 from dynplan.emitter.lowered import Array, Setting, Settings
@@ -41,7 +42,8 @@ def job_settings(plan: Plan) -> Iterator[Settings]:
         yield (("gpu_variable", GPU_VARIABLES[job.cluster.gpu_vendor]),)
     if containers(plan):
         yield (("hint", " (its image must hold bash; what srun says stands above)"),)
-    if job.cluster.gpu_request == "none" or not any(role.size.gpus for role in job.roles):
+    yield from component_settings(plan)
+    if not is_heterogeneous(plan) and not components(plan)[0].asks:
         yield (("all_gpus", ",".join(map(str, range(gpus)))),)
     yield ("job_name", job.name), ("quoted_name", _json(job.name)), ("output_dir", _directory(job))
     if names := submitted(job):

@@ -82,7 +82,8 @@ class Script(Record):
     """Everything that a script says, in script order.
 
     Attributes:
-        directives: the options of sbatch.
+        directives: the options of sbatch, of the first component where there are several.
+        components: those of each further component.
         summary: a line for people.
         nodes: how many nodes the job has.
         job: what holds for the whole job: sizes and names, line by line.
@@ -97,6 +98,7 @@ class Script(Record):
     """
 
     directives: tuple[Option, ...]
+    components: tuple[tuple[Option, ...], ...]
     summary: str
     nodes: int
     job: tuple[Settings, ...]

@@ -6,6 +6,7 @@ from itertools import chain
 
 from attrs import evolve
 
+from dynplan.emitter.components import Component, components, in_component_order, where_a_node_is, where_it_runs
 from dynplan.emitter.constants import Constants, lists_named, named_by_others, templates
 from dynplan.emitter.containers import Owner, around_a_task, brought, images
 from dynplan.emitter.directives import directives
@@ -45,12 +46,17 @@ def lower(plan: Plan) -> Script:
     names = {owner: name for owner, (name, _) in boxes.items()}
     given = regained(plan)
     roles = [
-        _role(tasks, known["roles", tasks.role.name], named, names, given.get(tasks.role.name, ())) for tasks in by_role
+        evolve(step, settings=(*step.settings, *where_it_runs(plan, tasks.workers)))
+        for tasks in by_role
+        for name in [tasks.role.name]
+        for step in [_role(tasks, known["roles", name], named, names, given.get(name, ()))]
     ]
     phases = [_phase(phase, plan, known["phases", phase.name], names) for phase in job.phases]
     common = _most_common(step.srun or () for step in (*roles, *phases))
+    first, *others = directives(plan)
     return Script(
-        directives=tuple(directives(plan)),
+        directives=first,
+        components=tuple(others),
         summary=_summary(plan),
         nodes=len(plan.nodes),
         job=tuple(job_settings(plan)),
@@ -74,14 +80,18 @@ def _by_role(plan: Plan) -> Mapping[str, Sequence[Worker]]:
     workers: dict[str, list[Worker]] = {role.name: [] for role in plan.job.roles}
     for worker in plan.workers:
         workers[worker.role].append(worker)
-    return workers
+    return {role.name: in_component_order(plan, role, workers[role.name]) for role in plan.job.roles}
 
 
 def _summary(plan: Plan) -> str:
-    count, gpus = len(plan.nodes), plan.nodes[0].gpus
-    nodes = f"{count} node" + ("s" if count > 1 else "")
-    what = f" of {gpus} GPUs" if gpus else ""
-    return f"{plan.job.name}: {nodes}{what}, {plan.placement.mode}."
+    nodes = ", ".join(map(_counted, components(plan)))
+    return f"{plan.job.name}: {nodes}, {plan.placement.mode}."
+
+
+def _counted(component: Component) -> str:
+    count, gpus, name = len(component.nodes), component.gpus, component.group.name
+    kind = f" ({name})" if name else ""
+    return f"{count} node" + ("s" if count > 1 else "") + (f" of {gpus} GPUs" if gpus else "") + kind
 
 
 def _most_common(words: Iterable[Texts]) -> Texts:
@@ -229,7 +239,7 @@ def _phase(phase: Phase, plan: Plan, constants: Constants, boxes: Mapping[Owner,
         name=phase.name,
         function=f"phase_{phase.name}",
         comment="",
-        settings=tuple(_phase_settings(phase, last=last, around=around)),
+        settings=(*_phase_settings(phase, last=last, around=around), *where_a_node_is(plan, node)),
         after=(),
         rows=(Group(1, (), (((Column("node"), Column("worker")), (node, 0)),)),),
         env=_env(launch, constants),

@@ -6,6 +6,7 @@ is left out where a plan does not use it.
 
 from collections.abc import Callable, Iterator, Mapping
 
+from dynplan.emitter.components import is_heterogeneous
 from dynplan.emitter.constants import templates
 from dynplan.emitter.containers import brings
 from dynplan.model import Each, Phase, Plan, Role, Texts, Worker
@@ -135,6 +136,7 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("taken", _moves),
     ("affinity", _attached),
     ("worlds", _worlds),
+    ("groups", is_heterogeneous),
     ("steps", _always),
     ("launch", _always),
     ("events", _always),
@@ -150,5 +152,5 @@ FIRST = "start"  # it stands before the plan
 # They stand before `steps`, and go to the tasks.
 FOR_TASKS = (
     *("plan", "each", "when", "probes", "http", "logs", "surroundings", "task", "turns"),
-    *("preflight", "interfaces", "taken", "affinity", "worlds"),
+    *("preflight", "interfaces", "taken", "affinity", "worlds", "groups"),
 )

@@ -81,7 +81,7 @@ def plan_digest(script: Script) -> str:
     """Return the digest of all that a script by itself says of its plan, whoever wrote it and with which program."""
     data = chain(functions(script), functions_of_parts(script))
     texts = (function.text() for _, function in data)
-    return digest("\n".join([*starmap(directive, script.directives), *named_hosts(script), *texts]))
+    return digest("\n".join([*_directives(script), *named_hosts(script), *texts]))
 
 
 def with_digest(script: Script, plan: str) -> Script:
@@ -92,11 +92,19 @@ def with_digest(script: Script, plan: str) -> Script:
 def head(script: Script, stamp: str, seal: str) -> Iterator[str]:
     """Yield the first lines of a script: the directives, what it is, and its seal, which is still open."""
     yield "#!/bin/bash -p"
-    yield from (directive(name, value) for name, value in script.directives)
+    yield from _directives(script)
     yield "#"
     yield f"# {script.summary}"
     yield f"# Made by {stamp}: change the job file, not this."
     yield seal
+
+
+def _directives(script: Script) -> Iterator[str]:
+    """Yield the directives; what stands behind `hetjob` is of the next component (sbatch(1), since 20.02)."""
+    yield from starmap(directive, script.directives)
+    for options in script.components:
+        yield "#SBATCH hetjob"
+        yield from starmap(directive, options)
 
 
 def functions(script: Script, heading: str = HEADING) -> Iterator[tuple[Path, Function]]:

@@ -45,4 +45,4 @@ def _variable(port: str) -> str:
 def _several_tasks(role: Role, job: Job) -> bool:
     """Tell whether the logs of a role's workers end in the rank of a task."""
     size = role.size.gpus
-    return size > 1 and (role.per_gpu or size > job.cluster.gpus_per_node > 0)
+    return size > 1 and (role.per_gpu or size > job.cluster.gpus_in(role.size.group) > 0)

@@ -5,7 +5,7 @@ import re
 from dynplan.diagnostics import Findings, nearest
 from dynplan.language.command_line import env_pairs, meant, option_pairs
 from dynplan.language.tables import Table, name_of, plain, scalar
-from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Affinity, Cluster, Pairs, PortRange
+from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Affinity, Cluster, NodeGroup, Pairs, PortRange
 
 MOST_GPUS = 1024
 LAUNCH_TIMEOUT_S = 600
@@ -21,6 +21,7 @@ _LIMITS = {word[2:]: word[0] for word in _LETTERS}
 _INTERFACES = (
     'it is a name such as `"ib0"`, a pattern such as `"ib*"`, a network such as `"10.2.0.0/16"`, or a list of these'
 )
+_GROUP = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _OPTION = re.compile(r"[a-z][a-z0-9-]*")
 # What a shell or the loader runs, among the variables that `export` names.
 _CODE = re.compile(
@@ -30,7 +31,6 @@ _CODE = re.compile(
 
 def read_cluster(table: Table) -> Cluster:
     """Read `[cluster]`; a job without one has nodes without GPUs."""
-    table.unsupported("node-groups")
     gpus = table.count("gpus-per-node", 0, 0, MOST_GPUS) or 0
     groups, affinity = _groups(table, gpus), Affinity((), ())
     if "gpu-numa" in table or "gpu-nics" in table:
@@ -39,13 +39,14 @@ def read_cluster(table: Table) -> Cluster:
         affinity = read_affinity(table, gpus)
         check_groups(groups, affinity, table)
         groups = groups or islands(affinity)
+    request = _request(table, "gpus-per-node")
     cluster = Cluster(
         name=table.line("name"),
         gpus_per_node=gpus,
         groups=groups,
         affinity=affinity,
         gpu_vendor=table.choice("gpu-vendor", tuple(GPU_VARIABLES), "nvidia"),
-        gpu_request=_request(table),
+        gpu_request=request,
         container_runtime=table.choice("container-runtime", ("pyxis", "apptainer", "none"), "pyxis"),
         port_range=_one_range(table, "port-range", PortRange(20000, 21999)),
         port_offset=table.choice("port-offset", PORT_OFFSETS, "none"),
@@ -57,9 +58,53 @@ def read_cluster(table: Table) -> Cluster:
         env=env_pairs(table.table("env")),
         srun=option_pairs(table.table("srun")),
         sbatch=sbatch_options(table.table("sbatch")),
+        node_groups=_node_groups(table, request),
     )
     table.close()
     return cluster
+
+
+def _node_groups(table: Table, request: str) -> tuple[NodeGroup, ...]:
+    """Read the kinds of nodes of a site that has several; what all of them have stands beside them."""
+    rows = table.get("node-groups")
+    if rows is None:
+        return ()
+    if not isinstance(rows, list):
+        table.wrong(table.at("node-groups"), "a list of tables, `[[cluster.node-groups]]`", rows)
+        return ()
+    if not rows:
+        table.bad("node-groups", "`node-groups` names no group", "name one, or leave the key out")
+        return ()
+    for key in ("gpus-per-node", "gpu-groups"):
+        if key in table:
+            message = f"`{key}` is of one kind of node, and the cluster has several"
+            table.bad(key, message, "write it into each of the `node-groups`", "D113", also=table.at("node-groups"))
+    for key in ("gpu-numa", "gpu-nics"):
+        if key in table:
+            message = f"`{key}` is of one kind of node, and the cluster has several"
+            table.bad(key, message, "leave it out: node groups do not say it", "D113", also=table.at("node-groups"))
+    groups = [
+        _node_group(Table(row, table.at("node-groups", at), table.findings), request) for at, row in enumerate(rows)
+    ]
+    found: dict[str, NodeGroup] = {}
+    for at, group in enumerate(groups):
+        if found.setdefault(group.name, group) is not group:
+            path = table.at("node-groups", at, "name")
+            table.findings.error("D109", f"two node groups are called `{group.name}`", path, help="name each once")
+    return tuple(found.values())
+
+
+def _node_group(table: Table, request: str) -> NodeGroup:
+    name = table.line("name")
+    if not _GROUP.fullmatch(name):
+        message = f"`{name}` is not a name for a node group" if "name" in table else "a node group needs a `name`"
+        fix = "use letters, digits, `-` and `_`, and start with a letter"
+        table.bad("name", message, fix, "D109" if "name" in table else "D103", lacks=table.at("name"))
+    gpus = table.count("gpus-per-node", 0, 0, MOST_GPUS) or 0
+    groups, sbatch = _groups(table, gpus), sbatch_options(table.table("sbatch"))
+    found = NodeGroup(name, gpus, groups, _request(table, request), sbatch)
+    table.close()
+    return found
 
 
 def sbatch_options(table: Table) -> tuple[tuple[str, str | int | bool], ...]:
@@ -94,15 +139,15 @@ def sbatch_options(table: Table) -> tuple[tuple[str, str | int | bool], ...]:
     return tuple(found)
 
 
-def _request(table: Table) -> str:
-    value = table.line("gpu-request", "gpus-per-node")
+def _request(table: Table, default: str) -> str:
+    value = table.line("gpu-request", default)
     if not _REQUEST.fullmatch(value):
         table.bad(
             "gpu-request",
             f"`gpu-request` cannot be `{value}`",
             'it is one of `"gpus-per-node"`, `"gres"`, `"gres:TYPE"`, `"none"`',
         )
-        return "gpus-per-node"
+        return default
     return value
 
 

@@ -15,6 +15,7 @@ _MOST_PORTS = 1000  # of a role
 _MOST_PORTS_OF_ALL = 20_000
 _MOST_CONSTRAINTS = 10_000
 _MOST_OPTIONS = 300  # of sbatch, which has half as many
+_MOST_GROUPS = 128  # components of a heterogeneous job (MAX_HET_JOB_COMPS of Slurm)
 _LONGEST_ROW = 200  # roles that wait for one another, one after the other
 
 
@@ -39,6 +40,9 @@ def check_counts(tables: Tables, findings: Findings) -> None:
     for key in ("job", "cluster"):
         options = len(_sized(_table(tables.get(key)).get("sbatch")))
         _check(options, _MOST_OPTIONS, f"sbatch takes fewer than {_MOST_OPTIONS} options", (key, "sbatch"), findings)
+    groups = len(_sized(_table(tables.get("cluster")).get("node-groups")))
+    limit = f"a job has at most {_MOST_GROUPS} components"
+    _check(groups, _MOST_GROUPS, limit, ("cluster", "node-groups"), findings)
     if any(finding.code == "D125" for finding in findings.found):
         findings.raise_if_errors()
 

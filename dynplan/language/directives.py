@@ -1,8 +1,8 @@
 """Options of sbatch: those that dynplan writes or that fight the plan, and the names that sbatch knows."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 
-from dynplan.diagnostics import Findings
+from dynplan.diagnostics import Findings, Path
 from dynplan.language.command_line import meant
 from dynplan.language.placeholders import submitted
 from dynplan.model import Job
@@ -32,7 +32,9 @@ _FOUGHT = {
     **dict.fromkeys(("gpus-per-task", "tres-per-task", "gpu-bind", "tres-bind"), _SLICES),
     "nodefile": "set `nodes` in `[job]`",
     **dict.fromkeys(("distribution", "overcommit"), _PLACES),
-    **dict.fromkeys(("hetjob", "packjob", "het-group"), "the nodes of a job are all alike: make several jobs of it"),
+    **dict.fromkeys(
+        ("hetjob", "packjob", "het-group"), "a cluster with `node-groups` makes the components, one of each group"
+    ),
 }
 _GRES = ("gres", "tres-per-job", "tres-per-node", "tres-per-socket")
 _MEMORY = ("mem", "mem-per-cpu", "mem-per-gpu")
@@ -80,18 +82,19 @@ _PYXIS = (
 
 def check_sharing(job: Job, findings: Findings) -> None:
     """Warn of nodes that the job has not to itself, and what it then lacks: CPUs (W110), ports or memory (W302)."""
-    path = next(
+    of_all = (*job.cluster.sbatch, *job.sbatch)
+    path, own = next(
         (
-            (*table, "sbatch", name)
-            for table, options in ((("job",), job.sbatch), (("cluster",), job.cluster.sbatch))
+            ((*table, name), options)
+            for table, options in _tables(job)
             for name, value in options
             if meant(name, ("exclusive",)) and value in (False, "user", "mcs")
         ),
-        None,
+        ((), ()),
     )
-    if path is None:
+    if not path:
         return
-    asked = [name for name, value in (*job.cluster.sbatch, *job.sbatch) if value is not False]
+    asked = [name for name, value in (*of_all, *own) if value is not False]
     if not any(meant(name, _CPUS) for name in asked):
         message = f"with this `{path[-1]}` Slurm gives the job one CPU of each node, for all its workers there"
         findings.warn(
@@ -113,8 +116,8 @@ def check_export(job: Job, findings: Findings) -> None:
     """
     wanted = submitted(job)
     asked = (
-        ((table, "sbatch", name), value)
-        for table, options in (("job", job.sbatch), ("cluster", job.cluster.sbatch))
+        ((*table, name), value)
+        for table, options in _tables(job)
         for name, value in options
         if meant(name, ("export",))
     )
@@ -127,6 +130,14 @@ def check_export(job: Job, findings: Findings) -> None:
         names = ", ".join(f"`{name}` ({', '.join(wanted[name])})" for name in missing)
         message = f'with `{path[-1]} = "{value}"` the job does not get what it takes `from-env`: {names}'
         findings.error("D113", message, path, help=f"leave `{path[-1]}` out, or add the names to it")
+
+
+def _tables(job: Job) -> Iterator[tuple[Path, Sequence[tuple[str, str | int | bool]]]]:
+    """Yield the tables of options that a job has, the job's own first."""
+    yield ("job", "sbatch"), job.sbatch
+    yield ("cluster", "sbatch"), job.cluster.sbatch
+    for at, group in enumerate(job.cluster.node_groups):
+        yield ("cluster", "node-groups", at, "sbatch"), group.sbatch
 
 
 def _meant(name: str, options: Collection[str]) -> str:

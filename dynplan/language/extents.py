@@ -1,6 +1,7 @@
 """Read how many workers a role has, how large each of them is and where they may stand -> `Size`."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 from dynplan.language.expressions import ExprError, evaluate
 from dynplan.language.host_list import expand
@@ -22,8 +23,8 @@ OF_PARTNER = (
 def read_hosts(table: Table, key: str) -> tuple[str, ...]:
     """Read hosts by name: a list of host lists, or one."""
     value = table.get(key)
-    if value is None:
-        return ()
+    if value is None or (isinstance(value, Mapping) and table.path == ("job",)):
+        return ()  # of a job a table is by node group
     if isinstance(value, int):
         table.wrong(table.at(key), "a list of hosts (a number of nodes is `num-nodes`)", value)
         return ()
@@ -70,6 +71,7 @@ def read_size(table: Table, partner: Size | None) -> Size:
         pins=() if beside else pins,
         place=_place(table),
         beside=beside,
+        group=table.text("group"),
     )
     if beside:
         _check_beside(table, beside)

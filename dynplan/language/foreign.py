@@ -62,6 +62,7 @@ _ROLE: dict[str, tuple[str, str]] = {
     ),
     **dict.fromkeys(("worker-initialized-regex",), ("ready", 'ready = { log = "..." }')),
     **dict.fromkeys(("liveness-probe", "livenessprobe"), ("alive", 'alive = { port = "http", path = "/health" }')),
+    **dict.fromkeys(("node-group", "nodegroup", "node-type", "node-pool", "pool"), ("group", 'group = "NAME"')),
     **dict.fromkeys(
         ("restart-policy", "restartpolicy", "restarts", "retries", "max-restarts"), ("restart", "restart = { max = 3 }")
     ),
@@ -125,6 +126,7 @@ _CLUSTER: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("ports",), ("port-range", 'port-range = "20000-21999"')),
     **dict.fromkeys(("gres", "gpu-type"), ("gpu-request", 'gpu-request = "gres:h100"')),
     **{option: ("sbatch", f"sbatch = {{ {option} = ... }}") for option in _SBATCH if option != "gres"},
+    **dict.fromkeys(("groups", "node-types", "node-pools", "nodes"), ("node-groups", "[[cluster.node-groups]]")),
     **dict.fromkeys(("container", "runtime"), ("container-runtime", 'container-runtime = "pyxis"')),
     **dict.fromkeys(("start-timeout", "step-timeout"), ("launch-timeout", 'launch-timeout = "10m"')),
     **dict.fromkeys(("environment",), ("env", 'env = { NAME = "1" }')),
@@ -192,6 +194,7 @@ _ELSEWHERE = {
 }
 
 
+_OF_A_GROUP = ("gpus-per-node", "gpu-request", "sbatch")
 _TABLES = ("extends", "vars", "roles", "phases", "files", "phase-defaults", "sweep", "results")
 
 
@@ -204,6 +207,8 @@ def ours(key: str, path: Path) -> tuple[str, str]:
             words, what = _JOB, ""
         case ("cluster",):
             words, what = _CLUSTER, ""
+        case ("cluster", "node-groups", _):
+            words, what = {key: told for key, told in _CLUSTER.items() if told[0] in _OF_A_GROUP}, ""
         case ("roles", _):
             words, what = _ROLE, "role"
         case ("phases", _) | ("phase-defaults",):

@@ -1,7 +1,7 @@
 """Read resolved tables as a `Job`: types and ranges, and nothing about placement."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dynplan.diagnostics import Findings
@@ -18,7 +18,7 @@ from dynplan.language.probes import read_probes
 from dynplan.language.relations import check_constraints, check_relations
 from dynplan.language.tables import Table
 from dynplan.language.templates import refs
-from dynplan.model import Job, Phase, Role, Size, Stop, Tables
+from dynplan.model import Cluster, GroupNodes, Job, Phase, Role, Size, Stop, Tables
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _OPTIONS = re.compile(r"--[A-Za-z][A-Za-z0-9_-]*( --?[A-Za-z][A-Za-z0-9_-]*\*?)*")
@@ -42,15 +42,17 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
     cluster = read_cluster(top.table("cluster"))
     job = top.table("job")
     _ = top.table("meta")  # anything, for other tools: the plan carries it on
+    asked = _asked(job, cluster)
     hosts = read_hosts(job, "nodes")
     port_offset = job.choice("port-offset", PORT_OFFSETS, cluster.port_offset)
-    roles = with_offset(_roles(top, cluster.gpus_per_node), port_offset)
+    roles = with_offset(_roles(top, cluster, asked), port_offset)
     phases = _phases(top)
     files = read_files(top)
+    of_groups = _of_groups(job, cluster, asked, hosts, roles)
     found = Job(
         name=_job_name(job),
-        num_nodes=_num_nodes(job),
-        hosts=hosts,
+        num_nodes=None if asked else _num_nodes(job),
+        hosts=() if asked else hosts,
         time=_time(job),
         output_dir=_output_dir(job),
         umask=_umask(job),
@@ -62,12 +64,11 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
         phases=phases,
         files=files,
         cluster=cluster,
-        tables=tables_for_plan(tables, _job_name(job), hosts, roles, files),
+        tables=tables_for_plan(tables, _job_name(job), hosts or of_groups, roles, files),
+        of_groups=of_groups,
     )
     check_constraints(job, found)
-    _ = job.text("cluster"), "container" in job  # the command line has read it, and roles read the other
-    job.close()
-    _close(top, phases)
+    _close(top, job, phases)
     check_relations(found, findings)
     check_rows(found, findings)
     check_templates(found, findings)
@@ -75,12 +76,36 @@ def read(tables: Tables, findings: Findings | None = None) -> Job:
     return found
 
 
-def _close(top: Table, phases: tuple[Phase, ...]) -> None:
+def _close(top: Table, job: Table, phases: tuple[Phase, ...]) -> None:
+    """Report the keys of the job file that nobody has asked for."""
+    _ = job.text("cluster"), "container" in job  # the command line has read it, and roles read the other
+    job.close()
     if not phases:
         _check_unused_defaults(top)
     _ = [key in top for key in ("extends", "vars", "phase-defaults")]  # resolved before
     _check_sweep(top, phases)
     top.close()
+
+
+def _asked(job: Table, cluster: Cluster) -> tuple[GroupNodes, ...]:
+    """Return what a job says by node group, one for each group of the cluster; nothing where it has none."""
+    tables = [key for key in ("num-nodes", "nodes") if isinstance(job.get(key), Mapping)]
+    if not cluster.node_groups and not tables:
+        return ()
+    from dynplan.language.node_groups import read_nodes  # few clusters have groups
+
+    return read_nodes(job, cluster.node_groups)
+
+
+def _of_groups(
+    job: Table, cluster: Cluster, asked: Sequence[GroupNodes], hosts: tuple[str, ...], roles: Sequence[Role]
+) -> tuple[GroupNodes, ...]:
+    if not cluster.node_groups:
+        return ()
+    from dynplan.language.node_groups import check_hosts, of_groups  # few clusters have groups
+
+    check_hosts(roles, job.findings)
+    return of_groups(job, asked, hosts, roles, cluster.node_groups)
 
 
 def _job_name(job: Table) -> str:
@@ -103,6 +128,8 @@ def _umask(job: Table) -> str:
 
 def _num_nodes(job: Table) -> Any:
     value = job.get("num-nodes")
+    if isinstance(value, Mapping):  # without groups in the cluster, which has been said
+        return None
     if isinstance(value, str) and value != "min":
         job.wrong(job.at("num-nodes"), 'a whole number or `"min"`', value)
         return None
@@ -134,15 +161,20 @@ def _output_dir(job: Table) -> str:
     return value
 
 
-def _roles(top: Table, gpus_per_node: int) -> tuple[Role, ...]:
+def _roles(top: Table, cluster: Cluster, asked: Sequence[GroupNodes]) -> tuple[Role, ...]:
     entries = top.tables("roles")
     default = top.table("job").get("container")
     partners = {name: _partner(name, entries) for name, _ in entries}
     found: dict[str, Role] = {}
     for name, table in sorted(entries, key=lambda entry: bool(partners[entry[0]])):  # roles that are beside none first
         partner = found.get(partners[name])
-        found[name] = _role(name, table, default, gpus_per_node, partner.size if partner else None)
+        size = _size(table, partner.size if partner else None, cluster, asked)
+        found[name] = _role(name, table, default, size, cluster.gpus_in(size.group))
     roles = tuple(found[name] for name, _ in entries)
+    if cluster.node_groups:
+        from dynplan.language.node_groups import settled  # few clusters have groups
+
+        roles = settled(roles, cluster.node_groups, top.findings)
     if not roles:
         path = ("roles",) if "roles" in top else ()
         fix = "add a table `[roles.NAME]` with a `command`"
@@ -162,7 +194,19 @@ def _partner(name: str, entries: Sequence[tuple[str, Table]]) -> str:
     return seen[-1] if beside[name] else ""
 
 
-def _role(name: str, table: Table, container: Any, gpus_per_node: int, partner: Size | None) -> Role:
+def _size(table: Table, partner: Size | None, cluster: Cluster, asked: Sequence[GroupNodes]) -> Size:
+    size = read_size(table, partner)
+    if cluster.node_groups:
+        from dynplan.language.node_groups import with_group  # few clusters have groups
+
+        return with_group(size, table, partner, cluster.node_groups, asked)
+    if size.group:
+        message, lacks = "`group` is a node group, and the cluster has no `node-groups`", ("cluster", "node-groups")
+        table.bad("group", message, "leave it out, or name the groups in the cluster", "D113", lacks=lacks)
+    return size
+
+
+def _role(name: str, table: Table, container: Any, size: Size, gpus_per_node: int) -> Role:
     _check_name(name, "role", table)
     _ = "order" in table, "enabled" in table  # taken before they come here
     table.line("engine")  # a preset, merged under this table before it came here
@@ -171,7 +215,6 @@ def _role(name: str, table: Table, container: Any, gpus_per_node: int, partner: 
     mpi, cpus = _mpi(table), table.count("cpus-per-task")
     options = tuple((key, str(value)) for key, value in (("cpus-per-task", cpus), ("mpi", mpi)) if value)
     restart, stop = table.table("restart"), table.table("stop")
-    size = read_size(table, partner)
     _check_sizes(table)
     role = Role(
         name=name,

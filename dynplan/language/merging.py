@@ -8,7 +8,7 @@ from dynplan.diagnostics import Findings, Path
 Data = dict[str, Any]
 
 # Below these keys every key is the user's: never rewritten, never checked against a list.
-_FREE = frozenset({"args", "env", "vars", "sbatch", "srun", "data", "post", "sweep"})
+_FREE = frozenset({"args", "env", "vars", "sbatch", "srun", "data", "post", "sweep", "num-nodes", "nodes"})
 # Below these keys stand names of the user's choosing, and tables of ours under each.
 _NAMED = frozenset({"roles", "phases", "ports", "files"})
 

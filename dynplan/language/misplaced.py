@@ -20,7 +20,19 @@ _SURE = frozenset(
 # Programs may have these; they are ours beside one of the above, or with a value that only our key has.
 _LIKELY = frozenset(
     [
-        *("num-nodes", "workers", "nodes", "per-node", "spread", "dedicated", "place", "command", "env", "ports"),
+        *(
+            "num-nodes",
+            "workers",
+            "nodes",
+            "per-node",
+            "spread",
+            "dedicated",
+            "place",
+            "group",
+            "command",
+            "env",
+            "ports",
+        ),
         *("unset", "workdir", "container", "launch", "mpi", "cpus-per-task", "srun", "after", "kind", "ready", "alive"),
         *("critical", "restart", "stagger", "stop", "metrics", "engine", "order", "enabled", "beside"),
         *("on", "timeout", "setup", "health-check", "continue-on-failure"),

@@ -32,7 +32,7 @@ def to_tree(plan: Plan) -> Data:
         "placement": _placement_tree(plan),
         **({"port-offset": _blocks_tree(plan.blocks)} if plan.blocks else {}),
         **{key: tables[key] for key in ("roles", "phases", "files", "results") if key in tables},
-        "nodes": [{"node": node.node, "host": node.host, "gpus": node.gpus} for node in plan.nodes],
+        "nodes": list(map(_node_tree, plan.nodes)),
         "workers": [_worker_tree(worker) for worker in plan.workers],
         "warnings": [_warning_tree(warning) for warning in plan.warnings],
     }
@@ -111,6 +111,11 @@ def _placement_tree(plan: Plan) -> Data:
     return {"mode": place.mode, "lower-bound": place.lower, "head": plan.head, **in_turns}
 
 
+def _node_tree(node: Node) -> Data:
+    group = {"group": node.group} if node.group else {}
+    return {"node": node.node, "host": node.host, "gpus": node.gpus, **group}
+
+
 def _worker_tree(worker: Worker) -> Data:
     more: Data = {"shares": worker.shares} if worker.shares else {}
     if worker.until:
@@ -177,7 +182,8 @@ def _outline(tree: Mapping[str, Any], findings: Findings, name: _Reader = Table.
 
 def _node(row: Table, name: _Reader) -> Node:
     host = name(row, "host") if row.get("host") is not None else None
-    return Node(row.count("node", 0, 0) or 0, host, row.count("gpus", 0, 0, MOST_GPUS) or 0)
+    gpus = row.count("gpus", 0, 0, MOST_GPUS) or 0
+    return Node(row.count("node", 0, 0) or 0, host, gpus, name(row, "group"))
 
 
 def _worker(row: Table, nodes: int, name: _Reader) -> Worker:

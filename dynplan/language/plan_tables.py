@@ -10,25 +10,27 @@ from typing import Any
 
 from dynplan.diagnostics import Findings
 from dynplan.language.command_line import compact_json
-from dynplan.model import AUTO_PORT, EachText, Port, Role, Tables, TextFile
+from dynplan.model import AUTO_PORT, EachText, GroupNodes, Port, Role, Tables, TextFile
+
+Hosts = tuple[str, ...] | tuple[GroupNodes, ...]
 
 
 def tables_for_plan(
-    tables: Tables, name: str, hosts: tuple[str, ...], roles: tuple[Role, ...], files: tuple[TextFile, ...]
+    tables: Tables, name: str, hosts: Hosts, roles: tuple[Role, ...], files: tuple[TextFile, ...]
 ) -> Tables:
     """Return the tables with the job's name set, every expression worked out and every host list written out.
 
     Args:
         tables: resolved tables, which the reader has read.
         name: the job's name, whether the tables set it or not.
-        hosts: the job's hosts.
+        hosts: the job's hosts, on a cluster with node groups by group.
         roles: what was read from `tables["roles"]`.
         files: what was read from `tables["files"]`.
     """
     job = {key: value for key, value in _table(tables.get("job")).items() if key != "name"}
     phases = _table(tables.get("phases"))
     return {
-        "job": {"name": name, **job, **({"nodes": list(hosts)} if hosts else {})},
+        "job": {"name": name, **job, **_hosts(hosts)},
         "roles": {role.name: _role(_table(tables["roles"][role.name]), role) for role in roles},
         **({"cluster": tables["cluster"]} if tables.get("cluster") else {}),
         **({"phases": {at: _with_words(_table(phase)) for at, phase in phases.items()}} if phases else {}),
@@ -36,6 +38,12 @@ def tables_for_plan(
         **({"results": tables["results"]} if tables.get("results") else {}),
         **({"meta": plain(tables["meta"])} if tables.get("meta") else {}),
     }
+
+
+def _hosts(hosts: Hosts) -> Tables:
+    names = [host for host in hosts if isinstance(host, str)]
+    by_group = {one.group: list(one.hosts) for one in hosts if isinstance(one, GroupNodes) and one.hosts}
+    return {"nodes": names or by_group} if names or by_group else {}
 
 
 def plain(value: Any) -> Any:
@@ -64,6 +72,8 @@ def _role(table: Tables, role: Role) -> Tables:
         settled["gpus-per-worker"] = role.size.gpus
     if role.size.hosts:
         settled["nodes"] = list(role.size.hosts)
+    if role.size.group:
+        settled["group"] = role.size.group
     if role.ports:
         settled["ports"] = {port.name: _port(table["ports"][port.name], port) for port in role.ports}
     for key in ("ready", "alive"):

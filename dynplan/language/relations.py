@@ -79,7 +79,7 @@ def check_relations(job: Job, findings: Findings) -> None:
         from dynplan.language.affinity import check_binding  # few roles are
 
         check_binding(job, findings)
-    if job.sbatch or job.cluster.sbatch:
+    if job.sbatch or job.cluster.sbatch or any(group.sbatch for group in job.cluster.node_groups):
         from dynplan.language.directives import check_export, check_sharing  # only some jobs have options of sbatch
 
         check_sharing(job, findings)

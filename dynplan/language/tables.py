@@ -189,12 +189,6 @@ class Table:
         outer = self.table(key)
         return [(name, Table(value, outer.at(name), self.findings)) for name, value in outer.data.items()]
 
-    def unsupported(self, *keys: str) -> None:
-        """Refuse keys of the language that are not built yet, by name."""
-        for key in keys:
-            if key in self:
-                self.findings.error("D105", f"`{key}` is not supported yet", self.at(key), key=True)
-
     def close(self) -> None:
         """Report every key that nobody asked for."""
         for key in self.data:

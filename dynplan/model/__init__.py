@@ -12,9 +12,10 @@ from dynplan.model.cluster import (
     HIGHEST_PORT,
     Affinity,
     Cluster,
+    NodeGroup,
     PortRange,
 )
-from dynplan.model.job import EachText, Job, Phase, TextFile
+from dynplan.model.job import EachText, GroupNodes, Job, Phase, TextFile
 from dynplan.model.plan import Block, Node, Outline, Placement, Plan, PortBlocks, Ports, Task, Worker, outline_of
 from dynplan.model.role import Container, Launch, Port, Probe, Role, Size, Stop
 from dynplan.model.values import Each, Pairs, Pins, Record, Tables, Texts, When, Words, texts_of
@@ -29,10 +30,12 @@ __all__ = [
     "Each",
     "EachText",
     "GPU_VARIABLES",
+    "GroupNodes",
     "HIGHEST_PORT",
     "Job",
     "Launch",
     "Node",
+    "NodeGroup",
     "Outline",
     "Pairs",
     "Phase",

@@ -33,6 +33,21 @@ DEFAULT_LIMITS = (("n", "hard"),)  # of workers: every file that the node allows
 
 
 @frozen(eq=False, repr=False)
+class NodeGroup(Record):
+    """One kind of node of a site that has several: a component of a heterogeneous job.
+
+    `groups`, `gpu_request` and `sbatch` are as in `Cluster`; `sbatch` holds what is asked for these nodes
+    alone, over the options of the cluster.
+    """
+
+    name: str
+    gpus_per_node: int
+    groups: tuple[tuple[int, ...], ...]
+    gpu_request: str
+    sbatch: tuple[tuple[str, str | int | bool], ...]
+
+
+@frozen(eq=False, repr=False)
 class Cluster(Record):
     """What a site has and how it wants to be asked.
 
@@ -42,7 +57,8 @@ class Cluster(Record):
     `gpu_request` is one of `gpus-per-node`, `gres`, `gres:TYPE`, `none`. `launch_timeout_s`: how long a
     step may take from its srun to the first word of each of its tasks. `limits` are soft limits of workers
     by the letters of bash's `ulimit`, each `hard`, `unlimited` or a number in its unit. `port_offset` is what a job
-    has that says nothing of it, see `Job`.
+    has that says nothing of it, see `Job`. `node_groups` are the kinds of nodes, in the order of the site, empty where
+    all are alike; `gpus_per_node` and `groups` are those of the group then, and 0 and empty here.
     """
 
     name: str
@@ -62,3 +78,8 @@ class Cluster(Record):
     env: Pairs
     srun: Pairs
     sbatch: tuple[tuple[str, str | int | bool], ...]
+    node_groups: tuple[NodeGroup, ...] = ()
+
+    def gpus_in(self, group: str) -> int:
+        """Return the GPUs of each node of a group, by its name; of any node where the site names none."""
+        return next((kind.gpus_per_node for kind in self.node_groups if kind.name == group), self.gpus_per_node)

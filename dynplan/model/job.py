@@ -48,10 +48,21 @@ class TextFile(Record):
 
 
 @frozen(eq=False, repr=False)
+class GroupNodes(Record):
+    """What a job says of the nodes of one node group: how many, as `Job.num_nodes`, and their names."""
+
+    group: str
+    num_nodes: int | Literal["min"] | None
+    hosts: tuple[str, ...]
+
+
+@frozen(eq=False, repr=False)
 class Job(Record):
     """A job as asked for.
 
-    `num_nodes` is a number, `"min"`, or None where the roles decide. `tables` are those that it was read from, with
+    `num_nodes` is a number, `"min"`, or None where the roles decide. On a cluster with node groups `of_groups` says
+    how many nodes each of them has, in the order of the cluster; groups in which no role stands are not in it, and
+    `num_nodes` and `hosts` are empty. `tables` are those that it was read from, with
     all inheritance and `vars` resolved: a plan repeats them, and needs no job file. `port_offset` is `job-id` where the
     job takes a block of ports by its id, else `none`. `warnings` are of `dynplan.load`, and so is `written`: the tables
     with nothing worked out, in whose terms changes are suggested.
@@ -73,6 +84,7 @@ class Job(Record):
     cluster: Cluster
     tables: Tables
     warnings: tuple[Finding, ...] = ()
+    of_groups: tuple[GroupNodes, ...] = ()
     written: Tables = field(factory=dict)
 
     def role(self, name: str) -> Role:

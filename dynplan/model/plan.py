@@ -11,11 +11,12 @@ from dynplan.model.values import Record
 
 @frozen(eq=False, repr=False)
 class Node(Record):
-    """One node of the allocation; `host` is None where the user named no host."""
+    """One node of the allocation; `host` is None where the user named no host, `group` empty where all are alike."""
 
     node: int
     host: str | None
     gpus: int
+    group: str = ""
 
 
 @frozen

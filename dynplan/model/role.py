@@ -61,7 +61,8 @@ class Size(Record):
     whole nodes `fill` and one slice is the rest; `equal_slices` is what its program needs. `pins` are the GPUs of each
     worker of a node, by index, empty where the planner chooses.
     `place` is `""` for a role with GPUs, else `head`, `every-node` or `with:ROLE`. `gpus` and `split` of a
-    role that is `beside` another one are that one's.
+    role that is `beside` another one are that one's. `group` is the node group that it stands in; empty where the
+    cluster has none, and for a role without GPUs on every node of all groups.
     """
 
     gpus: int
@@ -78,6 +79,7 @@ class Size(Record):
     pins: Pins
     place: str
     beside: str
+    group: str = ""
 
 
 @frozen(eq=False, repr=False)

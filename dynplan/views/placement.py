@@ -79,6 +79,15 @@ class Row:
 
 
 @frozen
+class GroupLine:
+    """A node group: its name, the first of its nodes, and what is said of them: how many, and of how many GPUs."""
+
+    name: str
+    first: int
+    about: str
+
+
+@frozen
 class RoleLine:
     """One role: `ports` are pairs of workers (empty where it is all of them) and what each of these binds."""
 
@@ -93,12 +102,13 @@ class RoleLine:
 class View:
     """A placement as people look at it; `owners` are the roles with GPUs, in declaration order.
 
-    `blocks` tells of ports that move by the job's id, `turns` who gives places back to whom. `more` is said where not
-    all warnings are there.
+    `groups` are the node groups in the order of their nodes, none where all nodes are alike. `blocks` tells of ports
+    that move by the job's id, `turns` who gives places back to whom. `more` is said where not all warnings are there.
     """
 
     name: str
     summary: str
+    groups: tuple[GroupLine, ...]
     rows: tuple[Row, ...]
     roles: tuple[RoleLine, ...]
     owners: tuple[str, ...]
@@ -127,6 +137,7 @@ def view(found: Outline) -> View:
     return View(
         name=found.name or "job",
         summary=_summary(found, rows),
+        groups=tuple(_groups(found)),
         rows=rows,
         roles=tuple(_role_line(role, workers) for role, workers in roles.items()),
         owners=tuple(role for role, workers in roles.items() if any(task.gpus for w in workers for task in w.tasks)),
@@ -153,7 +164,7 @@ def _visible(found: Outline) -> Outline:
     names = {
         found.name,
         *(name for worker in found.workers for name in (worker.role, worker.shares, *worker.until)),
-        *(node.host or "" for node in found.nodes),
+        *(name for node in found.nodes for name in (node.host or "", node.group)),
         *blocks,
     }
     warnings = tuple(
@@ -167,7 +178,7 @@ def _visible(found: Outline) -> Outline:
     return evolve(
         found,
         name=shown[found.name],
-        nodes=tuple(evolve(node, host=node.host and shown[node.host]) for node in found.nodes),
+        nodes=tuple(evolve(node, host=node.host and shown[node.host], group=shown[node.group]) for node in found.nodes),
         workers=tuple(
             evolve(
                 worker,
@@ -202,12 +213,24 @@ def _rows(found: Outline) -> Iterator[Row]:
     ]
     alike: dict[object, list[int]] = {}
     for node in found.nodes:
-        kind = (node.node == found.head, tuple(_kind(at_once, held[node.node]) for at_once in segments[node.node]))
+        at_times = tuple(_kind(at_once, held[node.node]) for at_once in segments[node.node])
+        kind = (node.node == found.head, node.group, at_times)
         alike.setdefault(kind if len(found.nodes) > MOST_NODES else node.node, []).append(node.node)
     for first, *more in alike.values():
         now, *later = segments[first]
         head, without = first == found.head, tuple(held[first].without)
         yield Row(found.nodes[first], head, now, without, tuple(more), tuple(later))
+
+
+def _groups(found: Outline) -> Iterator[GroupLine]:
+    for name, of_group in groupby(
+        found.nodes if any(node.group for node in found.nodes) else (), lambda node: node.group
+    ):
+        nodes = list(of_group)
+        sizes = sorted({node.gpus for node in nodes})
+        gpus = f"{' or '.join(map(str, sizes))} GPUs" + (" each" if len(nodes) > 1 else "") if any(sizes) else "no GPUs"
+        numbers = runs([node.node for node in nodes])
+        yield GroupLine(name, nodes[0].node, f"node{'s' if len(nodes) > 1 else ''} {numbers}, {gpus}")
 
 
 def _held(found: Outline) -> list[_Held]:
@@ -257,9 +280,12 @@ def _broken(found: Outline) -> str:
 def _summary(found: Outline, rows: Sequence[Row]) -> str:
     count, sizes = len(found.nodes), sorted({node.gpus for node in found.nodes})
     parts = ["1 node" if count == 1 else f"{count} nodes"]
+    if any(node.group for node in found.nodes):
+        parts[0] += f" ({_counted(found.nodes)})"
+    elif any(sizes):
+        parts[0] += f" of {' or '.join(map(str, sizes))} GPUs"
     if any(sizes):
         capacity = capacity_of(found)
-        parts[0] += f" of {' or '.join(map(str, sizes))} GPUs"
         parts.append(f"{capacity.held} of {capacity.gpus} GPUs in use")
     if any(sizes) and count > 1:
         shared = any(
@@ -271,6 +297,12 @@ def _summary(found: Outline, rows: Sequence[Row]) -> str:
     if found.head is not None and count > 1:
         parts.append(f"head node {found.head}")
     return ", ".join(parts)
+
+
+def _counted(nodes: Sequence[Node]) -> str:
+    """Say how many nodes each group has: `1 cpu, 2 h100`."""
+    groups = [node.group for node in nodes]
+    return ", ".join(f"{groups.count(name)} {name}" for name in dict.fromkeys(groups))
 
 
 def _role_line(name: str, workers: Sequence[Worker]) -> RoleLine:

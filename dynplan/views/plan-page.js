@@ -162,8 +162,10 @@
   function draw(nodes) { // these nodes; without a list all of them, equal ones folded
     cellsOf.clear();
     grid.replaceChildren(scale());
+    const groups = new Map(plan.groups);
     if (nodes) inParts(grid, nodes.values(), nodes.length);
     else for (const [first, likes, said] of plan.fold) {
+      if (groups.has(first)) grid.append(make("h3", { class: "group" }, groups.get(first)));
       grid.append(nodeRow(first));
       if (likes.length) grid.append(...fold(first, likes, said));
     }

@@ -49,7 +49,8 @@ def as_json(told: Told, seen: View) -> str:
 def data_of(told: Told, seen: View) -> _Data:
     """Return the data: `nodes`, `fold` (rows that are seen, the nodes like each, these in words), `roles`, `phases`.
 
-    `blocks`: the numbers of ports are those of block 0.
+    `groups`: the first node of each node group and what is said of it. `blocks`: the numbers of ports are those of
+    block 0.
     """
     outline, script = told.outline, told.script
     workers: dict[str, list[Worker]] = {}
@@ -60,6 +61,7 @@ def data_of(told: Told, seen: View) -> _Data:
     return {
         "nodes": _nodes(outline),
         "fold": [[row.node.node, _runs(row.alike), runs(row.alike)] for row in seen.rows],
+        **({"groups": [[group.first, f"{group.name}: {group.about}"] for group in seen.groups]} if seen.groups else {}),
         "blocks": bool(seen.blocks),
         "gpuVariable": told.gpu_variable,
         "roles": [

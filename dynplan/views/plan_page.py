@@ -96,7 +96,7 @@ def _placement(told: Told, seen: View) -> Iterator[str]:
     yield 'placeholder="decode 3, node 12, host, port 8000, a word of a command">\n'
     yield '<p id="found" class="muted" role="status"></p>\n</div>\n'
     yield from _legend(seen)
-    yield f'<p class="muted">{text(seen.blocks)}</p>\n' if seen.blocks else ""
+    yield from (f'<p class="muted">{text(line)}</p>\n' for line in (seen.blocks, *seen.turns) if line)
     yield '<div class="board"><div id="grid"></div>\n'
     yield '<aside id="details" aria-label="details" hidden></aside></div>\n</section>\n'
 

@@ -11,6 +11,7 @@ _ACTIVE = frozenset(
     ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING")
 ) | {"REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
 _FIRST = re.compile(r"^JobId=(\d+)\b.*? JobName=(.*)$", re.MULTILINE)
+_LEADER = re.compile(r"^JobId=\d+\b.*? (?:Het|Pack)JobId=(\d+)", re.MULTILINE)
 _RESULTS = re.compile(r"^\[\d\d:\d\d:\d\d\] results in (/.*)$", re.MULTILINE)
 _CAUSE = re.compile(r"^(?:\[\d\d:\d\d:\d\d\] )?dynplan: FAILED: (.*)$", re.MULTILINE)
 _LIMIT = re.compile(r"(?:(\d+)-)?(\d+):(\d+):(\d+)")  # days-hours:minutes:seconds (scontrol(1))
@@ -62,6 +63,12 @@ def read_job(text: str, job_id: str) -> SlurmJob:
         workdir=_line(text, "WorkDir"),
         code=_code(_word(text, "ExitCode")),
     )
+
+
+def leader_in(text: str) -> str:
+    """Return the number of the job that has the batch script, where `text` tells of components of one; else nothing."""
+    found = _LEADER.search(text)
+    return found[1] if found else ""
 
 
 def results_in(output: str) -> str:

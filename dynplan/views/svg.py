@@ -11,7 +11,7 @@ from textwrap import wrap
 from attrs import frozen
 
 from dynplan.model import Outline
-from dynplan.views.placement import Owner, Row, Segment, View, runs, view
+from dynplan.views.placement import GroupLine, Owner, Row, Segment, View, runs, view
 
 _MARGIN = 28
 _FOOT = 12
@@ -174,10 +174,20 @@ def _flow(items: Sequence[tuple[int, list[str]]], width: int, left: int) -> tupl
 
 
 def _nodes(seen: View, sheet: _Sheet) -> Iterator[_Block]:
+    groups = {group.first: group for group in seen.groups}
     for row in seen.rows:
+        if row.node.node in groups:
+            yield _group(groups[row.node.node], sheet)
         yield _node(row, sheet)
         if row.alike:
             yield _alike(row, sheet)
+
+
+def _group(group: GroupLine, sheet: _Sheet) -> _Block:
+    """Draw the head of a node group, over its nodes."""
+    band = f'<rect class="label" x="0.5" y="4.5" width="{sheet.width - 1}" height="25" rx="6"/>'
+    name = _text(10, 22, group.name, "strong")
+    return _Block(36, (band, name, _text(26 + _width(group.name), 22, group.about, "muted")))
 
 
 def _node(row: Row, sheet: _Sheet) -> _Block:

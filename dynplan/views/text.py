@@ -85,7 +85,10 @@ def _grid(seen: View, sheet: _Sheet) -> Iterator[str]:
         return
     heads = "GPU".ljust(sheet.side) + "".join(f" {gpu}".ljust(sheet.cell) for gpu in range(sheet.per_line))
     yield sheet.paint("quiet", heads.rstrip())
+    groups = {group.first: f"{group.name}: {group.about}" for group in seen.groups}
     for row in seen.rows:
+        if row.node.node in groups:
+            yield groups[row.node.node]
         for at, segments in enumerate(row.times):
             for start in range(0, row.node.gpus, sheet.per_line):
                 side = "  then" if at and not start else _side(row, start)

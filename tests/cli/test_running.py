@@ -132,6 +132,36 @@ def test_a_plan_that_is_none_hides_nothing_else(left: Path) -> None:
     assert "\nFAILED: role decode worker 1 rank 0 on n1: exit status 1\n" in told("status", left)
 
 
+COMPONENTS = """\
+#!/bin/bash
+# Job 7 has two components; of the first one's number scontrol tells both.
+tell() {
+	cat <<END
+JobId=$1 HetJobId=7 HetJobOffset=$(($1 - 7)) JobName=chat
+   HetJobIdSet=7-8
+   JobState=RUNNING Reason=None Dependency=(null)
+   RunTime=00:00:12 TimeLimit=01:00:00 TimeMin=N/A
+   WorkDir=$PWD
+   StdOut=$PWD/chat-$1.out
+
+END
+}
+case $3 in
+7) tell 7 && tell 8 ;;
+8 | 7+1) tell 8 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("number", ["7", "8", "7+1"])
+def test_the_number_of_any_component_is_that_of_the_job(folder: Path, left: Path, number: str) -> None:
+    path = slurm(folder)
+    (folder / "bin" / "scontrol").write_text(COMPONENTS)
+    (folder / "chat-7.out").write_text(f"[04:00:00] results in {left}\n")
+    run_on(left)
+    assert told("status", number, path=path).startswith("chat 7: runs its phases, ")
+
+
 def test_slurm_is_asked_where_no_marker_is_there(folder: Path, left: Path) -> None:
     path = slurm(folder)
     told("status", left, path=path)

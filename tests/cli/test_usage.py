@@ -43,17 +43,17 @@ def test_every_code_is_explained_by_its_section_and_no_other(code: str) -> None:
 
 
 def test_an_explanation_is_plain_text() -> None:
-    assert said("explain", "d105") == (
-        "D105: a part of the language that is not built yet\n"
+    assert said("explain", "d106") == (
+        "D106: a key set twice, in two spellings\n"
         "\n"
-        "The job file (docs/job-file.md) lists these parts. dynplan refuses them by name rather than\n"
-        "write a script that silently lacks them.\n"
+        "`num_nodes` and `num-nodes` are the same key.\n"
         "\n"
-        "    error[D105]: `node-groups` is not supported yet\n"
-        "     --> not-supported-yet.toml:4:11\n"
+        "    error[D106]: `num-nodes` is set twice: `_` and `-` mean the same in it\n"
+        "     --> both-spellings.toml:7:1\n"
         "      |\n"
-        "    4 | [[cluster.node-groups]]\n"
-        "      |           ^^^^^^^^^^^\n"
+        "    7 | num_nodes = 4\n"
+        "      | ^^^^^^^^^\n"
+        "      = help: keep one of the two\n"
     )
     assert not re.search(r"```|^#|\]\(", CODES_TEXT.read_text(), re.MULTILINE)
 

@@ -56,10 +56,23 @@ PHASES = {
     "blocks": "",
     "affinity": "",
     "ungranted": "",
+    "groups": '[roles.probe]\ncommand = "x"\nplace = "every-node"',
 }
 ALL = {**FEATURES, **PHASES}
 # Those with a part of the program to themselves.
-OPTIONS = ("worlds", "each", "when", "hosts", "files", "interfaces", "images", "blocks", "affinity", "turns")
+OPTIONS = (
+    *("worlds", "each", "when", "hosts", "files", "interfaces", "images", "blocks", "affinity"),
+    *("turns", "groups"),
+)
+
+
+GROUPS = """
+[[cluster.node-groups]]
+name = "front"
+[[cluster.node-groups]]
+name = "back"
+gpus-per-node = 8
+"""
 
 
 def job_with(features: set[str]) -> str:
@@ -77,11 +90,15 @@ def job_with(features: set[str]) -> str:
         job = job.replace("[cluster]", '[cluster]\nnetwork-interface = "ib0"')
     if "blocks" in features:
         job = job.replace("[cluster]", '[cluster]\nport-offset = "job-id"')
-    if "affinity" in features:
+    if "affinity" in features and "groups" not in features:  # whose nodes are of several kinds
         attached = 'gpu-numa = [0, 0, 0, 0, 1, 1, 1, 1]\ngpu-nics = ["a", "a", "a", "a", "b", "b", "b", ["b", "c"]]'
         job = job.replace("[cluster]", f"[cluster]\n{attached}").replace(
             "gpus-per-worker = 4", "gpus-per-worker = 4\nnuma-bind = true"
         )
+    if "groups" in features:
+        job = job.replace("num-nodes = 2", "num-nodes = { front = 1, back = 2 }").replace("gpus-per-node = 8", "")
+        job = job.replace('nodes = ["n0", "n1"]', 'nodes = { front = ["n2"], back = ["n0", "n1"] }')
+        job += GROUPS
     if "ungranted" in features:
         job = job.replace("[cluster]", '[cluster]\ngpu-request = "none"')
     return job
@@ -99,7 +116,10 @@ def combinations() -> dict[tuple[str, ...], str]:
 
 def arrays() -> dict[tuple[str, ...], str]:
     """A script of points without any optional part, with all, and with some that are the same."""
-    jobs = [job_with(features) for features in (set(), {*OPTIONS} - {"hosts"}, {"phase", "files"}, {"phase", "tcp"})]
+    jobs = [
+        job_with(features)
+        for features in (set(), {*OPTIONS} - {"hosts", "groups"}, {"phase", "files"}, {"phase", "tcp"})
+    ]
     [array] = in_arrays((number, 'a point\'s "title"', plan_of(job)) for number, job in enumerate(jobs))
     return {parts_of(array): write_array(array, "dynplan test", program_parts(), 2)}
 

@@ -19,6 +19,7 @@ AT_ONCE = 8  # more keep two cores so busy that timings say nothing
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "scenario(function): what runs on the cluster before the test looks at it")
+    config.addinivalue_line("markers", "on_kinds(function): the same on the cluster of several kinds of nodes")
 
 
 @pytest.fixture(scope="session")

@@ -187,6 +187,19 @@ def test_in_a_chroot_it_says_so_in_one_line(tmp_path: Path) -> None:
     assert done.stderr == f"testbed: {IN_CHROOT}\n"
 
 
+def test_nodes_of_several_kinds_have_a_partition_each_and_a_prolog(directory: Path, tmp_path: Path) -> None:
+    kinds = [Kind(2, 0, "cpu"), Kind(1, 8, "big"), Kind(1, 4)]
+    with Cluster.up(kinds=kinds, prolog=f"hostname >>{tmp_path}/prologs", directory=directory) as cluster:
+        said = cluster.run(["sinfo", "--noheader", "--format=%R %D %G"]).stdout.split("\n")
+        assert sorted(filter(None, said)) == [
+            *("all 1 gpu:h100:4", "all 1 gpu:h100:8", "all 2 (null)"),
+            *("big 1 gpu:h100:8", "cpu 2 (null)"),
+        ]
+        shown = cluster.run(["srun", "--partition=big", "--gpus-per-node=8", "printenv", "CUDA_VISIBLE_DEVICES"])
+        assert shown.stdout == "0,1,2,3,4,5,6,7\n"
+        assert (tmp_path / "prologs").read_text() == "n2\n"
+
+
 def test_a_command_that_fails_is_told_as_it_would_be_typed(directory: Path) -> None:
     with (
         Cluster.up(nodes=1, gpus=0, directory=directory) as cluster,

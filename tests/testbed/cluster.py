@@ -58,13 +58,14 @@ class Cluster:
         gpu_flags: str = config.GPU_FLAGS,
         named: bool = True,
         kinds: Sequence[config.Kind] = (),
+        prolog: str = "",
     ) -> Iterator[Self]:
         """Start a testbed that ends with this context, or with this process, however that ends: see `life.start`.
 
         `kinds` says of which kinds the nodes are, in place of `nodes` and `gpus`.
         """
         directory = directory or life.new_directory()
-        owner = life.start(directory, kinds or (config.Kind(nodes, gpus),), gpu_flags, named)
+        owner = life.start(directory, kinds or (config.Kind(nodes, gpus),), gpu_flags, named, prolog)
         try:
             yield cls(directory)
         finally:
@@ -169,7 +170,8 @@ class Cluster:
 
     def job(self, job_id: int) -> Job:
         """The job as the controller sees it now."""
-        text = self.run(["scontrol", "--oneliner", "show", "job", str(job_id)]).stdout
+        # Of a heterogeneous job the first line is its first component, which has the batch script.
+        text, *_ = self.run(["scontrol", "--oneliner", "show", "job", str(job_id)]).stdout.splitlines()
         field = dict(re.findall(r"(\w+)=(\S*)", text))
         exit_code, signal = map(int, field["ExitCode"].split(":"))
         return Job(

@@ -91,13 +91,21 @@ def node_names(nodes: int) -> list[str]:
     return [f"n{node}" for node in range(nodes)]
 
 
-def write(directory: Path, kinds: Sequence[Kind], gpu_flags: str = GPU_FLAGS, named: bool = True) -> None:
+def write(
+    directory: Path, kinds: Sequence[Kind], gpu_flags: str = GPU_FLAGS, named: bool = True, prolog: str = ""
+) -> None:
     """Fill the new `directory` for a cluster of nodes of some kinds: see `life.start`."""
     nodes = sum(kind.nodes for kind in kinds)
     for name in ("dev", "etc", "log", "node", "run", "state"):
         (directory / name).mkdir(mode=0o755)
     etc = directory / "etc"
     (etc / "slurm.conf").write_text(_slurm_conf(directory, kinds, named))
+    if prolog:
+        script = etc / "prolog.sh"
+        script.write_text(f"#!/bin/bash\n{prolog}\n")
+        script.chmod(0o755)
+        with (etc / "slurm.conf").open("a") as conf:
+            conf.write(f"Prolog={script}\n")
     (etc / "gres.conf").write_text(_gres_conf(directory, kinds, gpu_flags))
     # Nothing here uses cgroups, yet slurmd loads a plugin for them. Version 1's does no harm anywhere;
     # the default ends slurmd where /sys/fs/cgroup is absent, or mixes versions 1 and 2. Slurm 20.11 has one

@@ -24,11 +24,11 @@ INIT: Final = Path(__file__).with_name("init.sh")
 NAMESPACES: Final = ("--fork", "--kill-child", "--pid", "--mount", "--net", "--uts", "--ipc")
 
 
-def main(directory: Path, kinds: Sequence[config.Kind], gpu_flags: str, named: bool) -> int:
+def main(directory: Path, kinds: Sequence[config.Kind], gpu_flags: str, named: bool, prolog: str) -> int:
     """Run a testbed in the new `directory` until its first process ends."""
     directory.mkdir(mode=0o755)
     try:
-        config.write(directory, kinds, gpu_flags, named)
+        config.write(directory, kinds, gpu_flags, named, prolog)
         command = ["setpriv", "--pdeathsig=KILL", "unshare", *NAMESPACES]
         nodes = sum(kind.nodes for kind in kinds)
         init = ["bash", str(INIT), str(directory), config.CONTROLLER_ADDRESS, str(nodes)]
@@ -49,4 +49,4 @@ def log_ends(directory: Path, lines: int = 15) -> str:
 
 if __name__ == "__main__":
     told = [config.Kind(*kind) for kind in json.loads(sys.argv[2])]
-    sys.exit(main(Path(sys.argv[1]), told, sys.argv[3], sys.argv[4] == "True"))
+    sys.exit(main(Path(sys.argv[1]), told, sys.argv[3], sys.argv[4] == "True", sys.argv[5]))

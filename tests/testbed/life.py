@@ -81,7 +81,9 @@ def new_directory() -> Path:
     return Path(f"{default_directory()}-{os.getpid()}-{secrets.token_hex(3)}")
 
 
-def start(directory: Path, kinds: Sequence[config.Kind], gpu_flags: str = "", named: bool = True) -> Owner:
+def start(
+    directory: Path, kinds: Sequence[config.Kind], gpu_flags: str = "", named: bool = True, prolog: str = ""
+) -> Owner:
     """Start a testbed in `directory`, which must not exist yet; return when all nodes are idle.
 
     Args:
@@ -89,6 +91,7 @@ def start(directory: Path, kinds: Sequence[config.Kind], gpu_flags: str = "", na
         kinds: how many nodes, with how many GPUs.
         gpu_flags: `Flags` of the GPUs in gres.conf; without any, Slurm sets the variables of all vendors.
         named: whether the nodes' names have addresses outside of Slurm.
+        prolog: text for bash that a node runs before the first step of a job there; none if empty.
 
     Raises:
         TestbedError: it could not start; says why, with the end of each log.
@@ -98,7 +101,7 @@ def start(directory: Path, kinds: Sequence[config.Kind], gpu_flags: str = "", na
     with tempfile.TemporaryFile("w+") as errors:
         # A session of its own: Ctrl-C is for the owner, who then closes the pipe.
         keeper = subprocess.Popen(
-            [sys.executable, "-m", "tests.testbed.keeper", *map(str, (directory, told, gpu_flags, named))],
+            [sys.executable, "-m", "tests.testbed.keeper", *map(str, (directory, told, gpu_flags, named, prolog))],
             cwd=ROOT,
             env=clean(os.environ),
             stdin=subprocess.PIPE,

@@ -152,6 +152,9 @@ take_line() {
 		state[$event_key]=ended:$event_detail
 		;;
 	signal)
+		if [[ -n $component ]]; then
+			fail_outside "the steps in $(name_component_of "$event_node") were stopped from outside"
+		fi
 		fail_outside 'the steps were stopped from outside'
 		;;
 	said)
@@ -252,7 +255,7 @@ on_end() {
 	fi
 	check_nodes
 	explain "$event_part"
-	text="role $event_part: srun ended with status $event_detail$hint and no word from $listed$why"
+	text="role ${event_part%/+*}: srun ended with status $event_detail$hint and no word from $listed$why"
 	if [[ -n $world ]]; then
 		blame_world "$event_part" "$text"
 	fi
@@ -265,8 +268,9 @@ list_tasks() {
 	local -a task_nodes task_names
 	listed=''
 	load "$1"
-	if [[ $1 == :preflight ]]; then
+	if [[ $1 == :preflight* ]]; then
 		task_nodes=("${!hosts[@]}")
+		task_nodes=("${task_nodes[@]:first:tasks}")
 		task_names=("${task_nodes[@]/#/.}")
 	else
 		place_tasks
@@ -278,10 +282,10 @@ list_tasks() {
 			if ((count > 8)); then
 				continue
 			fi
-			if [[ $1 != :preflight ]]; then
+			if [[ $1 != :preflight* ]]; then
 				listed+=", worker ${task_names[number]} on ${hosts[${task_nodes[number]}]}"
 			else
-				listed+=", ${hosts[number]}"
+				listed+=", ${hosts[${task_nodes[number]}]}"
 			fi
 		fi
 	done

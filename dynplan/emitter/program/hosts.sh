@@ -3,6 +3,9 @@
 choose_hosts() {
 	local name node
 	local -a spare=()
+	if [[ -n $component ]]; then
+		check_components
+	fi
 	for name in "${hosts[@]}"; do
 		if [[ " ${named_hosts[*]} " != *" $name "* ]]; then
 			spare+=("$name")

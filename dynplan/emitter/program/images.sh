@@ -19,6 +19,8 @@ image_size=()
 image_words=()
 image_parts=''
 images_left=0
+# Of a heterogeneous job, see `list_components`.
+component_at=()
 declare -A image_places=() image_there=()
 
 # image NAME NODES SOURCE WORD...: adds an image that the nodes, `0-3,7`, use; its container's name, empty for a
@@ -48,7 +50,7 @@ bring_images() {
 	done
 	while true; do
 		for index in "${!image_sources[@]}"; do
-			if [[ -z ${step_input[":image.$index"]-}${step_input[":old-image.$index"]-} ]]; then
+			if ! runs ":image.$index :old-image.$index"; then
 				follow_image "$index"
 			fi
 		done
@@ -131,21 +133,45 @@ try_image_again() {
 
 # start_image INDEX: starts a step of an image on the nodes that lack it, or on the one that is to be first
 start_image() {
-	local part=:image.$1 node joined
-	local -a numbers names=()
+	local -a numbers
 	list_image_nodes "$1" 'which lack it'
 	if [[ -n ${image_alone[$1]} ]]; then
 		numbers=("${image_alone[$1]}")
 	fi
-	for node in "${numbers[@]}"; do
-		image_places["$part/${#names[@]}"]=$node
-		names+=("${hosts[node]}")
-	done
 	image_states[$1]=comes
-	join "${names[@]}"
 	fill_all "${image_words[@]:image_first[$1]:image_size[$1]}"
-	start_beside "$part" "$dir/logs/images.$1.log" "--ntasks=${#names[@]}" "--nodelist=$joined" "${words[@]}" \
-		bash -p -c "echo \"dynplan|image|$part||\$SLURM_PROCID|\$SLURMD_NODENAME||\""
+	start_on_nodes ":image.$1" "$dir/logs/images.$1.log" "${words[@]}"
+}
+
+# start_on_nodes PART LOG WORD...: starts such a step on the nodes in numbers, or one in each component that has some of
+# them. In one that brings an image each task tells that it is there
+start_on_nodes() {
+	local part node joined at
+	local -a places=() names options told
+	: >"$2"
+	for node in "${numbers[@]}"; do
+		at=${component_at[node]-0}
+		places[at]+=" $node"
+	done
+	for at in "${!places[@]}"; do
+		part=$1
+		options=()
+		if [[ -n $component ]]; then
+			part=$1/+$at
+			options=("--het-group=$at")
+		fi
+		names=()
+		for node in ${places[at]}; do
+			image_places["$part/${#names[@]}"]=$node
+			names+=("${hosts[node]}")
+		done
+		told=()
+		if [[ $1 == :image.* ]]; then
+			told=(bash -p -c "echo \"dynplan|image|$part||\$SLURM_PROCID|\$SLURMD_NODENAME||\"")
+		fi
+		join "${names[@]}"
+		start_beside "$part" "$2" "--ntasks=${#names[@]}" "--nodelist=$joined" "${options[@]}" "${@:3}" "${told[@]}"
+	done
 }
 
 # start_beside PART LOG WORD...: starts a step that is none of a role or phase
@@ -166,7 +192,7 @@ run_beside() {
 	local commands step reader
 	exec {commands}<&0
 	(become "${own[@]}" -- srun --quiet --overlap --overcommit --distribution=arbitrary "${cpu_bind[@]}" --mpi=none \
-		--kill-on-bad-exit=0 --wait=0 --chdir=/ "--job-name=${1#:}" "${@:3}" </dev/null 2>"$2") &
+		--kill-on-bad-exit=0 --wait=0 --chdir=/ "--job-name=${1#:}" "${@:3}" </dev/null 2>>"$2") &
 	step=$!
 	(
 		read -r -u "$commands" _
@@ -182,7 +208,7 @@ run_beside() {
 on_image() {
 	local node=${image_places["$event_part/$event_rank"]-}
 	if [[ -n $node ]]; then
-		image_there["$event_part/$node"]=yes
+		image_there["${event_part%/+*}/$node"]=yes
 	fi
 }
 
@@ -260,26 +286,34 @@ get_reason() {
 
 # remove_containers INDEX PART [which lack it]: starts a step that removes the container of an image from its nodes
 remove_containers() {
-	local node joined
-	local -a numbers names=()
+	local -a numbers
 	if [[ -z ${image_names[$1]} ]]; then
 		return
 	fi
 	list_image_nodes "$1" "${@:3}"
-	for node in "${numbers[@]}"; do
-		names+=("${hosts[node]}")
-	done
-	join "${names[@]}"
 	# The paths are those that enroot's own file or the node says, as pyxis gives it nothing of ours. The name is
 	# another where the site's `container_scope` is `job` (pyxis_slurmstepd.c).
-	start_beside "$2" "$dir/logs/images.$1.removed.log" "--ntasks=${#names[@]}" "--nodelist=$joined" \
-		bash -p -c "unset -v \${!XDG_@} ENROOT_{DATA,CACHE,RUNTIME,TEMP}_PATH
+	start_on_nodes "$2" "$dir/logs/images.$1.removed.log" bash -p -c "unset -v \${!XDG_@} ENROOT_{DATA,CACHE,RUNTIME,TEMP}_PATH
 			enroot remove -f \"pyxis_\$1\" >&2 || enroot remove -f \"pyxis_\${SLURM_JOB_ID}_\$1\" >&2" bash "${image_names[$1]}"
+}
+
+# are_removed INDEX: tells whether all steps that remove the container of an image have ended well
+are_removed() {
+	local part ended=''
+	for part in "${!step_statuses[@]}"; do
+		if [[ ${part%/+*} == ":old-image.$1" ]]; then
+			ended=yes
+			if [[ ${step_statuses[$part]} != 0 ]]; then
+				return 1
+			fi
+		fi
+	done
+	[[ -n $ended ]]
 }
 
 # remove_images: removes what `bring_images` has left on the nodes. It is the job's end, and gets two minutes
 remove_images() {
-	local index status limit=$((now + 120))
+	local index limit=$((now + 120))
 	for index in "${!image_sources[@]}"; do
 		if [[ -n ${image_began[index]-} ]]; then
 			remove_containers "$index" ":old-image.$index"
@@ -290,8 +324,7 @@ remove_images() {
 	done
 	stop "$image_parts"
 	for index in "${!image_sources[@]}"; do
-		status=${step_statuses[":old-image.$index"]-}
-		if [[ ${image_states[index]-} == there && -n ${image_names[index]} && $status != 0 ]]; then
+		if [[ ${image_states[index]-} == there && -n ${image_names[index]} ]] && ! are_removed "$index"; then
 			say "image ${image_sources[index]}: ${image_names[index]} is left on some node; see logs/images.$index.removed.log"
 		fi
 	done

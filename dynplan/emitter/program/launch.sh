@@ -78,6 +78,10 @@ explain() {
 # name_step PART: sets step_name, what a step is called
 name_step() {
 	case $1 in
+	*/+*)
+		name_step "${1%/+*}"
+		step_name+=" in $(name_component "${1##*+}")"
+		;;
 	:*) step_name=${1#:} ;;
 	phase:*) step_name="phase ${1#phase:}" ;;
 	*/*) step_name="role ${1%/*} worker ${1#*/}" ;;
@@ -87,7 +91,7 @@ name_step() {
 
 # hear_task: the task in event_key says its first word
 hear_task() {
-	local part=$event_part
+	local part=${step_of[$event_key]-$event_part}
 	if [[ -z ${silent[$part]-} ]]; then
 		# The step of an MPI world.
 		part+=/$event_worker
@@ -179,7 +183,7 @@ report_launches() {
 forget_step() {
 	local role=${1%/*}
 	unset -v "step_input[$1]" "silent[$1]" "next_try[$1]"
-	if [[ $1 == */* && ${state[$1.0]-} != ended* ]]; then
+	if [[ $1 == */[0-9]* && ${state[$1.0]-} != ended* ]]; then
 		leaders_ended[$role]=$((${leaders_ended[$role]-0} + 1))
 	fi
 }

@@ -56,7 +56,11 @@ take_allocation() {
 		fail '64 no Slurm job: submit with sbatch, or run under salloc'
 	fi
 	ask_slurm
-	mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
+	if [[ -n $component ]]; then
+		list_components
+	else
+		mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
+	fi
 	if ((${#hosts[@]} != nodes)); then
 		fail "64 the plan needs $nodes nodes, the job has ${#hosts[@]}: ${hosts[*]}"
 	fi
@@ -119,10 +123,11 @@ claim_directory() {
 # ---- 2. preflight ----
 # check_every_node: a short step on every node; sets addresses
 check_every_node() {
-	local status limit listed why from=$now
+	local name part=:preflight status limit listed why from=$now
 	local -a found
 	nodes_left=$nodes
-	start_step :preflight
+	load :preflight
+	"$starter" :preflight
 	# Where a node does not answer at all, `launch_timeout` ends the job.
 	limit=$((now + launch_timeout + 120))
 	while runs :preflight && ((now < limit && (nodes_left > 0 || ${#problems[@]} > 0))); do
@@ -132,10 +137,15 @@ check_every_node() {
 	if ((${#found[@]} > 0)); then
 		fail "65 ${found[0]}; nothing was started"
 	fi
-	status=${step_statuses[":preflight"]-}
+	for name in "${!step_statuses[@]}"; do
+		if [[ $name == :preflight* && (${step_statuses[$name]} != 0 || $name == :preflight) ]]; then
+			part=$name
+		fi
+	done
+	status=${step_statuses[$part]-}
 	if ((nodes_left > 0)) || [[ ${status:-0} != 0 ]]; then
 		list_tasks :preflight expected
-		explain :preflight
+		explain "$part"
 		fail_outside "preflight: no answer from ${listed:-none} after $((now - from)) s; srun ended with status ${status:-none}$why"
 	fi
 	if declare -F choose_block >/dev/null; then

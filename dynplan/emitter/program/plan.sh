@@ -22,8 +22,8 @@ look_at_clock() {
 	now=${now%%.*}
 }
 
-# load PART: calls the functions above for a role, ROLE/WORKER, phase:NAME or :preflight; sets what
-# they assign, and to what stands here what they leave out
+# load PART: calls the functions above for a role, ROLE/WORKER, phase:NAME or :preflight, PART/+COMPONENT of a
+# heterogeneous job; sets what they assign, and to what stands here what they leave out
 load() {
 	kind=service
 	tasks=1
@@ -66,6 +66,7 @@ load() {
 	world=''
 	hint=''
 	launch_timeout=600
+	component=''
 	mask=''
 	from_env=()
 	all_gpus=''
@@ -81,7 +82,7 @@ load() {
 	port_offset=${fact[offset]-0}
 	forget_rows
 	job
-	case $1 in
+	case ${1%/+*} in
 	:*)
 		tasks=$nodes
 		srun=("${site_srun[@]}")
@@ -95,9 +96,12 @@ load() {
 		only_worker "${1#*/}"
 		;;
 	*)
-		"role_$1"
+		"role_${1%/+*}"
 		;;
 	esac
+	if [[ -n $component ]]; then
+		take_component "$1"
+	fi
 }
 
 # probe WHEN LIMIT KIND WORD...: adds a probe to the part

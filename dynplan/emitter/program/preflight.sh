@@ -1,11 +1,19 @@
 # ---- in the preflight, on every node ----
 # preflight: looks at this node, and tells what is wrong with it
 preflight() {
-	local file=${fact[job.dir]}/logs/.$SLURM_PROCID address='' unnamed='' interface='' name detail tasks_here=0
-	row=([rank]=$SLURM_PROCID)
+	local node node_gpus file address='' unnamed='' interface='' name detail tasks_here=0
 	# It reads the rows of roles, and no command line.
 	unset -v in_task
-	load :preflight
+	load "$part"
+	part=:preflight
+	node=$((first + SLURM_PROCID))
+	node_gpus=$gpus
+	node_group=''
+	if [[ -n $component ]]; then
+		node_group=" ($(name_component "$component"))"
+	fi
+	row=([rank]=$node)
+	file=${fact[job.dir]}/logs/.$node
 	preflight_address
 	if declare -F preflight_interface >/dev/null; then
 		preflight_interface
@@ -40,7 +48,7 @@ preflight() {
 	if declare -F preflight_blocks >/dev/null; then
 		preflight_blocks
 	fi
-	preflight_cpus "$((tasks_here > gpus ? tasks_here : gpus))"
+	preflight_cpus "$((tasks_here > node_gpus ? tasks_here : node_gpus))"
 	detail=$address
 	if [[ -n $unnamed$interface ]]; then
 		detail+="=$unnamed=$interface"
@@ -51,7 +59,7 @@ preflight() {
 
 # preflight_problem TEXT: ends the job before anything starts
 preflight_problem() {
-	event problem "preflight: $SLURMD_NODENAME: $1"
+	event problem "preflight: $SLURMD_NODENAME$node_group: $1"
 }
 
 # preflight_gpus: tells whether the step shows the node's GPUs
@@ -142,7 +150,7 @@ preflight_ports() {
 	local number cell index name
 	part=$1
 	load "$1"
-	find_tasks_on "$SLURM_PROCID"
+	find_tasks_on "$node"
 	for number in "${numbers[@]}"; do
 		find_group "$number"
 		index=$((group_rows[group] + (number - group_first) % group_size))

@@ -26,7 +26,7 @@ write_records() {
 
 # write_plan: writes plan.toml to 3, endpoints.json to 4 and prometheus.json to 5
 write_plan() {
-	local node role number quoted comma='' metrics_comma='' port_names
+	local node role number quoted about comma='' metrics_comma='' port_names
 	local -a quoted_hosts quoted_addresses
 	local -A names_of
 	json_text "$SLURM_JOB_ID"
@@ -39,7 +39,11 @@ write_plan() {
 		quoted_hosts[node]=$quoted
 		json_text "${addresses[node]}"
 		quoted_addresses[node]=$quoted
-		echo "  { node = $node, host = ${quoted_hosts[node]}, ip = $quoted, gpus = $gpus }," >&3
+		about="gpus = $gpus"
+		if [[ -n $component ]]; then
+			describe_node "$node"
+		fi
+		echo "  { node = $node, host = ${quoted_hosts[node]}, ip = $quoted, $about }," >&3
 	done
 	write_expected >&3
 	for role in "${roles[@]}"; do

@@ -13,6 +13,8 @@ declare -A silent=() asked_at=() first_words=() last_words=() tries_of=() tried_
 declare -A giving=()
 # How many tasks of ours have been started on each node, and on the fullest one.
 tasks_on=()
+# Of a heterogeneous job: the step of a task whose part has several.
+declare -A step_of=()
 most_on_node=0
 token=$RANDOM.$RANDOM.$RANDOM
 finished=''
@@ -145,8 +147,8 @@ start_step() {
 launch_step() {
 	local input joined
 	unset -v "first_words[$1]" "last_words[$1]"
-	if [[ $1 == :preflight ]]; then
-		join "${hosts[@]}"
+	if [[ $1 == :preflight* ]]; then
+		join "${hosts[@]:first:tasks}"
 	else
 		list_hosts
 	fi
@@ -225,19 +227,19 @@ export_program() {
 	for name in "${functions[@]}"; do
 		case $name in
 		preflight*)
-			if [[ $1 != :preflight ]]; then
+			if [[ $1 != :preflight* ]]; then
 				continue
 			fi
 			;;
 		role_* | phase_*)
-			if [[ $1 != :preflight && $name != "$function" ]] && ! declare -F each >/dev/null; then
+			if [[ $1 != :preflight* && $name != "$function" ]] && ! declare -F each >/dev/null; then
 				continue
 			fi
 			;;
 		esac
 		names+=("$name")
 	done
-	if [[ $1 == :preflight ]]; then
+	if [[ $1 == :preflight* ]]; then
 		node_list=''
 	fi
 	text=$(declare -f "${names[@]}")$'\nhide "$@"\nin_task=yes hosts=() addresses=() links=() nameless=()\n'$(declare -p fact row node_list node_width)
@@ -350,9 +352,10 @@ count_leaders() {
 	if [[ -z ${left[$role]-} ]]; then
 		return
 	fi
-	if [[ $1 == */* ]]; then
-		count=1
-	fi
+	case $1 in
+	*/+*) count=$tasks ;;
+	*/*) count=1 ;;
+	esac
 	leaders[$role]=$((${leaders[$role]-0} + count))
 }
 

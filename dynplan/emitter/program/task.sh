@@ -3,7 +3,7 @@
 enter() {
 	unset -v "${!DYNPLAN_PART@}"
 	part=$1
-	if [[ $part == :preflight ]]; then
+	if [[ $part == :preflight* ]]; then
 		preflight
 	else
 		wrap
@@ -223,7 +223,7 @@ obey() {
 	check)
 		watch healthy &
 		;;
-	"go $SLURM_PROCID")
+	"go $((first + SLURM_PROCID))")
 		my_turn=yes
 		;;
 	esac

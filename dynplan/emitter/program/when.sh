@@ -6,9 +6,15 @@ when() {
 	local number=${SLURM_PROCID-}
 	if [[ -n ${in_task-} ]]; then
 		# The tasks of a worker that is a step of its own are counted from its first one.
-		if [[ $part == */* ]]; then
+		case $part in
+		*/+*)
+			find_first "${part##*+}"
+			number=$((number + first))
+			;;
+		*/*)
 			number=$((number + ${part#*/} * (tasks / ${workers:-$tasks})))
-		fi
+			;;
+		esac
 		find_task "$number"
 		if [[ ${row[$2]} != 0 ]]; then
 			chosen+=("${@:3}")

@@ -75,7 +75,7 @@ def _job(before: Plan, after: Plan, a: _Tree, b: _Tree) -> Part:
     settings = [*_orders(before, after, a, b)]
     for table, told in (("job", {"env": env, "sbatch": directives}), ("cluster", {"env": env, "sbatch": directives})):
         hidden = [key for key, changes in told.items() if changes]
-        settings += _settings(a.get(table), b.get(table), hidden, table)
+        settings += _settings(_by_group(a.get(table)), _by_group(b.get(table)), hidden, table)
     for key in ("port-offset", "meta"):
         settings += _settings(a.get(key), b.get(key), (), key)
     found = tuple(numbers(before, after))
@@ -90,9 +90,18 @@ def _directives(before: Plan, after: Plan) -> Iterator[Value]:
             yield Value(name, a.get(name), b.get(name))
 
 
+def _by_group(table: _Tree | None) -> _Tree | None:
+    """Return the table of a cluster with its node groups by name, and any other as it is."""
+    groups = (table or {}).get("node-groups")
+    return {**table, "node-groups": {group["name"]: group for group in groups}} if table and groups else table
+
+
 def _orders(before: Plan, after: Plan, a: _Tree, b: _Tree) -> Iterator[Value]:
     """Yield the orders of roles, phases and workers that differ among what both jobs have."""
     workers = [[f"{worker.role}.{worker.worker}" for worker in plan.workers] for plan in (before, after)]
+    groups = [[group.name for group in plan.job.cluster.node_groups] for plan in (before, after)]
+    if groups[0] != groups[1] and sorted(groups[0]) == sorted(groups[1]):
+        yield Value("order of node groups", groups[0], groups[1])
     lists = {
         "order of roles": (list(a["roles"]), list(b["roles"])),
         "order of phases": (list(a.get("phases", {})), list(b.get("phases", {}))),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from dynplan.model import Block, Plan, Worker
 from dynplan.views.difference.records import Extent, Move, PortMove, Seat, Value
-from dynplan.views.difference.sequences import same
+from dynplan.views.difference.sequences import in_order, same
 
 Workers = Mapping[int, Worker]
 
@@ -54,19 +54,21 @@ def _ports(worker: Worker | None) -> dict[tuple[int, str], Block]:
 
 def numbers(before: Plan, after: Plan) -> Iterator[Value]:
     """Yield what the plans as wholes differ in: nodes, GPUs, hosts, the head node."""
-    for name, old in _numbers(before).items():
-        new = _numbers(after)[name]
-        if not same(old, new):
-            yield Value(name, old, new)
+    a, b = _numbers(before), _numbers(after)
+    for name in in_order(list(a), list(b)):
+        if not same(a.get(name), b.get(name)):
+            yield Value(name, a.get(name), b.get(name))
 
 
 def _numbers(plan: Plan) -> dict[str, object]:
     used = {(task.node, gpu) for worker in plan.workers for task in worker.tasks for gpu in task.gpus}
     sizes = sorted({node.gpus for node in plan.nodes})
     hosts = [node.host for node in plan.nodes]
+    groups = [node.group for node in plan.nodes if node.group]
     return {
         "nodes": len(plan.nodes),
-        "GPUs per node": sizes[0] if len(sizes) == 1 else [node.gpus for node in plan.nodes],
+        **{f"nodes of {group}": groups.count(group) for group in dict.fromkeys(groups)},
+        "GPUs per node": None if groups else sizes[0] if len(sizes) == 1 else [node.gpus for node in plan.nodes],
         "GPUs in use": len(used),
         "placement": plan.placement.mode,
         "proven least nodes": plan.placement.lower if plan.placement.lower != len(plan.nodes) else None,
