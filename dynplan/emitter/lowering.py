@@ -44,13 +44,8 @@ def lower(plan: Plan) -> Script:
     known |= {("phases", phase.name): _of_phase(phase, plan, everywhere) for phase in job.phases}
     boxes = brought(plan, lambda owner, text: known[owner].fill(text))
     names = {owner: name for owner, (name, _) in boxes.items()}
-    given = regained(plan)
-    roles = [
-        evolve(step, settings=(*step.settings, *where_it_runs(plan, tasks.workers)))
-        for tasks in by_role
-        for name in [tasks.role.name]
-        for step in [_role(tasks, known["roles", name], named, names, given.get(name, ()))]
-    ]
+    placed = _settings_by_role(plan, by_role)
+    roles = [_role(tasks, known["roles", tasks.role.name], named, names, placed[tasks.role.name]) for tasks in by_role]
     phases = [_phase(phase, plan, known["phases", phase.name], names) for phase in job.phases]
     common = _most_common(step.srun or () for step in (*roles, *phases))
     first, *others = directives(plan)
@@ -69,6 +64,18 @@ def lower(plan: Plan) -> Script:
         files_by_node=everywhere.others.by_node,
         images=tuple(_images(plan, everywhere, boxes)) if boxes else (),
     )
+
+
+def _settings_by_role(plan: Plan, by_role: Sequence[RoleTasks]) -> dict[str, tuple[Setting, ...]]:
+    """Return the settings of each role: its own, and what the plan says of its component and of ports given back."""
+    given = regained(plan)
+    return {
+        tasks.role.name: (
+            *_role_settings(tasks, given.get(tasks.role.name, ())),
+            *where_it_runs(plan, tasks.workers),
+        )
+        for tasks in by_role
+    }
 
 
 def _has_when(step: Step) -> bool:
@@ -109,7 +116,11 @@ def _as_the_job(step: Step, common: Texts) -> Step:
 
 
 def _role(
-    tasks: RoleTasks, constants: Constants, named: Sequence[str], boxes: Mapping[Owner, str], given: Texts
+    tasks: RoleTasks,
+    constants: Constants,
+    named: Sequence[str],
+    boxes: Mapping[Owner, str],
+    settings: tuple[Setting, ...],
 ) -> Step:
     role = tasks.role
     launch = role.launch
@@ -119,7 +130,7 @@ def _role(
         name=role.name,
         function=f"role_{role.name}",
         comment=_described(tasks),
-        settings=tuple(_role_settings(tasks, given)),
+        settings=settings,
         after=role.after,
         rows=tasks.rows,
         env=_env(launch, constants),

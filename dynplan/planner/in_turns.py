@@ -64,11 +64,7 @@ def fewest_in_turns(wanted: Sequence[Demand], gpus: int, turns: Turns) -> tuple[
 
 
 def bound_in_turns(job: Job, turns: Turns) -> int:
-    """Return a proven lower bound of the nodes of a job, also where it could not be placed in turns."""
-    if job.of_groups:
-        from dynplan.planner.groups import jobs_of_groups  # few clusters have nodes of several kinds
-
-        return sum(bound_in_turns(of_group, turns) for of_group in jobs_of_groups(job))
+    """Return a proven lower bound of the nodes of a job, all alike, also where it could not be placed in turns."""
     try:
         wanted = demands(job, (job.cluster.gpus_per_node,), turns)
     except InputError:

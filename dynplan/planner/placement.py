@@ -61,12 +61,21 @@ def _turns(job: Job) -> "Turns | None":
 
 
 def _standing(job: Job, gpus: Sequence[int], turns: "Turns | None") -> Standing:
-    """Return where the roles of a job stand: at once if they fit so, else in turns; with the warnings of it."""
+    """Return where the roles of a job stand: at once if they fit so, else in turns."""
     if turns:
         from dynplan.planner.timing import stand_in_turns  # few jobs have tasks that others come after
 
-        return stand_in_turns(job, gpus, turns)
-    return stand(job, gpus)
+        return stand_in_turns(job, turns, lambda chosen: _on_nodes(job, gpus, chosen))
+    return _on_nodes(job, gpus, None)
+
+
+def _on_nodes(job: Job, gpus: Sequence[int], turns: "Turns | None") -> Standing:
+    """Place the roles on nodes of one kind, or of several."""
+    if job.cluster.node_groups:
+        from dynplan.planner.groups import stand_in_groups  # few clusters have nodes of several kinds
+
+        return stand_in_groups(job, turns)
+    return stand(job, gpus, turns)
 
 
 def _blocks(

@@ -1,4 +1,4 @@
-"""Where the roles of a job stand: the first three stages of placement."""
+"""Where the roles of a job stand on nodes of one kind: the first three stages of placement."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -46,17 +46,13 @@ def stand(job: Job, gpus: Sequence[int] = (), turns: "Turns | None" = None) -> S
     """Return where the roles of a job stand.
 
     Args:
-        job: the job.
+        job: the job; its nodes are all of one kind.
         gpus: the GPUs of each node, as for `dynplan.planner.placement.plan`.
         turns: who gives back to whom, where places are to be had in turns.
 
     Raises:
         InputError: D2xx, as `dynplan.planner.placement.plan`.
     """
-    if job.cluster.node_groups:
-        from dynplan.planner.groups import stand_in_groups  # few clusters have nodes of several kinds
-
-        return stand_in_groups(job, turns)
     wanted = demands(job, gpus or (job.cluster.gpus_per_node,), turns)
     allocation = allocate(job, wanted, gpus, turns)
     homes = place_services(wanted, allocation, turns)
