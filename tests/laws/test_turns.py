@@ -78,6 +78,11 @@ def plan_of(tables: Tables) -> Plan:
 @given(jobs().flatmap(with_tasks))
 @law
 def test_two_workers_hold_one_thing_only_where_one_has_ended_before_the_other_starts(tables: Tables) -> None:
+    check_holders(tables)
+
+
+def check_holders(tables: Tables) -> None:
+    """Hold what the workers of a job have against who comes after whom."""
     plan = plan_of(tables)
     roles = tables["roles"]
     holders: dict[tuple[object, ...], list[Worker]] = {}
