@@ -2,8 +2,8 @@
 
 `Said` holds the texts. `site_of` reads them: `scontrol` gives records of words, `gres` knows what GPUs are called,
 `nodes` puts nodes that are alike together, `partitions`, `topology`, `gres_conf` and `surroundings` read the rest.
-`cluster_text` decides what a cluster file says of it (`choices`, `surround_entries`) and writes that, each line with
-its source (`entries`).
+`cluster_text` decides what a cluster file says of it (`choices`) and writes that, each line with its source
+(`entries`: those of nodes, `node_entries`, and of what is around them, `surround_entries`).
 """
 
 from dynplan.detection.scontrol import settings

@@ -50,7 +50,8 @@ def choices(site: Site, partition: str = "") -> tuple[Choice, ...]:
     nodes = [node for node in site.nodes if wanted.intersection(node.partitions)] or list(site.nodes)
     if partition:
         nodes = [node for node in site.nodes if partition in node.partitions]
-    return tuple(_choice(kind, site, partition) for kind in kinds_of(nodes)[:MOST_KINDS])
+    kinds = kinds_of(site.nodes)
+    return tuple(_choice(kind, kinds, site, partition) for kind in kinds_of(nodes)[:MOST_KINDS])
 
 
 def vendor(choice: Choice, site: Site) -> str:
@@ -61,8 +62,8 @@ def vendor(choice: Choice, site: Site) -> str:
     return next(iter(site.gres_conf.hints), "") or found
 
 
-def _choice(kind: Kind, site: Site, only: str) -> Choice:
-    mine = _partitions(kind, site, only)
+def _choice(kind: Kind, kinds: Sequence[Kind], site: Site, only: str) -> Choice:
+    mine = _partitions(kind, kinds, site, only)
     if not mine:
         return Choice(kind, None, (), *_request(kind, (), site), constraint="", is_mixed=False)
     home = kind.within(mine[0].name) or kind
@@ -74,11 +75,13 @@ def _choice(kind: Kind, site: Site, only: str) -> Choice:
     return Choice(home, mine[0], mine[1:], request, why, feature, is_mixed=bool(confused) and not feature)
 
 
-def _partitions(kind: Kind, site: Site, only: str) -> tuple[Partition, ...]:
+def _partitions(kind: Kind, kinds: Sequence[Kind], site: Site, only: str) -> tuple[Partition, ...]:
     """Return the partitions that have nodes of a kind, the one to ask first."""
     count = Counter(name for node in kind.nodes for name in node.partitions)
     size = Counter(name for node in site.nodes for name in node.partitions)
     mine = [one for one in site.partitions if one.name in count and one.name == (only or one.name)]
+    others = [other for other in kinds if other.gpus != kind.gpus and _is_taken_for(other, kind, "gpus-per-node")]
+    mixed = {name for other in others for node in other.nodes for name in node.partitions}
     return tuple(
         sorted(
             mine,
@@ -86,6 +89,7 @@ def _partitions(kind: Kind, site: Site, only: str) -> tuple[Partition, ...]:
                 not one.is_open,
                 one.is_hidden,
                 -count[one.name],
+                one.name in mixed,
                 not one.is_default,
                 one.is_restricted,
                 "PreemptMode" in one.limits,

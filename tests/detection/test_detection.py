@@ -210,9 +210,9 @@ def test_fewer_gpus_of_another_type_cannot_be_given_in_their_place() -> None:
 def test_what_no_type_tells_apart_a_feature_does() -> None:
     mixed = nodes(["g1", "g2"], "gpu:8", ActiveFeatures="ib,new") + node("g3", "gpu:h100:8", ActiveFeatures="ib,old")
     text = detected(Said(nodes=mixed))
-    assert active(text)[-2:] == ['partition = "batch"', 'constraint = "new"']
+    assert 'sbatch = { partition = "batch", constraint = "new" }' in active(text)
     without = detected(Said(nodes=nodes(["g1", "g2"], "gpu:8") + node("g3", "gpu:h100:8")))
-    assert line(without, "constraint").startswith("# ")
+    assert "constraint" not in without
     assert "DECIDE: the partition has other nodes too" in without.replace("\n# ", " ")
 
 
@@ -235,8 +235,9 @@ def test_partitions_that_take_no_jobs_of_users_are_the_last_choice(more: dict[st
     partitions = partition("admin", Default="YES", **more) + partition("batch")
     text = detected(Said(nodes=some, partitions=partitions))
     assert (line(text, "gpus-per-node"), line(text, "partition")) == ("gpus-per-node = 4", 'partition = "batch"')
+    assert "node-groups" not in text
     only = detected(Said(nodes=some, partitions=partition("admin", **more) + partition("batch")), "admin")
-    assert (line(only, "gpus-per-node"), line(only, "partition")) == ("gpus-per-node = 8", 'partition = "admin"')
+    assert [line for line in active(only) if line.startswith("sbatch")] == ['sbatch = { partition = "admin" }'] * 2
 
 
 def test_one_partition_alone_can_be_asked_for() -> None:
@@ -267,16 +268,51 @@ def test_limits_that_nobody_set_are_not_told() -> None:
 # Several kinds
 
 
-def test_the_kind_with_most_gpus_in_all_is_the_cluster_and_the_others_stand_below() -> None:
+def test_kinds_of_nodes_are_groups_and_that_with_most_gpus_in_all_is_the_first() -> None:
     big = node("x1", "gpu:rtx3090:10", "lab")
     cpu = nodes(["c1", "c2", "c3"], "(null)", "cpu", CPUTot="128", RealMemory="1024000")
-    text = detected(Said(nodes=big + EIGHT + cpu))
-    assert line(text, "gpus-per-node") == "gpus-per-node = 8"
-    below = text[text.index("# Other nodes.") :]
-    assert "# 1 node of partition lab, x1: Gres=gpu:rtx3090:10" in below
-    assert "# gpus-per-node = 10" in below
-    assert "# 3 nodes of partition cpu, c1 to c3: Gres=(null), 128 CPUs, 1000 GiB." in below
-    assert "# gpus-per-node = 0" in below
+    text = detected(Said(nodes=big + EIGHT + cpu, partitions=partition("lab", AllowAccounts="nlp")))
+    assert active(text[text.index("[cluster.sbatch]") :]) == [
+        "[cluster.sbatch]",
+        "[[cluster.node-groups]]",
+        'name = "h100"',
+        "gpus-per-node = 8",
+        'gpu-request = "gpus-per-node"',
+        'sbatch = { partition = "batch" }',
+        "[[cluster.node-groups]]",
+        'name = "rtx3090"',
+        "gpus-per-node = 10",
+        'gpu-request = "gpus-per-node"',
+        'sbatch = { partition = "lab", account = "nlp" }',
+        "[[cluster.node-groups]]",
+        'name = "cpu"',
+        "gpus-per-node = 0",
+        'sbatch = { partition = "cpu" }',
+    ]
+    assert "# 3 nodes of partition cpu, c1 to c3: Gres=(null), 128 CPUs, 1000 GiB." in text
+    cluster, warnings = compiled(text)
+    assert ([group.name for group in cluster.node_groups], warnings) == (["h100", "rtx3090", "cpu"], ())
+
+
+def test_groups_have_names_that_tell_them_apart() -> None:
+    some = nodes(["a1", "a2"], "gpu:A100:8", "x") + node("a3", "gpu:a100:4", "x") + node("b1", "gpu:8", "x")
+    text = detected(Said(nodes=some + node("c1", "gpu:1g.10gb:7", "x") + node("c2", "gpu:A100:4", "x")))
+    names = [group.name for group in compiled(text)[0].node_groups]
+    assert names == ["a100", "gpu", "gpu-1g-10gb", "a100-4", "a100-4-2"]
+
+
+def test_gpus_of_another_vendor_are_for_a_file_of_their_own() -> None:
+    text = detected(Said(nodes=EIGHT + node("m1", "gpu:mi300x:8", "amd") + node("c1", "(null)", "cpu")))
+    assert [group.name for group in compiled(text)[0].node_groups] == ["h100", "cpu"]
+    assert "# 1 node of partition amd, m1: Gres=gpu:mi300x:8, 64 CPUs, 500 GiB (amd)." in text
+    assert "DECIDE: Left out" in text
+
+
+def test_a_partition_of_their_own_is_asked_before_the_default_one_where_that_gives_others() -> None:
+    some = nodes(["c1", "c2"], "(null)", "cpu,all") + nodes(["g1"], "gpu:h100:8", "gpu,all")
+    groups = compiled(detected(Said(nodes=some, partitions=partition("all", Default="YES"))))[0].node_groups
+    asked = {group.name: dict(group.sbatch)["partition"] for group in groups}
+    assert asked == {"h100": "all", "cpu": "cpu"}
 
 
 # Around Slurm

@@ -99,7 +99,8 @@ def test_what_is_written_is_a_cluster_file_without_a_warning(said: Said) -> None
     text = detected(said)
     cluster, warnings = compiled(text)
     assert warnings == ()
-    assert f"gpus-per-node = {cluster.gpus_per_node}" in active(text)
+    counts = [group.gpus_per_node for group in cluster.node_groups] or [cluster.gpus_per_node]
+    assert [line for line in active(text) if line.startswith("gpus-")] == [f"gpus-per-node = {n}" for n in counts]
     assert all(char.isprintable() for char in text.replace("\n", ""))
     assert max(len(line) for line in text.split("\n") if line.startswith("# ")) < 700, "and so of any length"
 
@@ -121,10 +122,12 @@ def test_for_each_partition_of_its_nodes_there_is_a_file_that_asks_for_no_other(
     if names:
         name = data.draw(st.sampled_from(names))
         cluster, _ = compiled(cluster_text(site, name))
-        assert dict(cluster.sbatch).get("partition", name) == name
+        asked = [dict(cluster.sbatch), *(dict(group.sbatch) for group in cluster.node_groups)]
+        assert {options.get("partition", name) for options in asked} == {name}
         there = [one for one in site.nodes if name in one.partitions]
         most = max((gpus.count for one in there for gpus in one.gres.gpus), default=0)
-        assert cluster.gpus_per_node <= min(most, 1024)
+        counts = [cluster.gpus_per_node, *(group.gpus_per_node for group in cluster.node_groups)]
+        assert max(counts) <= min(most, 1024)
 
 
 @law

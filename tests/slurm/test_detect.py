@@ -30,6 +30,26 @@ ready = { port = "http", path = "/", timeout = "60s" }
 command = ["echo", "{role.server.urls.http}"]
 """
 
+ON_TWO_KINDS = """
+[job]
+name = "two"
+time = "00:05:00"
+output-dir = "results/%x"
+[roles.front]
+group = "cpu"
+command = ["python3", "-m", "http.server", "{port.http}"]
+ports = { http = 8000 }
+ready = { port = "http", path = "/", timeout = "60s" }
+[roles.decode]
+workers = 2
+gpus-per-worker = 4
+command = ["python3", "-m", "http.server", "{port.http}"]
+ports = { http = 8000 }
+ready = { port = "http", path = "/", timeout = "60s" }
+[phases.smoke]
+command = ["echo", "{role.front.urls.http} {role.decode.urls.http}"]
+"""
+
 
 def dynplan(cluster: Cluster, folder: Path, *words: str) -> str:
     """Return what dynplan prints on the log-in node."""
@@ -40,9 +60,7 @@ def dynplan(cluster: Cluster, folder: Path, *words: str) -> str:
 
 def lines(text: str) -> list[str]:
     """Return the lines that say something of GPUs and partitions."""
-    return [
-        line for line in text.splitlines() if re.match(r"gpus?-(per-node|request|vendor)|partition|constraint", line)
-    ]
+    return [line for line in text.splitlines() if re.match(r"gpus?-(per-node|request|vendor)|partition|sbatch", line)]
 
 
 def ran(cluster: Cluster, folder: Path, job: Path) -> str:
@@ -66,15 +84,28 @@ def ran(cluster: Cluster, folder: Path, job: Path) -> str:
         ),
         pytest.param(
             (Kind(2, 0, "cpu"), Kind(1, 8, "gpu")),
-            ["gpus-per-node = 8", 'gpu-request = "gpus-per-node"', 'gpu-vendor = "nvidia"', 'partition = "all"'],
+            [
+                *('gpu-vendor = "nvidia"', "gpus-per-node = 8", 'gpu-request = "gpus-per-node"'),
+                *('sbatch = { partition = "all" }', "gpus-per-node = 0", 'sbatch = { partition = "cpu" }'),
+            ],
             {"n2"},
             id="with nodes that have none",
         ),
         pytest.param(
             (Kind(1, 8, "old", type="a100"), Kind(2, 8, "new", type="mi300x")),
-            ["gpus-per-node = 8", 'gpu-request = "gres:mi300x"', 'gpu-vendor = "amd"', 'partition = "all"'],
+            ["gpus-per-node = 8", 'gpu-request = "gpus-per-node"', 'gpu-vendor = "amd"', 'partition = "new"'],
             {"n1", "n2"},
-            id="of two types",
+            id="of two vendors",
+        ),
+        pytest.param(
+            (Kind(1, 8, type="a100"), Kind(2, 8, type="h100")),
+            [
+                *('gpu-vendor = "nvidia"', "gpus-per-node = 8", 'gpu-request = "gres:h100"'),
+                *('sbatch = { partition = "all" }', "gpus-per-node = 8", 'gpu-request = "gres:a100"'),
+                'sbatch = { partition = "all" }',
+            ],
+            {"n1", "n2"},
+            id="of two types in one partition",
         ),
         pytest.param(
             (Kind(1, 8, type=""),),
@@ -93,6 +124,18 @@ def test_a_cluster_is_detected_and_the_smallest_example_runs_on_it(
         assert lines(text) == expected
         assert 'name = "testbed"' in text
         assert ran(cluster, tmp_path, EXAMPLE) in nodes
+
+
+def test_a_job_has_nodes_of_two_kinds_that_were_detected(slurm: None, tmp_path: Path) -> None:
+    job = tmp_path / "job.toml"
+    job.write_text(ON_TWO_KINDS)
+    with Cluster.up(kinds=(Kind(2, 0, "cpu"), Kind(1, 8, "gpu"))) as cluster:
+        dynplan(cluster, tmp_path, "cluster", "detect", "-o", "cluster.toml")
+        ran(cluster, tmp_path, job)
+        said = (tmp_path / "results" / "two" / "phases" / "smoke.log").read_text()
+    front, decode, other = re.findall(r"http://(\w+):\d+", said.splitlines()[-1])
+    assert front in {"n0", "n1"}
+    assert (decode, other) == ("n2", "n2")
 
 
 def test_a_cluster_without_gpus_is_detected_and_a_job_runs_on_it(slurm: None, tmp_path: Path) -> None:
