@@ -57,10 +57,11 @@ class Cluster:
         directory: Path | None = None,
         gpu_flags: str = config.GPU_FLAGS,
         named: bool = True,
+        blocks: Sequence[str] = (),
     ) -> Iterator[Self]:
         """Start a testbed that ends with this context, or with this process, however that ends: see `life.start`."""
         directory = directory or life.new_directory()
-        owner = life.start(directory, nodes, gpus, gpu_flags, named)
+        owner = life.start(directory, nodes, gpus, gpu_flags, named, blocks)
         try:
             yield cls(directory)
         finally:

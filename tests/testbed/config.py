@@ -7,6 +7,7 @@ import re
 import secrets
 import stat
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -70,12 +71,21 @@ def node_names(nodes: int) -> list[str]:
     return [f"n{node}" for node in range(nodes)]
 
 
-def write(directory: Path, nodes: int, gpus: int, gpu_flags: str = GPU_FLAGS, named: bool = True) -> None:
+def write(
+    directory: Path,
+    nodes: int,
+    gpus: int,
+    gpu_flags: str = GPU_FLAGS,
+    named: bool = True,
+    blocks: Sequence[str] = (),
+) -> None:
     """Fill the new `directory` for a cluster of `nodes` nodes with `gpus` GPUs each: see `life.start`."""
     for name in ("dev", "etc", "log", "node", "run", "state"):
         (directory / name).mkdir(mode=0o755)
     etc = directory / "etc"
     (etc / "slurm.conf").write_text(_slurm_conf(directory, nodes, gpus, named))
+    if blocks:
+        _write_topology(etc, blocks)
     (etc / "gres.conf").write_text(_gres_conf(directory, gpus, gpu_flags))
     # Nothing here uses cgroups, yet slurmd loads a plugin for them. Version 1's does no harm anywhere;
     # the default ends slurmd where /sys/fs/cgroup is absent, or mixes versions 1 and 2. Slurm 20.11 has one
@@ -105,6 +115,27 @@ def _slurm_conf(directory: Path, nodes: int, gpus: int, named: bool) -> str:
     names = (f"{name} NodeAddr={address}" for name, address in _addresses(nodes).items())
     lines = (f"NodeName={name} CPUs=64 RealMemory=512000{gres}" for name in ([f"n[0-{nodes - 1}]"] if named else names))
     return SLURM_CONF.format(dir=directory, nodes="\n".join(lines))
+
+
+def _write_topology(etc: Path, blocks: Sequence[str]) -> None:
+    """Write a topology of blocks: as one where this Slurm knows them, else as a tree of switches."""
+    known = slurm_version() >= (23, 11)
+    with (etc / "slurm.conf").open("a") as file:
+        file.write(f"TopologyPlugin=topology/{'block' if known else 'tree'}\n")
+    names = [f"b{block}" for block in range(len(blocks))]
+    key = "BlockName" if known else "SwitchName"
+    lines = [f"{key}={name} Nodes={nodes}" for name, nodes in zip(names, blocks, strict=True)]
+    size = min(len(_expanded(nodes)) for nodes in blocks)
+    lines.append(f"BlockSizes={size}" if known else f"SwitchName=top Switches={','.join(names)}")
+    (etc / "topology.conf").write_text("".join(f"{line}\n" for line in lines))
+
+
+def _expanded(nodes: str) -> list[str]:
+    """The names in a list as it stands in Slurm's files: `n[0-2,5]`."""
+    found: list[str] = []
+    for first, last in re.findall(r"(\d+)(?:-(\d+))?", nodes):
+        found += [f"n{node}" for node in range(int(first), int(last or first) + 1)]
+    return found
 
 
 def _gres_conf(directory: Path, gpus: int, flags: str) -> str:

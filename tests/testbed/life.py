@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -80,7 +80,9 @@ def new_directory() -> Path:
     return Path(f"{default_directory()}-{os.getpid()}-{secrets.token_hex(3)}")
 
 
-def start(directory: Path, nodes: int, gpus: int, gpu_flags: str = "", named: bool = True) -> Owner:
+def start(
+    directory: Path, nodes: int, gpus: int, gpu_flags: str = "", named: bool = True, blocks: Sequence[str] = ()
+) -> Owner:
     """Start a testbed in `directory`, which must not exist yet; return when all nodes are idle.
 
     Args:
@@ -89,15 +91,17 @@ def start(directory: Path, nodes: int, gpus: int, gpu_flags: str = "", named: bo
         gpus: GPUs of each.
         gpu_flags: `Flags` of the GPUs in gres.conf; without any, Slurm sets the variables of all vendors.
         named: whether the nodes' names have addresses outside of Slurm.
+        blocks: the nodes of each block of Slurm's topology, `n[0-3]`; nothing where it has none.
 
     Raises:
         TestbedError: it could not start; says why, with the end of each log.
     """
     _check(directory, nodes)
+    words = [*map(str, (directory, nodes, gpus, gpu_flags, named)), *blocks]
     with tempfile.TemporaryFile("w+") as errors:
         # A session of its own: Ctrl-C is for the owner, who then closes the pipe.
         keeper = subprocess.Popen(
-            [sys.executable, "-m", "tests.testbed.keeper", *map(str, (directory, nodes, gpus, gpu_flags, named))],
+            [sys.executable, "-m", "tests.testbed.keeper", *words],
             cwd=ROOT,
             env=clean(os.environ),
             stdin=subprocess.PIPE,
