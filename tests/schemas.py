@@ -227,6 +227,7 @@ def cluster_keys() -> dict[str, Schema]:
     return {
         "name": TEXT,
         "gpus-per-node": whole(0, 1024),
+        "domain-nodes": whole(1, 65_536),
         "gpu-groups": {"type": "array", "items": {"type": "array", "items": whole(0)}},
         "gpu-request": TEXT,
         "gpu-vendor": one_of(*GPU_VARIABLES),

@@ -28,6 +28,8 @@ def directives(plan: Plan) -> Iterator[Option]:
 def _planned(plan: Plan) -> dict[str, str | int | bool]:
     job = plan.job
     options: dict[str, str | int | bool] = {"job-name": job.name, "nodes": len(plan.nodes)}
+    if plan.placement.segment:
+        options["segment"] = plan.placement.segment
     named = [node.host for node in plan.nodes if node.host]
     if named:
         options["nodelist"] = ",".join(named)

@@ -8,6 +8,7 @@ from dynplan.language.tables import Table, name_of, plain, scalar
 from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Cluster, Pairs, PortRange
 
 MOST_GPUS = 1024
+MOST_NODES = 65_536  # of a domain; a job has no more
 LAUNCH_TIMEOUT_S = 600
 _RANGE = re.compile(r" *([0-9]{1,5}) *(?:- *([0-9]{1,5}) *)?")
 _REQUEST = re.compile(r"gpus-per-node|none|gres(:[A-Za-z0-9_.-]+)?")
@@ -35,6 +36,7 @@ def read_cluster(table: Table) -> Cluster:
         name=table.line("name"),
         gpus_per_node=gpus,
         groups=_groups(table, gpus),
+        domain_nodes=table.count("domain-nodes", 0, 1, MOST_NODES) or 0,
         gpu_vendor=table.choice("gpu-vendor", tuple(GPU_VARIABLES), "nvidia"),
         gpu_request=_request(table),
         container_runtime=table.choice("container-runtime", ("pyxis", "apptainer", "none"), "pyxis"),

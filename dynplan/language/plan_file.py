@@ -27,7 +27,7 @@ def to_tree(plan: Plan) -> Data:
     return {
         "schema": SCHEMA,
         **{key: tables[key] for key in ("job", "meta", "cluster") if key in tables},
-        "placement": {"mode": plan.placement.mode, "lower-bound": plan.placement.lower, "head": plan.head},
+        "placement": _placement_tree(plan),
         **{key: tables[key] for key in ("roles", "phases", "files", "results") if key in tables},
         "nodes": [{"node": node.node, "host": node.host, "gpus": node.gpus} for node in plan.nodes],
         "workers": [_worker_tree(worker) for worker in plan.workers],
@@ -73,7 +73,7 @@ def from_tree(tree: Mapping[str, Any]) -> Plan:
     found = _outline(tree, findings)
     plan = Plan(
         job=job,
-        placement=Placement("shared" if found.mode == "shared" else "separate", found.lower),
+        placement=Placement("shared" if found.mode == "shared" else "separate", found.lower, found.segment),
         head=found.head or 0,
         nodes=found.nodes,
         workers=found.workers,
@@ -98,6 +98,12 @@ def outline(tree: Mapping[str, Any]) -> Outline:
     found = _outline(tree, findings, Table.text)
     findings.raise_if_errors()
     return found
+
+
+def _placement_tree(plan: Plan) -> Data:
+    place = plan.placement
+    segment = {"segment": place.segment} if place.segment else {}
+    return {"mode": place.mode, "lower-bound": place.lower, "head": plan.head, **segment}
 
 
 def _worker_tree(worker: Worker) -> Data:
@@ -150,6 +156,7 @@ def _outline(tree: Mapping[str, Any], findings: Findings, name: _Reader = Table.
         nodes=nodes,
         workers=tuple(_worker(row, len(nodes), name) for row in _rows(top, "workers")),
         warnings=tuple(_warning(row, name) for row in _rows(top, "warnings")),
+        segment=place.count("segment", 0, 1, max(1, len(nodes))) or 0,
     )
     if not nodes:
         findings.error("D502", "the plan has no nodes", ("nodes",))

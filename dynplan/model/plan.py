@@ -54,11 +54,12 @@ class Placement(Record):
     """How the nodes were found: `mode` is `separate` or `shared`.
 
     `lower` is the proven least number of nodes where `num-nodes = "min"` was asked, else
-    the number of nodes itself.
+    the number of nodes itself. `segment` nodes in a row are to be of one NVLink domain, 0 where none need be.
     """
 
     mode: Literal["separate", "shared"]
     lower: int
+    segment: int = 0
 
 
 @frozen(eq=False, repr=False)
@@ -87,9 +88,11 @@ class Outline(Record):
     nodes: tuple[Node, ...]
     workers: tuple[Worker, ...]
     warnings: tuple[Finding, ...]
+    segment: int = 0
 
 
 def outline_of(plan: Plan) -> Outline:
     """Return where everything stands by a plan."""
     place = plan.placement
-    return Outline(plan.job.name, place.mode, place.lower, plan.head, plan.nodes, plan.workers, plan.warnings)
+    named = plan.job.name, place.mode, place.lower, plan.head
+    return Outline(*named, plan.nodes, plan.workers, plan.warnings, place.segment)

@@ -15,7 +15,8 @@ from dynplan.planner.demand import (
 )
 from dynplan.planner.nodes import Allocation, place
 from dynplan.planner.refusals import JOB_NODES, ladder, refuse
-from dynplan.planner.remaining import Homes, NoRoomError
+from dynplan.planner.remaining import Homes, NoDomainError, NoRoomError
+from dynplan.planner.spans import Domains
 
 
 def allocate(job: Job, wanted: Sequence[Demand], gpus: Sequence[int] = ()) -> Allocation:
@@ -27,33 +28,46 @@ def allocate(job: Job, wanted: Sequence[Demand], gpus: Sequence[int] = ()) -> Al
         gpus: the GPUs of each node; nothing where every node has the cluster's `gpus-per-node`.
 
     Raises:
-        InputError: D203 to D208, D211 or D212, with the numbers and changes that might fit.
+        InputError: D203 to D208, D211, D212 or D220, with the numbers and changes that might fit.
     """
     findings = Findings()
     hosts = _named_hosts(job, wanted, findings)
     findings.raise_if_errors()
     separate = separate_nodes(wanted)
+    domains = _domains(job, wanted, hosts)
     if job.num_nodes == "min" and not gpus:
-        return _fewest(job, wanted, hosts, separate)
+        return _fewest(job, wanted, hosts, separate, domains)
     count = len(gpus) or _count(job, wanted, hosts, separate, findings)
     _check_counts(job, wanted, count, findings)
     findings.raise_if_errors()
+    if domains and job.num_nodes is None and not gpus:
+        return _fewest_apart(job, wanted, count, separate, domains)
     nodes = tuple(gpus) or (job.cluster.gpus_per_node,) * count
     try:
-        return _placed(wanted, nodes, hosts, separate, count)
+        return _placed(wanted, nodes, hosts, separate, count, domains)
     except NoRoomError as problem:
         raise _refused(job, wanted, nodes, problem) from None
 
 
 def _placed(
-    wanted: Sequence[Demand], gpus: tuple[int, ...], hosts: tuple[str, ...], separate: int, lower: int
+    wanted: Sequence[Demand],
+    gpus: tuple[int, ...],
+    hosts: tuple[str, ...],
+    separate: int,
+    lower: int,
+    domains: Domains | None,
 ) -> Allocation:
     count = len(gpus)
     named = hosts + (None,) * (count - len(hosts))
-    homes = place(wanted, gpus, named)
+    if domains:
+        from dynplan.planner.domains import place_in_domains  # few clusters have domains
+
+        homes, segment = place_in_domains(wanted, gpus, domains, separate=separate)
+    else:
+        homes, segment = place(wanted, gpus, named), 0
     mode: Literal["separate", "shared"] = "separate" if count >= separate and not _overlap(wanted) else "shared"
     by_role = tuple(homes.get(demand.role.name, []) for demand in wanted)
-    return Allocation(named, gpus, mode, lower, _head(wanted, homes, count), by_role)
+    return Allocation(named, gpus, mode, lower, _head(wanted, homes, count), by_role, segment)
 
 
 def _count(job: Job, wanted: Sequence[Demand], hosts: tuple[str, ...], separate: int, findings: Findings) -> int:
@@ -152,31 +166,75 @@ def _overlap(wanted: Sequence[Demand]) -> bool:
     return len(named) != len(set(named))
 
 
+# Domains
+
+
+def _domains(job: Job, wanted: Sequence[Demand], hosts: Sequence[str]) -> Domains | None:
+    """Return the domains of a job in which workers span nodes that nobody has named."""
+    if job.cluster.domain_nodes < 2 or hosts or not any(demand.form == "wide" for demand in wanted):
+        return None
+    from dynplan.planner.domains import domains_of  # few clusters have domains
+
+    return domains_of(job)
+
+
 # The fewest nodes
 
 
-def _fewest(job: Job, wanted: Sequence[Demand], hosts: tuple[str, ...], separate: int) -> Allocation:
+def _fewest_apart(job: Job, wanted: Sequence[Demand], least: int, separate: int, domains: Domains) -> Allocation:
+    """Keep roles apart on the fewest nodes, from `least` on, that hold every worker inside its domain."""
+    from dynplan.planner.domains import fewest_in_domains, in_segments  # few clusters have domains
+
+    gpus = job.cluster.gpus_per_node
+    found = fewest_in_domains(wanted, gpus, domains, least)
+    problem: NoRoomError = NoDomainError("")
+    for count in range(found.first, found.most + 1):
+        _check_all_counts(job, wanted, count)
+        try:
+            if in_segments(wanted, count, domains):
+                return _placed(wanted, (gpus,) * count, (), separate, count, domains)
+        except NoRoomError as again:
+            problem = again
+    raise _refused(job, wanted, (gpus,) * found.most, problem)
+
+
+def _fewest(
+    job: Job, wanted: Sequence[Demand], hosts: tuple[str, ...], separate: int, domains: Domains | None
+) -> Allocation:
     """Answer `num-nodes = "min"`."""
     from dynplan.planner.search import fewest  # 13 ms, and few jobs leave the number of nodes to a search
 
-    total, lower = fewest(wanted, job.cluster.gpus_per_node)
+    gpus = job.cluster.gpus_per_node
+    total, lower = fewest(wanted, gpus)
     least = max(
         *(demand.nodes for demand in wanted), dedicated_nodes(wanted) + len(hosts), nodes_with_open_ones(wanted), 1
     )
     lower = max(lower, least)
-    problem = NoRoomError("")
     most = max(separate, lower)  # nodes of its own for every role always do, but for named hosts
-    for count in range(lower if hosts else min(max(total, least), most), most + 1):
-        findings = Findings()
-        _check_counts(job, wanted, count, findings)
-        findings.raise_if_errors()
+    first = lower if hosts else min(max(total, least), most)
+    problem = NoRoomError("")
+    if domains:
+        from dynplan.planner.domains import fewest_in_domains, in_segments  # few clusters have domains
+
+        first = fewest_in_domains(wanted, gpus, domains, first).first
+        lower = fewest_in_domains(wanted, gpus, domains, lower).lower
+        most = fewest_in_domains(wanted, gpus, domains, most).most
+    for count in range(first, most + 1):
+        _check_all_counts(job, wanted, count)
         try:
-            return _placed(wanted, (job.cluster.gpus_per_node,) * count, hosts, separate, lower)
+            if domains and not in_segments(wanted, count, domains):
+                raise NoDomainError("")
+            return _placed(wanted, (gpus,) * count, hosts, separate, lower, domains)
         except NoRoomError as again:
             problem = again
             lower += lower == count and problem.proven
-    nodes = (job.cluster.gpus_per_node,) * most
-    raise _refused(job, wanted, nodes, problem)
+    raise _refused(job, wanted, (gpus,) * most, problem)
+
+
+def _check_all_counts(job: Job, wanted: Sequence[Demand], count: int) -> None:
+    findings = Findings()
+    _check_counts(job, wanted, count, findings)
+    findings.raise_if_errors()
 
 
 # The head node

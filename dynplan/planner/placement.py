@@ -36,7 +36,7 @@ def plan(job: Job, gpus: Sequence[int] = ()) -> Plan:
     workers = tuple(_workers(job.roles, homes, slices, ports))
     found = Plan(
         job=job,
-        placement=Placement(allocation.mode, allocation.lower),
+        placement=Placement(allocation.mode, allocation.lower, allocation.segment),
         head=allocation.head,
         nodes=tuple(map(Node, range(allocation.nodes), allocation.hosts, allocation.gpus)),
         workers=workers,
@@ -78,7 +78,11 @@ def _placement_warnings(
     found: list[Finding] = []
     busy = {node for demand, role in zip(wanted, homes, strict=True) if demand.slices for home in role for node in home}
     idle = allocation.nodes - len(busy)
-    if busy and idle:
+    if busy and idle and allocation.segment:
+        from dynplan.planner.domains import idle_in_domains  # few clusters have domains
+
+        found.append(idle_in_domains(job, wanted, allocation, len(busy)))
+    elif busy and idle:
         path = ("job", "nodes") if job.hosts else ("job", "num-nodes")
         run = "runs" if idle == 1 else "run"
         found.append(

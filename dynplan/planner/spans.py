@@ -2,7 +2,18 @@
 
 from collections.abc import Sequence
 
-from dynplan.model import Size
+from attrs import frozen
+
+from dynplan.model import Record, Size
+
+
+@frozen(eq=False, repr=False)
+class Domains(Record):
+    """NVLink domains: the nodes of each; whether the user has `asked` for segments himself, and of how many nodes."""
+
+    nodes: int
+    asked: bool
+    segment: int
 
 
 def whole_of(size: Size, capacity: int, room: int) -> int:
