@@ -2,27 +2,27 @@
 # find_blocks: sets block_of, the block that a node is in, and block_kind. Where Slurm has no blocks (topology/block,
 # since 23.11) it is the switch that a node hangs on, and where it has no switches block_kind is empty
 find_blocks() {
-	local line name word kind nodes_of joined
+	local line name word kind members joined
 	local -a listed=()
 	declare -gA block_of=()
 	block_kind=''
 	while read -r line; do
 		case $line in
-		BlockName=*) kind=block ;;
-		SwitchName=*' Level=0 '*) kind=switch ;;
+		BlockName=*) kind=blocks ;;
+		SwitchName=*' Level=0 '*) kind=switches ;;
 		*) continue ;;
 		esac
 		if [[ $kind != "$block_kind" ]]; then
-			if [[ $block_kind == block ]]; then
+			if [[ $block_kind == blocks ]]; then
 				continue
 			fi
 			block_kind=$kind
 			listed=()
 		fi
 		name=${line#*=}
-		nodes_of=${line#* Nodes=}
-		if [[ $nodes_of != "$line" ]]; then
-			listed+=("=${name%% *}" "${nodes_of%% *}")
+		members=${line#* Nodes=}
+		if [[ $members != "$line" ]]; then
+			listed+=("=${name%% *}" "${members%% *}")
 		fi
 	done < <(scontrol show topology)
 	if ((${#listed[@]} == 0)); then
@@ -92,7 +92,7 @@ check_blocks() {
 		check_worker
 	done
 	for text in "${crossing[@]}"; do
-		if [[ $block_kind == block ]]; then
+		if [[ $block_kind == blocks ]]; then
 			problems+=("preflight: $text")
 		else
 			say "$text"
@@ -102,12 +102,13 @@ check_blocks() {
 
 # check_worker: adds a worker to crossing, if it is in more blocks than its nodes in nodes_of need
 check_worker() {
-	local node block where='' last=''
+	local node block needed where='' last=''
 	local -A crossed=()
 	for node in "${!nodes_of[@]}"; do
 		crossed[${block_of[${hosts[node]}]-none}]=yes
 	done
-	if ((${#crossed[@]} <= (${#nodes_of[@]} + domain_nodes - 1) / domain_nodes)); then
+	needed=$(((${#nodes_of[@]} + domain_nodes - 1) / domain_nodes))
+	if ((${#crossed[@]} <= needed)); then
 		return
 	fi
 	for node in "${!nodes_of[@]}"; do
@@ -118,5 +119,6 @@ check_worker() {
 		where+=", ${hosts[node]}"
 		last=$block
 	done
-	crossing+=("worker $worker of role $role crosses ${block_kind}s, and domains of $domain_nodes nodes need not be crossed: ${where#, } in $last")
+	crossing+=("worker $worker of role $role is in ${#crossed[@]} $block_kind, and $needed of $domain_nodes nodes would hold it: \
+${where#, } in $last")
 }
