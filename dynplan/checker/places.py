@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 
+from dynplan.checker.domains import in_segments, left_over
 from dynplan.checker.shapes import Need, Shape, shapes_of
 from dynplan.checker.stated import Request, StatedPlan, StatedWorker
 from dynplan.diagnostics import Findings
@@ -49,7 +50,11 @@ def _check_allocation(plan: StatedPlan, request: Request, named: Sequence[str], 
     count, asks = len(request.hosts) or request.num_nodes or need.least, "the job asks for"
     if not request.hosts and request.num_nodes is None:
         asks = "the roles come to"
-    if isinstance(count, int) and count != len(plan.nodes):
+    free = asks == "the roles come to" and in_segments(plan)
+    spare = left_over(plan) if free or (request.num_nodes == "min" and in_segments(plan)) else None
+    if spare is not None and len(plan.nodes) - (plan.segment or 0) >= (need.least if free else need.proven):
+        findings.error("D410", f"no worker has a GPU in segment {spare}, and fewer nodes would do", ("nodes",))
+    elif isinstance(count, int) and count != len(plan.nodes) and not (free and len(plan.nodes) > count):
         findings.error("D410", f"{asks} {_count(count)}, and the plan has {len(plan.nodes)}", ("nodes",))
     else:
         _check_placement(plan, request, need, findings)
@@ -67,7 +72,9 @@ def _check_placement(plan: StatedPlan, request: Request, need: Need, findings: F
     """What `placement` says follows from the nodes; for the fewest nodes its bound may be lower than their number."""
     count = len(plan.nodes)
     mode = "separate" if count >= need.separate and not need.overlap else "shared"
-    if plan.mode not in ("", mode):
+    # Where domains matter it may take more nodes to keep roles apart.
+    fine = {"", mode, "shared"} if in_segments(plan) else {"", mode}
+    if plan.mode not in fine:
         message = f"`mode` is `{plan.mode}`, and the roles are {mode} on {_count(count)}"
         findings.error("D410", message, ("placement", "mode"))
     searched = request.num_nodes == "min" and not request.hosts
@@ -200,10 +207,10 @@ def _check_sharing(
             on_node[task.node].setdefault(worker.role, worker)
     movable = {shape.role.name for shape in floating}
     shared = [node for node, roles in enumerate(on_node) if len(roles) > 1 and movable & set(roles)]
-    if len(plan.nodes) >= need.separate:
+    if len(plan.nodes) >= need.separate and not (plan.mode == "shared" and in_segments(plan)):
         for node in shared:
             _report_shared(node, on_node[node], f"{need.separate} nodes keep the roles separate", findings)
-        if not shared:
+        if not shared and not in_segments(plan):
             named = {places.get(host, -1) for shape in taking for host in shape.role.hosts}
             passed = {places.get(host, -1) for shape in shapes if shape.follows for host in shape.role.hosts}
             _check_own(floating, named, passed, plan, findings)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynplan.checker.beside import check_beside
+from dynplan.checker.domains import check_domains
 from dynplan.checker.gpus import check_gpus
 from dynplan.checker.places import check_places
 from dynplan.checker.ports import check_ports
@@ -25,12 +26,12 @@ def check(tree: Mapping[str, Any]) -> tuple[Finding, ...]:
     Returns:
         Findings whose paths lead into the tree: D501 and D502 for a tree of another form, else D405
         and D410 for numbers that do not add up, else D414 for workers that are not where those are that they
-        stand beside, else D401 to D413.
+        stand beside, else D401 to D413, D415 and D419.
     """
     findings = Findings()
     try:
         plan = read_stated(tree, findings)
-        for stage in ((_check_numbers,), (check_beside,), (check_gpus, check_places, check_ports)):
+        for stage in ((_check_numbers,), (check_beside,), (check_gpus, check_places, check_domains, check_ports)):
             if findings.found:
                 break  # what comes later counts on what came before
             for promise in stage:

@@ -119,13 +119,15 @@ class RequestedRole:
 
 @frozen
 class Request:
-    """What the job's and the cluster's tables ask for, in role declaration order."""
+    """What the job's and the cluster's tables ask for, in role declaration order; `segment` is an option of sbatch."""
 
     roles: tuple[RequestedRole, ...]
     num_nodes: int | str | None
     hosts: tuple[str, ...]
     gpus_per_node: int
     groups: tuple[tuple[int, ...], ...]
+    domain_nodes: int
+    segment: str
     port_range: Range
     reserved: tuple[Range, ...]
 
@@ -134,7 +136,7 @@ class Request:
 class StatedPlan:
     """A plan as it stands; `request` is None where it carries no tables of the job.
 
-    `head`, `mode` and `lower` are what `placement` says, None or empty where it does not; `by_role` are the
+    `head`, `mode`, `lower` and `segment` are what `placement` says, None or empty where it does not; `by_role` are the
     workers again.
     """
 
@@ -143,6 +145,7 @@ class StatedPlan:
     head: int | None
     mode: str
     lower: int | None
+    segment: int | None
     request: Request | None
     by_role: Mapping[str, list[StatedWorker]]
 
@@ -171,6 +174,7 @@ def read_stated(tree: Mapping[str, Any], findings: Findings) -> StatedPlan:
         head=place.maybe("head"),
         mode=place.text("mode"),
         lower=place.maybe("lower-bound"),
+        segment=place.maybe("segment"),
         request=_asked(top) if "roles" in tree else None,
         by_role=by_role,
     )
@@ -288,6 +292,8 @@ def _asked(top: _Part) -> Request:
         hosts=job.texts("nodes"),
         gpus_per_node=cluster.count("gpus-per-node", 0),
         groups=tuple(tuple(group) for group in groups),
+        domain_nodes=cluster.count("domain-nodes", 0),
+        segment=str({**cluster.part("sbatch").data, **job.part("sbatch").data}.get("segment", False)),
         port_range=ranges[0] if ranges else (20000, 21999),
         reserved=cluster.ranges("reserved-ports"),
     )

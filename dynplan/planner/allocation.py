@@ -1,7 +1,6 @@
 """How many nodes a job has, which of them have names, and whether roles share them."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 from dynplan.diagnostics import Findings, InputError
 from dynplan.model import Job
@@ -16,7 +15,7 @@ from dynplan.planner.demand import (
 from dynplan.planner.nodes import Allocation, place
 from dynplan.planner.refusals import JOB_NODES, ladder, refuse
 from dynplan.planner.remaining import Homes, NoDomainError, NoRoomError
-from dynplan.planner.spans import Domains
+from dynplan.planner.spans import Domains, Mode
 
 
 def allocate(job: Job, wanted: Sequence[Demand], gpus: Sequence[int] = ()) -> Allocation:
@@ -56,16 +55,18 @@ def _placed(
     separate: int,
     lower: int,
     domains: Domains | None,
+    modes: Sequence[Mode] = ("separate", "shared"),
 ) -> Allocation:
+    """Place the roles; where domains matter in the first of `modes` that is possible, of those that nodes allow."""
     count = len(gpus)
     named = hosts + (None,) * (count - len(hosts))
     if domains:
         from dynplan.planner.domains import place_in_domains  # few clusters have domains
 
-        homes, segment = place_in_domains(wanted, gpus, domains, separate=separate)
+        homes, segment, mode = place_in_domains(wanted, gpus, domains, modes if count >= separate else ("shared",))
     else:
         homes, segment = place(wanted, gpus, named), 0
-    mode: Literal["separate", "shared"] = "separate" if count >= separate and not _overlap(wanted) else "shared"
+        mode = "separate" if count >= separate and not _overlap(wanted) else "shared"
     by_role = tuple(homes.get(demand.role.name, []) for demand in wanted)
     return Allocation(named, gpus, mode, lower, _head(wanted, homes, count), by_role, segment)
 
@@ -192,7 +193,7 @@ def _fewest_apart(job: Job, wanted: Sequence[Demand], least: int, separate: int,
         _check_all_counts(job, wanted, count)
         try:
             if in_segments(wanted, count, domains):
-                return _placed(wanted, (gpus,) * count, (), separate, count, domains)
+                return _placed(wanted, (gpus,) * count, (), separate, count, domains, ("separate",))
         except NoRoomError as again:
             problem = again
     raise _refused(job, wanted, (gpus,) * found.most, problem)

@@ -7,6 +7,7 @@ window. A smaller segment is a smaller promise, for which a job waits less: of t
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from attrs import evolve, frozen
 
@@ -17,7 +18,7 @@ from dynplan.planner.nodes import Allocation, place
 from dynplan.planner.packing import Kind, pack
 from dynplan.planner.refusals import JOB_NODES
 from dynplan.planner.remaining import Homes, NoDomainError, NoRoomError
-from dynplan.planner.spans import Domains
+from dynplan.planner.spans import Domains, Mode
 from dynplan.planner.windows import Board, Steps, assignments, solid, spans
 
 
@@ -27,19 +28,22 @@ def domains_of(job: Job) -> Domains:
     return Domains(job.cluster.domain_nodes, asked is not False, int(asked) if str(asked).isdecimal() else 0)
 
 
-def place_in_domains(
-    wanted: Sequence[Demand], gpus: Sequence[int], domains: Domains, *, separate: int
-) -> tuple[dict[str, Homes], int]:
+class Found(NamedTuple):
+    """Per role its workers' nodes, the nodes of a segment, and whether roles share nodes."""
+
+    homes: dict[str, Homes]
+    segment: int
+    mode: Mode
+
+
+def place_in_domains(wanted: Sequence[Demand], gpus: Sequence[int], domains: Domains, modes: Sequence[Mode]) -> Found:
     """Place every role that takes nodes, as `dynplan.planner.nodes.place` does, no worker across domains.
 
     Args:
         wanted: of every role.
         gpus: per node its GPUs.
         domains: of the cluster, and what the user says of them.
-        separate: so many nodes keep the roles apart.
-
-    Returns:
-        Per role its workers' nodes, and the nodes of a segment.
+        modes: in which roles may stand, the first that is possible is wanted.
 
     Raises:
         NoRoomError: they do not fit.
@@ -48,14 +52,25 @@ def place_in_domains(
     hosts = (None,) * len(gpus)
     plain = place(wanted, gpus, hosts)
     proven = True
-    for size in _segments(wanted, len(gpus), domains):
-        if all(_inside(demand, plain[demand.role.name], size, domains) for demand in spans(wanted)):
-            return plain, size
-        found, all_seen = _arranged(wanted, gpus, domains, size, apart=len(gpus) >= separate)
-        if found:
-            return found, size
-        proven = proven and all_seen
+    for mode in modes:
+        for size in _segments(wanted, len(gpus), domains):
+            if _as(mode, wanted, plain) and all(
+                _inside(demand, plain[demand.role.name], size, domains) for demand in spans(wanted)
+            ):
+                return Found(plain, size, mode)
+            found, all_seen = _arranged(wanted, gpus, domains, size, mode)
+            if found:
+                return Found(found, size, mode)
+            proven = proven and all_seen
     raise NoDomainError(spans(wanted)[0].role.name, proven=proven)
+
+
+def _as(mode: Mode, wanted: Sequence[Demand], homes: dict[str, Homes]) -> bool:
+    """Tell whether roles share nodes only where they may."""
+    if mode == "shared":
+        return True
+    of_roles = [{node for home in homes[demand.role.name] for node in home} for demand in wanted if demand.takes_nodes]
+    return sum(map(len, of_roles)) == len(set().union(*of_roles))
 
 
 def _inside(demand: Demand, homes: Homes, size: int, domains: Domains) -> bool:
@@ -85,7 +100,7 @@ def sizes_of(wanted: Sequence[Demand], domains: Domains) -> Sequence[int]:
 
 
 def _arranged(
-    wanted: Sequence[Demand], gpus: Sequence[int], domains: Domains, size: int, *, apart: bool
+    wanted: Sequence[Demand], gpus: Sequence[int], domains: Domains, size: int, mode: Mode
 ) -> tuple[dict[str, Homes] | None, bool]:
     """Place the workers that span nodes in segments, then the others; None where that fails, and whether it is proven.
 
@@ -93,16 +108,19 @@ def _arranged(
     """
     every = gpus_on_every_node(wanted)
     wide = spans(wanted)
-    closed = frozenset(at for at, demand in enumerate(wide) if apart or demand.role.size.dedicated)
+    closed = frozenset(at for at, demand in enumerate(wide) if mode == "separate" or demand.role.size.dedicated)
     board = Board([have - every for have in gpus], size, domains.nodes, closed, [()] * len(gpus))
     steps, proven = Steps(), True
     names = tuple(map(str, range(len(gpus))))
     for homes in assignments(wide, board, steps):
         own = {demand.role.name: of_role for demand, of_role in zip(wide, homes, strict=True)}
         try:
-            return place([_standing(demand, own, names) for demand in wanted], gpus, names), True
+            found = place([_standing(demand, own, names) for demand in wanted], gpus, names)
         except NoRoomError as problem:
             proven = proven and problem.proven
+            continue
+        if _as(mode, wanted, found):
+            return found, True
     return None, proven and not steps.spent
 
 

@@ -1,10 +1,13 @@
 """Workers larger than a node: the GPUs that one has on each of its nodes, and the nodes that many take together."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from attrs import frozen
 
 from dynplan.model import Record, Size
+
+Mode = Literal["separate", "shared"]
 
 
 @frozen(eq=False, repr=False)
