@@ -36,11 +36,11 @@ def check_domains(plan: StatedPlan, findings: Findings) -> None:
         return
     count = len(plan.nodes)
     domain = plan.request.domain_nodes if plan.request else segment
+    before = len(findings.found)
     if segment > domain:
         findings.error("D419", f"segments of {segment} nodes cross domains, which have {domain}", _PATH)
     if count % segment:
         findings.error("D419", f"{count} nodes do not come in segments of {segment}", _PATH)
-    before = len(findings.found)
     for worker in spanning(plan):
         _check_worker(worker, segment, domain, findings)
     if plan.request and len(findings.found) == before:

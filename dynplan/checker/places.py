@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 
-from dynplan.checker.domains import in_segments, left_over
+from dynplan.checker.domains import in_segments, left_over, spanning
 from dynplan.checker.shapes import Need, Shape, shapes_of
 from dynplan.checker.stated import Request, StatedPlan, StatedWorker
 from dynplan.diagnostics import Findings
@@ -214,9 +214,15 @@ def _check_sharing(
             named = {places.get(host, -1) for shape in taking for host in shape.role.hosts}
             passed = {places.get(host, -1) for shape in shapes if shape.follows for host in shape.role.hosts}
             _check_own(floating, named, passed, plan, findings)
-    elif shared and {} in on_node:
+    elif (shared := _not_by_domain(shared, on_node, plan)) and {} in on_node:
         idle = on_node.index({})
         _report_shared(shared[0], on_node[shared[0]], f"node {idle} has no role of its own", findings)
+
+
+def _not_by_domain(shared: Sequence[int], on_node: Sequence[Mapping[str, StatedWorker]], plan: StatedPlan) -> list[int]:
+    """Return shared nodes without those on which workers meet that have to stay inside a segment."""
+    wide = {worker.role for worker in spanning(plan)} if in_segments(plan) else set()
+    return [node for node in shared if len(wide & set(on_node[node])) < 2]
 
 
 def _report_shared(node: int, roles: dict[str, StatedWorker], reason: str, findings: Findings) -> None:

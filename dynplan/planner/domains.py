@@ -157,13 +157,16 @@ def fewest_in_domains(wanted: Sequence[Demand], gpus: int, domains: Domains, lea
     """
     wide = spans(wanted)
     exact = solid(wide, gpus - gpus_on_every_node(wanted))
+    # Nodes that workers share where there are no domains, and that they may not share where there are.
+    together = sum(demand.workers * len(demand.slices) - demand.nodes for demand in wide)
     most = lower = 0
     for size in sizes_of(wanted, domains):
         needed = -(-least // size)
         if most and needed * size >= most:
             continue
         windows, bound = _windows(wide, size, domains)
-        total, proven = (size * max(needed, of_them) for of_them in (windows, bound if exact else 1))
+        total = size * max(-(-(least + together) // size), windows)
+        proven = size * max(needed, bound if exact else 1)
         most, lower = min(most or total, total), min(lower or proven, proven)
         if most == lower == least:
             break

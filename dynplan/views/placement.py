@@ -68,6 +68,28 @@ class Row:
 
 
 @frozen
+class Domain:
+    """A segment of nodes of one NVLink domain: the nodes shown of it, and the later segments that look the same."""
+
+    index: int
+    first: int
+    last: int
+    rows: tuple[Row, ...]
+    alike: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Which nodes they are."""
+        return f"segment {self.index}: nodes {self.first}-{self.last} of one domain"
+
+    @property
+    def more(self) -> str:
+        """What is said of the later ones; empty where there are none."""
+        count = "1 segment" if len(self.alike) == 1 else f"{len(self.alike)} segments"
+        return f"{count} as segment {self.index}: {runs(self.alike)}" if self.alike else ""
+
+
+@frozen
 class RoleLine:
     """One role: `ports` are pairs of workers (empty where it is all of them) and what each of these binds."""
 
@@ -82,7 +104,7 @@ class RoleLine:
 class View:
     """A placement as people look at it; `owners` are the roles with GPUs, in declaration order.
 
-    `more` is said where not all warnings are there.
+    `more` is said where not all warnings are there. `domains` hold all rows again, where nodes come in segments.
     """
 
     name: str
@@ -93,6 +115,7 @@ class View:
     warnings: tuple[Finding, ...]
     broken: str
     more: str
+    domains: tuple[Domain, ...] = ()
 
 
 @define
@@ -109,7 +132,8 @@ def view(found: Outline) -> View:
     roles: dict[str, list[Worker]] = {}
     for worker in found.workers:
         roles.setdefault(worker.role, []).append(worker)
-    rows = tuple(_rows(found))
+    domains = tuple(_domains(found)) if found.segment else ()
+    rows = tuple(row for domain in domains for row in domain.rows) or tuple(_rows(found, _looks(found), found.nodes))
     return View(
         name=found.name or "job",
         summary=_summary(found, rows),
@@ -119,6 +143,7 @@ def view(found: Outline) -> View:
         warnings=found.warnings[:_MOST_WARNINGS],
         broken=_broken(found),
         more=f"{len(found.warnings) - _MOST_WARNINGS} more warnings" if len(found.warnings) > _MOST_WARNINGS else "",
+        domains=domains,
     )
 
 
@@ -167,16 +192,47 @@ def _sentence(text: str) -> str:
     return visible(brief(text, LONGEST_TEXT))
 
 
-def _rows(found: Outline) -> Iterator[Row]:
-    """Yield every node of a small job, and of a larger one the first of each kind."""
-    held = _held(found)
-    segments = [tuple(_segments(node, held[node.node])) for node in found.nodes]
+@frozen
+class _Look:
+    """What is seen of a node, and what those that look the same have in common."""
+
+    segments: tuple[Segment, ...]
+    without: tuple[Owner, ...]
+    kind: object
+
+
+def _looks(found: Outline) -> list[_Look]:
+    """Return every node; in a small job none looks as another one."""
+    looks = []
+    for node, held in zip(found.nodes, _held(found), strict=True):
+        segments = tuple(_segments(node, held))
+        kind = (node.node == found.head, _kind(segments, held)) if len(found.nodes) > MOST_NODES else node.node
+        looks.append(_Look(segments, tuple(held.without), kind))
+    return looks
+
+
+def _rows(found: Outline, looks: Sequence[_Look], nodes: Sequence[Node]) -> Iterator[Row]:
+    """Yield every node of a small job, and of a larger one the first of each kind among these."""
     alike: dict[object, list[int]] = {}
-    for node in found.nodes:
-        kind = (node.node == found.head, _kind(segments[node.node], held[node.node]))
-        alike.setdefault(kind if len(found.nodes) > MOST_NODES else node.node, []).append(node.node)
+    for node in nodes:
+        alike.setdefault(looks[node.node].kind, []).append(node.node)
     for first, *more in alike.values():
-        yield Row(found.nodes[first], first == found.head, segments[first], tuple(held[first].without), tuple(more))
+        look = looks[first]
+        yield Row(found.nodes[first], first == found.head, look.segments, look.without, tuple(more))
+
+
+def _domains(found: Outline) -> Iterator[Domain]:
+    """Yield every segment of a small job, and of a larger one the first of each kind."""
+    looks = _looks(found)
+    alike: dict[object, list[int]] = {}
+    for first in range(0, len(looks), found.segment):
+        kind = tuple(look.kind for look in looks[first : first + found.segment])
+        alike.setdefault(kind, []).append(first)
+    for first, *more in alike.values():
+        nodes = found.nodes[first : first + found.segment]
+        rows = tuple(_rows(found, looks, nodes))
+        others = tuple(at // found.segment for at in more)
+        yield Domain(first // found.segment, first, nodes[-1].node, rows, others)
 
 
 def _held(found: Outline) -> list[_Held]:

@@ -51,7 +51,17 @@ def _grid(seen: View, sheet: _Sheet) -> Iterator[str]:
     if not sheet.per_line:
         return
     yield ("GPU".ljust(sheet.side) + "".join(f" {gpu}".ljust(sheet.cell) for gpu in range(sheet.per_line))).rstrip()
-    for row in seen.rows:
+    for domain in seen.domains:
+        yield domain.name
+        yield from _rows(domain.rows, sheet)
+        if domain.more:
+            yield domain.more
+    if not seen.domains:
+        yield from _rows(seen.rows, sheet)
+
+
+def _rows(rows: Sequence[Row], sheet: _Sheet) -> Iterator[str]:
+    for row in rows:
         for start in range(0, row.node.gpus, sheet.per_line):
             yield f"{_side(row, start):<{sheet.side}}{_line(row, start, sheet)}"
         if row.alike:
