@@ -63,8 +63,8 @@ group_hosts() {
 	hosts=("${grouped[@]}")
 }
 
-# check_blocks: adds to problems, which end the job in its preflight, the workers in more blocks than they need; what a
-# switch connects need not be a domain, so that of these it only tells
+# check_blocks: tells which workers are in more blocks than they need, and adds them to problems, which end the job in its
+# preflight; what a switch connects need not be a domain, and ends none
 check_blocks() {
 	local role number worker text
 	local -a task_nodes task_names crossing=() nodes_of=()
@@ -92,10 +92,9 @@ check_blocks() {
 		check_worker
 	done
 	for text in "${crossing[@]}"; do
+		say "preflight: $text"
 		if [[ $block_kind == blocks ]]; then
 			problems+=("preflight: $text")
-		else
-			say "$text"
 		fi
 	done
 }
