@@ -13,7 +13,7 @@ import random
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import log10
 from pathlib import Path
 from time import process_time
@@ -26,6 +26,7 @@ from bench.costs import DYNPLAN, Row, Spent, show, spent
 SIZES = (100, 1000, 10_000)
 CPU_S = 4  # of runs of a size, two at least: the small ones differ more from run to run
 MIN_JOBS = 1000
+DOMAINS = 556
 
 Tables = dict[str, Any]
 
@@ -43,14 +44,17 @@ def rows() -> Iterator[Row]:
         exponent = log10(after / max(before, 0.001)) / log10(SIZES[at] / SIZES[at - 1])
         what = f"the same, growth from {SIZES[at - 1]:,} to {SIZES[at]:,} nodes of what comes on top of one node's"
         yield Row(what, f"N^{exponent:.2f}", "N^1.0")
+    cost = measure(DOMAINS * 18, domain_job)
+    what = f"compile of {DOMAINS * 18:,} nodes in {DOMAINS} NVLink domains, a worker of 15 nodes in each, CPU"
+    yield Row(what, f"{cost['seconds']:.2f} s", "2 s")
     yield from fewest()
 
 
-def measure(nodes: int) -> dict[str, float]:
-    """Compile the shared job of a size, as a process of its own; of several runs the least."""
+def measure(nodes: int, job_of: Callable[[int], Tables] | None = None) -> dict[str, float]:
+    """Compile the shared job of a size, or another one, as a process of its own; of several runs the least."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "job.toml", Path(folder) / "job.sbatch"
-        source.write_text(tomli_w.dumps(shared_job(nodes)))
+        source.write_text(tomli_w.dumps((job_of or shared_job)(nodes)))
         runs: list[Spent] = []
         while len(runs) < 2 or sum(run.cpu_s for run in runs) < CPU_S:
             runs.append(spent([*DYNPLAN, "compile", str(source), "--output", str(target)]))
@@ -76,6 +80,19 @@ def shared_job(nodes: int) -> Tables:
         for name, gpus in (("decode", 4), ("prefill", 2), ("encode", 1), ("embed", 1))
     }
     return {"job": {"num-nodes": nodes}, "cluster": {"gpus-per-node": 8}, "roles": roles}
+
+
+def domain_job(nodes: int) -> Tables:
+    """Return a job that fills domains of 18 nodes, its largest workers last: they are placed out of turn."""
+    half = nodes // 18 // 2
+    sizes: dict[str, Tables] = {
+        "prefill": {"workers": half, "gpus-per-worker": 8},
+        "encode": {"num-nodes": half, "workers-per-node": 4, "gpus-per-worker": 1},
+        "draft": {"workers": half, "gpus-per-worker": 12},
+        "decode": {"workers": 2 * half, "gpus-per-worker": 60},
+    }
+    roles = {name: {"command": ["serve"], "ports": {"system": 9090}, **size} for name, size in sizes.items()}
+    return {"job": {"num-nodes": nodes}, "cluster": {"gpus-per-node": 4, "domain-nodes": 18}, "roles": roles}
 
 
 def fewest() -> Iterator[Row]:

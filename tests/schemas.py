@@ -231,6 +231,7 @@ def cluster_keys(group: Schema) -> dict[str, Schema]:
     return {
         "name": TEXT,
         "gpus-per-node": whole(0, 1024),
+        "domain-nodes": whole(1, 65_536),
         "gpu-groups": GPU_GROUPS,
         "gpu-numa": {"type": "array", "items": whole(0, 1024)},
         "gpu-nics": {"type": "array", "items": either(TEXT, TEXTS)},

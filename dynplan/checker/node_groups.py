@@ -146,6 +146,7 @@ def _parts(plan: StatedPlan) -> Iterator[StatedPlan]:
             lower=None,
             request=_of_group(plan.request, name, groups) if plan.request else None,
             in_turns=plan.in_turns,
+            segment=None,
             blocks=None,
             by_role=by_role(moved),
             later=first > 0,

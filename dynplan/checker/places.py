@@ -5,6 +5,7 @@ from itertools import cycle
 
 from attrs import evolve
 
+from dynplan.checker.domains import in_segments, left_over, spanning
 from dynplan.checker.shapes import Need, Shape, rooms_of, shapes_of
 from dynplan.checker.stated import Request, StatedPlan, StatedWorker
 from dynplan.checker.turns import Order, order_of
@@ -55,7 +56,11 @@ def _check_allocation(plan: StatedPlan, request: Request, named: Sequence[str], 
     count, asks = len(request.hosts) or request.num_nodes or need.least, "the job asks for"
     if not request.hosts and request.num_nodes is None:
         asks = "the roles come to"
-    if isinstance(count, int) and count != len(plan.nodes):
+    free = asks == "the roles come to" and in_segments(plan)
+    spare = left_over(plan) if free or (request.num_nodes == "min" and in_segments(plan)) else None
+    if spare is not None and len(plan.nodes) - (plan.segment or 0) >= (need.least if free else need.proven):
+        findings.error("D410", f"no worker has a GPU in segment {spare}, and fewer nodes would do", ("nodes",))
+    elif isinstance(count, int) and count != len(plan.nodes) and not (free and len(plan.nodes) > count):
         findings.error("D410", f"{asks} {_count(count)}, and the plan has {len(plan.nodes)}", ("nodes",))
     else:
         check_placement(plan, *_placement(plan, request, need), findings)
@@ -98,7 +103,9 @@ def _placement(plan: StatedPlan, request: Request, need: Need) -> tuple[str, int
 def check_placement(plan: StatedPlan, mode: str, low: int, findings: Findings) -> None:
     """What `placement` says follows from the nodes; for the fewest nodes its bound may be lower than their number."""
     count = len(plan.nodes)
-    if plan.mode not in ("", mode):
+    # Where domains matter it may take more nodes to keep roles apart.
+    fine = {"", mode, "shared"} if in_segments(plan) else {"", mode}
+    if plan.mode not in fine:
         message = f"`mode` is `{plan.mode}`, and the roles are {mode} on {_count(count)}"
         findings.error("D410", message, ("placement", "mode"))
     if plan.lower is not None and not low <= plan.lower <= count:
@@ -241,16 +248,22 @@ def _check_sharing(
             on_node[task.node].setdefault(worker.role, worker)
     movable = {shape.role.name for shape in floating}
     shared = [node for node, roles in enumerate(on_node) if len(roles) > 1 and movable & set(roles)]
-    if len(plan.nodes) >= need.separate:
+    if len(plan.nodes) >= need.separate and not (plan.mode == "shared" and in_segments(plan)):
         for node in shared:
             _report_shared(node, on_node[node], f"{need.separate} nodes keep the roles separate", findings)
-        if not shared:
+        if not shared and not in_segments(plan):
             named = {places.get(host, -1) for shape in taking for host in shape.role.hosts}
             passed = {places.get(host, -1) for shape in shapes if shape.follows for host in shape.role.hosts}
             _check_own(floating, named, passed, plan, findings)
-    elif shared and {} in on_node:
+    elif (shared := _not_by_domain(shared, on_node, plan)) and {} in on_node:
         idle = on_node.index({})
         _report_shared(shared[0], on_node[shared[0]], f"node {idle} has no role of its own", findings)
+
+
+def _not_by_domain(shared: Sequence[int], on_node: Sequence[Mapping[str, StatedWorker]], plan: StatedPlan) -> list[int]:
+    """Return shared nodes without those on which workers meet that have to stay inside a segment."""
+    wide = {worker.role for worker in spanning(plan)} if in_segments(plan) else set()
+    return [node for node in shared if len(wide & set(on_node[node])) < 2]
 
 
 def _report_shared(node: int, roles: dict[str, StatedWorker], reason: str, findings: Findings) -> None:

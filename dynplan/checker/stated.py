@@ -137,7 +137,8 @@ class RequestedGroup:
 class Request:
     """What the job's and the cluster's tables ask for, in role declaration order; `moves`: ports do by the job's id.
 
-    `kinds` are the node groups of the cluster; what else is said of nodes is of all of them.
+    `kinds` are the node groups of the cluster; what else is said of nodes is of all of them. `segment` is an option of
+    sbatch.
     """
 
     roles: tuple[RequestedRole, ...]
@@ -146,6 +147,8 @@ class Request:
     hosts: tuple[str, ...]
     gpus_per_node: int
     groups: tuple[tuple[int, ...], ...]
+    domain_nodes: int
+    segment: str
     port_range: Range
     reserved: tuple[Range, ...]
     moves: bool
@@ -165,8 +168,9 @@ class StatedBlocks:
 class StatedPlan:
     """A plan as it stands; `request` is None where it carries no tables of the job, `blocks` where ports stay.
 
-    `head`, `mode`, `lower` and `in_turns` are what `placement` says, None or empty where it does not; `by_role` are the
-    workers again. `later`: these are the nodes of a node group that is not the first, and the head is none of them.
+    `head`, `mode`, `lower`, `in_turns` and `segment` are what `placement` says, None or empty where it does not;
+    `by_role` are the workers again. `later`: these are the nodes of a node group that is not the first, and the head is
+    none of them.
     """
 
     nodes: tuple[StatedNode, ...]
@@ -175,6 +179,7 @@ class StatedPlan:
     mode: str
     lower: int | None
     in_turns: bool
+    segment: int | None
     request: Request | None
     blocks: StatedBlocks | None
     by_role: Mapping[str, list[StatedWorker]]
@@ -203,6 +208,7 @@ def read_stated(tree: Mapping[str, Any], findings: Findings) -> StatedPlan:
         mode=place.text("mode"),
         lower=place.maybe("lower-bound"),
         in_turns=place.flag("in-turns"),
+        segment=place.maybe("segment"),
         request=_asked(top) if "roles" in tree else None,
         blocks=_blocks(top.part("port-offset")) if "port-offset" in tree else None,
         by_role=by_role(workers),
@@ -249,6 +255,8 @@ def _asked(top: Part) -> Request:
         hosts=() if kinds and isinstance(job.data.get("nodes"), Mapping) else job.texts("nodes"),
         gpus_per_node=cluster.count("gpus-per-node", 0),
         groups=_islands(cluster),
+        domain_nodes=cluster.count("domain-nodes", 0),
+        segment=str({**cluster.part("sbatch").data, **job.part("sbatch").data}.get("segment", False)),
         port_range=ranges[0] if ranges else (20000, 21999),
         reserved=cluster.ranges("reserved-ports"),
         moves=moves,

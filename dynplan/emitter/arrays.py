@@ -28,7 +28,7 @@ from dynplan.emitter.writing import (
     plan_digest,
     with_digest,
 )
-from dynplan.model import Plan, Record
+from dynplan.model import Plan, Record, Texts
 
 _OWN = ("digest", "output_dir")  # of what holds for the whole job, what is surely another for each point
 _OUTPUT = ("output", "%x-%j.out")  # what a job by itself has where it says nothing
@@ -74,9 +74,9 @@ def in_arrays(points: Iterable[tuple[int, str, Plan]]) -> list[tuple[ArrayPoint,
     Raises:
         InputError: D601 or D602 for texts that Slurm or Linux do not take.
     """
-    found: dict[tuple[Option, ...], list[ArrayPoint]] = {}  # which hosts are named, and in what order, is one of them
+    found: dict[tuple[tuple[Option, ...], Texts], list[ArrayPoint]] = {}
     for point in starmap(array_point, points):
-        found.setdefault(point.script.directives, []).append(point)
+        found.setdefault((point.script.directives, point.script.hosts), []).append(point)
     return [tuple(array) for array in found.values()]
 
 

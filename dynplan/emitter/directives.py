@@ -82,6 +82,8 @@ def _options(plan: Plan, component: Component) -> dict[str, str | int | bool]:
 def _planned(plan: Plan, component: Component) -> dict[str, str | int | bool]:
     job = plan.job
     options: dict[str, str | int | bool] = {"job-name": job.name, "nodes": len(component.nodes)}
+    if plan.placement.segment:
+        options["segment"] = plan.placement.segment
     named = [node.host for node in component.nodes if node.host]
     if named:
         options["nodelist"] = ",".join(named)

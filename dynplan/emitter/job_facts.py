@@ -7,7 +7,7 @@ from dynplan.emitter.constants import Constants
 from dynplan.emitter.containers import container_paths, containers
 from dynplan.emitter.lowered import Array, Setting, Settings
 from dynplan.emitter.moving import block_settings
-from dynplan.emitter.parts import excuses, finds_interfaces, follows, reads_log
+from dynplan.emitter.parts import excuses, finds_interfaces, follows, has_domains, reads_log
 from dynplan.language.placeholders import submitted
 from dynplan.language.templates import Part, Ref, for_bash
 from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Affinity, Job, Plan, Role, Texts
@@ -54,6 +54,8 @@ def job_settings(plan: Plan) -> Iterator[Settings]:
         yield (("launch_timeout", str(job.cluster.launch_timeout_s)),)
     if finds_interfaces(plan):
         yield (("interfaces", tuple(map(_interface, job.cluster.interfaces))),)
+    if has_domains(plan):
+        yield (("domain_nodes", str(job.cluster.domain_nodes)),)
     if job.cluster.limits != DEFAULT_LIMITS:
         yield (("limits", tuple(f"-{letter}={value}" for letter, value in job.cluster.limits)),)
     yield tuple(block_settings(plan))

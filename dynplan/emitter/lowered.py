@@ -91,7 +91,8 @@ class Script(Record):
         roles: in declaration order.
         phases: in the order in which they run.
         program: the names of the program's parts that this plan needs.
-        hosts: per node the host that the user named, or `*`; empty where nobody named one.
+        hosts: per node the host that the user named, or `*`; empty where nobody named one, and a single `*` where
+            the script orders them by domain.
         files: what the job writes before its roles start: names and texts.
         files_by_node: the names of those that differ from node to node.
         images: what is brought before anything starts.

@@ -14,7 +14,7 @@ from dynplan.emitter.job_facts import DEFAULT_GRACE_S, job_arrays, job_settings
 from dynplan.emitter.limits import check_files, check_words
 from dynplan.emitter.lowered import Image, Script, Setting, Settings, Step
 from dynplan.emitter.moving import moving_ports
-from dynplan.emitter.parts import needed, regained, runs_around, starts_apart
+from dynplan.emitter.parts import has_domains, needed, regained, runs_around, starts_apart
 from dynplan.emitter.rows import Column, Group
 from dynplan.emitter.tasks import RoleTasks, role_tasks
 from dynplan.language.templates import for_bash
@@ -59,7 +59,7 @@ def lower(plan: Plan) -> Script:
         roles=tuple(_as_the_job(step, common) for step in roles),
         phases=tuple(_as_the_job(step, common) for step in phases),
         program=needed(plan, with_when=any(_has_when(step) for step in roles)),
-        hosts=tuple(node.host or "*" for node in plan.nodes) if any(node.host for node in plan.nodes) else (),
+        hosts=tuple(_hosts(plan)),
         files=tuple((file.name, everywhere.fill_file(file)) for file in job.files),
         files_by_node=everywhere.others.by_node,
         images=tuple(_images(plan, everywhere, boxes)) if boxes else (),
@@ -110,6 +110,14 @@ def _most_common(words: Iterable[Texts]) -> Texts:
 def _as_the_job(step: Step, common: Texts) -> Step:
     """Return a step that leaves to the job what it says already."""
     return evolve(step, srun=None) if step.srun == common else step
+
+
+def _hosts(plan: Plan) -> Iterator[str]:
+    """Yield the host of each node, `*` for one without a name; a single `*` where none has and domains say which."""
+    if any(node.host for node in plan.nodes):
+        yield from (node.host or "*" for node in plan.nodes)
+    elif has_domains(plan):
+        yield "*"
 
 
 # Roles

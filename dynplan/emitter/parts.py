@@ -113,7 +113,13 @@ def _attached(plan: Plan) -> bool:
 
 
 def _hosts(plan: Plan) -> bool:
-    return any(node.host for node in plan.nodes)
+    return any(node.host for node in plan.nodes) or has_domains(plan)
+
+
+def has_domains(plan: Plan) -> bool:
+    """Tell whether a worker spans nodes on a cluster of NVLink domains."""
+    several = (worker for worker in plan.workers if len(worker.tasks) > 1)
+    return plan.job.cluster.domain_nodes > 1 and any(len({task.node for task in one.tasks}) > 1 for one in several)
 
 
 def _files(plan: Plan) -> bool:
@@ -144,6 +150,7 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("end", _always),
     ("blocks", _moves),
     ("hosts", _hosts),
+    ("domains", has_domains),
     ("files", _files),
     ("images", brings),
     ("main", _always),

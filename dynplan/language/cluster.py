@@ -8,6 +8,7 @@ from dynplan.language.tables import Table, name_of, plain, scalar
 from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Affinity, Cluster, NodeGroup, Pairs, PortRange
 
 MOST_GPUS = 1024
+MOST_NODES = 65_536  # of a domain; a job has no more
 LAUNCH_TIMEOUT_S = 600
 PORT_OFFSETS = ("none", "job-id")
 _RANGE = re.compile(r" *([0-9]{1,5}) *(?:- *([0-9]{1,5}) *)?")
@@ -45,6 +46,7 @@ def read_cluster(table: Table) -> Cluster:
         gpus_per_node=gpus,
         groups=groups,
         affinity=affinity,
+        domain_nodes=table.count("domain-nodes", 0, 1, MOST_NODES) or 0,
         gpu_vendor=table.choice("gpu-vendor", tuple(GPU_VARIABLES), "nvidia"),
         gpu_request=request,
         container_runtime=table.choice("container-runtime", ("pyxis", "apptainer", "none"), "pyxis"),
@@ -79,7 +81,7 @@ def _node_groups(table: Table, request: str) -> tuple[NodeGroup, ...]:
         if key in table:
             message = f"`{key}` is of one kind of node, and the cluster has several"
             table.bad(key, message, "write it into each of the `node-groups`", "D113", also=table.at("node-groups"))
-    for key in ("gpu-numa", "gpu-nics"):
+    for key in ("gpu-numa", "gpu-nics", "domain-nodes"):
         if key in table:
             message = f"`{key}` is of one kind of node, and the cluster has several"
             table.bad(key, message, "leave it out: node groups do not say it", "D113", also=table.at("node-groups"))

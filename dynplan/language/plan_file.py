@@ -76,7 +76,12 @@ def from_tree(tree: Mapping[str, Any]) -> Plan:
     found = _outline(tree, findings)
     plan = Plan(
         job=job,
-        placement=Placement("shared" if found.mode == "shared" else "separate", found.lower, found.in_turns),
+        placement=Placement(
+            mode="shared" if found.mode == "shared" else "separate",
+            lower=found.lower,
+            in_turns=found.in_turns,
+            segment=found.segment,
+        ),
         head=found.head or 0,
         nodes=found.nodes,
         workers=found.workers,
@@ -108,7 +113,8 @@ def outline(tree: Mapping[str, Any]) -> Outline:
 def _placement_tree(plan: Plan) -> Data:
     place = plan.placement
     in_turns = {"in-turns": True} if place.in_turns else {}
-    return {"mode": place.mode, "lower-bound": place.lower, "head": plan.head, **in_turns}
+    segment = {"segment": place.segment} if place.segment else {}
+    return {"mode": place.mode, "lower-bound": place.lower, "head": plan.head, **in_turns, **segment}
 
 
 def _node_tree(node: Node) -> Data:
@@ -171,6 +177,7 @@ def _outline(tree: Mapping[str, Any], findings: Findings, name: _Reader = Table.
         in_turns=place.flag("in-turns", False),
         blocks=_blocks(top.table("port-offset")) if "port-offset" in top else None,
         time=str(time) if isinstance(time := top.table("job").get("time"), str | int) else "",
+        segment=place.count("segment", 0, 1, max(1, len(nodes))) or 0,
     )
     if not nodes:
         findings.error("D502", "the plan has no nodes", ("nodes",))

@@ -54,6 +54,7 @@ class Cluster(Record):
     `groups` are the GPU islands of a node (NVLink, NUMA), each a tuple of GPU indices;
     empty where the node is one island. `gpu_vendor` is a key of GPU_VARIABLES;
     `interfaces` are names, patterns of the shell or networks, the first one that a node has counts;
+    `domain_nodes` is how many nodes share an NVLink domain, 0 where nobody says;
     `gpu_request` is one of `gpus-per-node`, `gres`, `gres:TYPE`, `none`. `launch_timeout_s`: how long a
     step may take from its srun to the first word of each of its tasks. `limits` are soft limits of workers
     by the letters of bash's `ulimit`, each `hard`, `unlimited` or a number in its unit. `port_offset` is what a job
@@ -65,6 +66,7 @@ class Cluster(Record):
     gpus_per_node: int
     groups: tuple[tuple[int, ...], ...]
     affinity: Affinity
+    domain_nodes: int
     gpu_vendor: str
     gpu_request: str
     container_runtime: str

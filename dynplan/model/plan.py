@@ -59,12 +59,14 @@ class Placement(Record):
     """How the nodes were found: `mode` is `separate` or `shared`.
 
     `lower` is the proven least number of nodes where `num-nodes = "min"` was asked, else
-    the number of nodes itself. `in_turns`: roles were placed as if tasks had given back what they held.
+    the number of nodes itself. `in_turns`: roles were placed as if tasks had given back what they held. `segment` nodes
+    in a row are to be of one NVLink domain, 0 where none need be.
     """
 
     mode: Literal["separate", "shared"]
     lower: int
     in_turns: bool = False
+    segment: int = 0
 
 
 @frozen(eq=False, repr=False)
@@ -119,6 +121,7 @@ class Outline(Record):
     blocks: PortBlocks | None = None
     time: str = ""
     in_turns: bool = False
+    segment: int = 0
 
 
 def outline_of(plan: Plan) -> Outline:
@@ -135,4 +138,5 @@ def outline_of(plan: Plan) -> Outline:
         blocks=plan.blocks,
         time=job.time,
         in_turns=place.in_turns,
+        segment=place.segment,
     )

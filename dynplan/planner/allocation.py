@@ -1,7 +1,7 @@
 """How many nodes a job has, which of them have names, and whether roles share them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from dynplan.diagnostics import Findings, InputError
 from dynplan.model import Job
@@ -15,7 +15,8 @@ from dynplan.planner.demand import (
 )
 from dynplan.planner.nodes import Allocation, place
 from dynplan.planner.refusals import JOB_NODES, ladder, refuse
-from dynplan.planner.remaining import Homes, NoRoomError
+from dynplan.planner.remaining import Homes, NoDomainError, NoRoomError
+from dynplan.planner.spans import Domains, Mode
 
 if TYPE_CHECKING:
     from dynplan.planner.turns import Turns  # few jobs have tasks that others come after
@@ -31,20 +32,23 @@ def allocate(job: Job, wanted: Sequence[Demand], gpus: Sequence[int] = (), turns
         turns: who gives back to whom, where places are to be had in turns.
 
     Raises:
-        InputError: D203 to D208, D211 or D212, with the numbers and changes that might fit.
+        InputError: D203 to D208, D211, D212 or D220, with the numbers and changes that might fit.
     """
     findings = Findings()
     hosts = _named_hosts(job, wanted, findings, turns)
     findings.raise_if_errors()
     separate = separate_nodes(wanted)
+    domains = _domains(job, wanted, hosts)
     if job.num_nodes == "min" and not gpus:
-        return _fewest(job, wanted, hosts, separate, turns)
+        return _fewest(job, wanted, hosts, separate, turns, domains)
     count = len(gpus) or _count(job, wanted, hosts, separate, findings)
     _check_counts(job, wanted, count, findings)
     findings.raise_if_errors()
+    if domains and job.num_nodes is None and not gpus:
+        return _fewest_apart(job, wanted, count, separate, domains)
     nodes = tuple(gpus) or (job.cluster.gpus_per_node,) * count
     try:
-        return _placed(wanted, nodes, hosts, separate, count, turns)
+        return _placed(wanted, nodes, hosts, separate, count, turns, domains)
     except NoRoomError as problem:
         raise _refused(job, wanted, nodes, problem) from None
 
@@ -56,18 +60,26 @@ def _placed(
     separate: int,
     lower: int,
     turns: "Turns | None",
+    domains: Domains | None,
+    modes: Sequence[Mode] = ("separate", "shared"),
 ) -> Allocation:
+    """Place the roles; where domains matter in the first of `modes` that is possible, of those that nodes allow."""
     count = len(gpus)
     named = hosts + (None,) * (count - len(hosts))
-    if turns:
+    mode: Mode = "separate" if count >= separate and not _overlap(wanted) else "shared"
+    segment = 0
+    if domains:
+        from dynplan.planner.domains import place_in_domains  # few clusters have domains
+
+        homes, segment, mode = place_in_domains(wanted, gpus, domains, modes if count >= separate else ("shared",))
+    elif turns:
         from dynplan.planner.in_turns import place_in_turns  # few jobs have tasks that others come after
 
         homes = place_in_turns(wanted, gpus, named, turns)
     else:
         homes = place(wanted, gpus, named)
-    mode: Literal["separate", "shared"] = "separate" if count >= separate and not _overlap(wanted) else "shared"
     by_role = tuple(homes.get(demand.role.name, []) for demand in wanted)
-    return Allocation(named, gpus, mode, lower, _head(wanted, homes, count), by_role)
+    return Allocation(named, gpus, mode, lower, _head(wanted, homes, count), by_role, segment)
 
 
 def _count(job: Job, wanted: Sequence[Demand], hosts: tuple[str, ...], separate: int, findings: Findings) -> int:
@@ -166,13 +178,75 @@ def _overlap(wanted: Sequence[Demand]) -> bool:
     return len(named) != len(set(named))
 
 
+# Domains
+
+
+def _domains(job: Job, wanted: Sequence[Demand], hosts: Sequence[str]) -> Domains | None:
+    """Return the domains of a job in which workers span nodes that nobody has named."""
+    if job.cluster.domain_nodes < 2 or hosts or not any(demand.form == "wide" for demand in wanted):
+        return None
+    from dynplan.planner.domains import domains_of  # few clusters have domains
+
+    return domains_of(job)
+
+
 # The fewest nodes
 
 
+def _fewest_apart(job: Job, wanted: Sequence[Demand], least: int, separate: int, domains: Domains) -> Allocation:
+    """Keep roles apart on the fewest nodes, from `least` on, that hold every worker inside its domain."""
+    from dynplan.planner.domains import fewest_in_domains, in_segments  # few clusters have domains
+
+    gpus = job.cluster.gpus_per_node
+    found = fewest_in_domains(wanted, gpus, domains, least)
+    problem: NoRoomError = NoDomainError("")
+    for count in range(found.first, found.most + 1):
+        _check_all_counts(job, wanted, count)
+        try:
+            if in_segments(wanted, count, domains):
+                return _placed(wanted, (gpus,) * count, (), separate, count, None, domains, ("separate",))
+        except NoRoomError as again:
+            problem = again
+    raise _refused(job, wanted, (gpus,) * found.most, problem)
+
+
 def _fewest(
-    job: Job, wanted: Sequence[Demand], hosts: tuple[str, ...], separate: int, turns: "Turns | None"
+    job: Job,
+    wanted: Sequence[Demand],
+    hosts: tuple[str, ...],
+    separate: int,
+    turns: "Turns | None",
+    domains: Domains | None,
 ) -> Allocation:
     """Answer `num-nodes = "min"`."""
+    total, lower = _least(job, wanted, hosts, turns)
+    gpus, most = job.cluster.gpus_per_node, max(separate, lower)  # nodes of its own for every role always do
+    first = lower if hosts else min(max(total, lower), most)  # but for named hosts
+    if domains:
+        from dynplan.planner.domains import fewest_in_domains, in_segments  # few clusters have domains
+
+        first = fewest_in_domains(wanted, gpus, domains, first).first
+        lower = fewest_in_domains(wanted, gpus, domains, lower).lower
+        most = fewest_in_domains(wanted, gpus, domains, most).most
+    problem = NoRoomError("")
+    for count in range(first, most + 1):
+        _check_all_counts(job, wanted, count)
+        try:
+            if domains and not in_segments(wanted, count, domains):
+                raise NoDomainError("")
+            found = _placed(wanted, (gpus,) * count, hosts, separate, lower, turns, domains)
+            if turns is None or _open_ones(wanted, found):
+                return found
+            owner = next(demand.role.name for demand in wanted if demand.role.size.dedicated)
+            problem = NoRoomError(owner, proven=False)
+        except NoRoomError as again:
+            problem = again
+            lower += lower == count and problem.proven
+    raise _refused(job, wanted, (gpus,) * most, problem)
+
+
+def _least(job: Job, wanted: Sequence[Demand], hosts: tuple[str, ...], turns: "Turns | None") -> tuple[int, int]:
+    """Return how many nodes hold the roles by their GPUs, and that no fewer do."""
     if turns:
         from dynplan.planner.in_turns import fewest_in_turns  # few jobs have tasks that others come after
 
@@ -184,24 +258,13 @@ def _fewest(
         total, lower = fewest(wanted, job.cluster.gpus_per_node)
         opened = nodes_with_open_ones(wanted)
         least = max(*(demand.nodes for demand in wanted), dedicated_nodes(wanted) + len(hosts), opened, 1)
-    lower = max(lower, least)
-    problem = NoRoomError("")
-    most = max(separate, lower)  # nodes of its own for every role always do, but for named hosts
-    for count in range(lower if hosts else min(max(total, least), most), most + 1):
-        findings = Findings()
-        _check_counts(job, wanted, count, findings)
-        findings.raise_if_errors()
-        try:
-            found = _placed(wanted, (job.cluster.gpus_per_node,) * count, hosts, separate, lower, turns)
-            if turns is None or _open_ones(wanted, found):
-                return found
-            owner = next(demand.role.name for demand in wanted if demand.role.size.dedicated)
-            problem = NoRoomError(owner, proven=False)
-        except NoRoomError as again:
-            problem = again
-            lower += lower == count and problem.proven
-    nodes = (job.cluster.gpus_per_node,) * most
-    raise _refused(job, wanted, nodes, problem)
+    return total, max(lower, least)
+
+
+def _check_all_counts(job: Job, wanted: Sequence[Demand], count: int) -> None:
+    findings = Findings()
+    _check_counts(job, wanted, count, findings)
+    findings.raise_if_errors()
 
 
 def _open_ones(wanted: Sequence[Demand], found: Allocation) -> bool:

@@ -26,6 +26,7 @@ class Allocation(Record):
         lower: no fewer nodes hold the roles, where the fewest were asked for.
         head: the node of roles without GPUs.
         homes: per role its workers' nodes.
+        segment: so many nodes in a row are to be of one domain, 0 where that does not matter.
     """
 
     hosts: tuple[str | None, ...]
@@ -34,6 +35,7 @@ class Allocation(Record):
     lower: int
     head: int
     homes: tuple[Homes, ...]
+    segment: int = 0
 
     @property
     def nodes(self) -> int:

@@ -24,6 +24,10 @@ class NoRoomError(Exception):
         self.among = among
 
 
+class NoDomainError(NoRoomError):
+    """They fit, but not with every worker inside as few domains as it can be."""
+
+
 @define(eq=False, repr=False)
 class Remaining:
     """What is left on each node while roles are being placed."""

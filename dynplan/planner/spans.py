@@ -1,8 +1,22 @@
 """Workers larger than a node: the GPUs that one has on each of its nodes, and the nodes that many take together."""
 
 from collections.abc import Sequence
+from typing import Literal
 
-from dynplan.model import Size
+from attrs import frozen
+
+from dynplan.model import Record, Size
+
+Mode = Literal["separate", "shared"]
+
+
+@frozen(eq=False, repr=False)
+class Domains(Record):
+    """NVLink domains: the nodes of each; whether the user has `asked` for segments himself, and of how many nodes."""
+
+    nodes: int
+    asked: bool
+    segment: int
 
 
 def whole_of(size: Size, capacity: int, room: int) -> int:

@@ -61,7 +61,7 @@ def stand(job: Job, gpus: Sequence[int] = (), turns: "Turns | None" = None) -> S
         homes=homes,
         slices=_slices(job, wanted, homes, allocation.gpus, turns),
         nodes=tuple(map(Node, range(allocation.nodes), allocation.hosts, allocation.gpus)),
-        placement=Placement(allocation.mode, allocation.lower, turns is not None),
+        placement=Placement(allocation.mode, allocation.lower, turns is not None, allocation.segment),
         head=allocation.head,
         warnings=_warnings(job, wanted, allocation, homes),
     )
@@ -83,7 +83,11 @@ def _warnings(
     found: list[Finding] = []
     busy = {node for demand, role in zip(wanted, homes, strict=True) if demand.slices for home in role for node in home}
     idle = allocation.nodes - len(busy)
-    if busy and idle:
+    if busy and idle and allocation.segment:
+        from dynplan.planner.domains import idle_in_domains  # few clusters have domains
+
+        found.append(idle_in_domains(job, wanted, allocation, len(busy)))
+    elif busy and idle:
         path = ("job", "nodes") if job.hosts else ("job", "num-nodes")
         run = "runs" if idle == 1 else "run"
         found.append(

@@ -88,6 +88,28 @@ class GroupLine:
 
 
 @frozen
+class Domain:
+    """A segment of nodes of one NVLink domain: the nodes shown of it, and the later segments that look the same."""
+
+    index: int
+    first: int
+    last: int
+    rows: tuple[Row, ...]
+    alike: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Which nodes they are."""
+        return f"segment {self.index}: nodes {self.first}-{self.last} of one domain"
+
+    @property
+    def more(self) -> str:
+        """What is said of the later ones; empty where there are none."""
+        count = "1 segment" if len(self.alike) == 1 else f"{len(self.alike)} segments"
+        return f"{count} as segment {self.index}: {runs(self.alike)}" if self.alike else ""
+
+
+@frozen
 class RoleLine:
     """One role: `ports` are pairs of workers (empty where it is all of them) and what each of these binds."""
 
@@ -104,6 +126,7 @@ class View:
 
     `groups` are the node groups in the order of their nodes, none where all nodes are alike. `blocks` tells of ports
     that move by the job's id, `turns` who gives places back to whom. `more` is said where not all warnings are there.
+    `domains` hold all rows again, where nodes come in segments.
     """
 
     name: str
@@ -117,6 +140,7 @@ class View:
     more: str
     blocks: str
     turns: tuple[str, ...] = ()
+    domains: tuple[Domain, ...] = ()
 
 
 @define
@@ -133,7 +157,8 @@ def view(found: Outline) -> View:
     roles: dict[str, list[Worker]] = {}
     for worker in found.workers:
         roles.setdefault(worker.role, []).append(worker)
-    rows = tuple(_rows(found))
+    domains = tuple(_domains(found)) if found.segment else ()
+    rows = tuple(row for domain in domains for row in domain.rows) or tuple(_rows(found, _looks(found), found.nodes))
     return View(
         name=found.name or "job",
         summary=_summary(found, rows),
@@ -146,6 +171,7 @@ def view(found: Outline) -> View:
         turns=tuple(sentences(found)),
         more=f"{len(found.warnings) - _MOST_WARNINGS} more warnings" if len(found.warnings) > _MOST_WARNINGS else "",
         blocks=_blocks(found.blocks) if found.blocks else "",
+        domains=domains,
     )
 
 
@@ -204,22 +230,49 @@ def _sentence(text: str) -> str:
     return visible(brief(text, LONGEST_TEXT))
 
 
-def _rows(found: Outline) -> Iterator[Row]:
-    """Yield every node of a small job, and of a larger one the first of each kind."""
-    held, until = _held(found), until_of(found)
-    segments = [
-        tuple(tuple(_segments(node, by_gpu)) for by_gpu in one_after_another(held[node.node].by_gpu, until))
-        for node in found.nodes
-    ]
+@frozen
+class _Look:
+    """What is seen of a node, at one time or one after another, and what those that look the same have in common."""
+
+    times: tuple[tuple[Segment, ...], ...]
+    without: tuple[Owner, ...]
+    kind: object
+
+
+def _looks(found: Outline) -> list[_Look]:
+    """Return every node; in a small job none looks as another one."""
+    until = until_of(found)
+    looks = []
+    for node, held in zip(found.nodes, _held(found), strict=True):
+        times = tuple(tuple(_segments(node, by_gpu)) for by_gpu in one_after_another(held.by_gpu, until))
+        kind = (node.node == found.head, node.group, tuple(_kind(at_once, held) for at_once in times))
+        looks.append(_Look(times, tuple(held.without), kind if len(found.nodes) > MOST_NODES else node.node))
+    return looks
+
+
+def _rows(found: Outline, looks: Sequence[_Look], nodes: Sequence[Node]) -> Iterator[Row]:
+    """Yield every node of a small job, and of a larger one the first of each kind among these."""
     alike: dict[object, list[int]] = {}
-    for node in found.nodes:
-        at_times = tuple(_kind(at_once, held[node.node]) for at_once in segments[node.node])
-        kind = (node.node == found.head, node.group, at_times)
-        alike.setdefault(kind if len(found.nodes) > MOST_NODES else node.node, []).append(node.node)
+    for node in nodes:
+        alike.setdefault(looks[node.node].kind, []).append(node.node)
     for first, *more in alike.values():
-        now, *later = segments[first]
-        head, without = first == found.head, tuple(held[first].without)
-        yield Row(found.nodes[first], head, now, without, tuple(more), tuple(later))
+        look = looks[first]
+        now, *later = look.times
+        yield Row(found.nodes[first], first == found.head, now, look.without, tuple(more), tuple(later))
+
+
+def _domains(found: Outline) -> Iterator[Domain]:
+    """Yield every segment of a small job, and of a larger one the first of each kind."""
+    looks = _looks(found)
+    alike: dict[object, list[int]] = {}
+    for first in range(0, len(looks), found.segment):
+        kind = tuple(look.kind for look in looks[first : first + found.segment])
+        alike.setdefault(kind, []).append(first)
+    for first, *more in alike.values():
+        nodes = found.nodes[first : first + found.segment]
+        rows = tuple(_rows(found, looks, nodes))
+        others = tuple(at // found.segment for at in more)
+        yield Domain(first // found.segment, first, nodes[-1].node, rows, others)
 
 
 def _groups(found: Outline) -> Iterator[GroupLine]:

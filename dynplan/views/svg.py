@@ -11,10 +11,11 @@ from textwrap import wrap
 from attrs import frozen
 
 from dynplan.model import Outline
-from dynplan.views.placement import GroupLine, Owner, Row, Segment, View, runs, view
+from dynplan.views.placement import Domain, GroupLine, Owner, Row, Segment, View, runs, view
 
 _MARGIN = 28
 _FOOT = 12
+_FRAME = 14  # from a domain's frame to what is in it
 _BAR = 46  # height of a row of GPUs
 _LINE = 15  # from one line of small text to the next
 _MOST_PER_LINE = 16  # GPUs side by side; a node with more takes several lines
@@ -174,10 +175,32 @@ def _flow(items: Sequence[tuple[int, list[str]]], width: int, left: int) -> tupl
 
 
 def _nodes(seen: View, sheet: _Sheet) -> Iterator[_Block]:
+    for domain in seen.domains:
+        yield _domain(domain, sheet)
+        if domain.more:
+            yield _more(domain.more, sheet)
     groups = {group.first: group for group in seen.groups}
-    for row in seen.rows:
+    for row in () if seen.domains else seen.rows:
         if row.node.node in groups:
             yield _group(groups[row.node.node], sheet)
+        yield from _rows([row], sheet)
+
+
+def _domain(domain: Domain, sheet: _Sheet) -> _Block:
+    """Draw a frame around the nodes of one domain, with its name above them."""
+    blocks = [_Block(26, (_text(0, 20, domain.name, "strong muted"),)), *_rows(domain.rows, sheet)]
+    height = sum(block.height for block in blocks)
+    box = f'x="{-_FRAME + 0.5}" y="0.5" width="{sheet.width + 2 * _FRAME - 1}" height="{height - 1}" rx="8"'
+    marks: list[str] = [f'<rect fill="none" stroke="#7b8794" stroke-dasharray="2 3" {box}/>']
+    top = 0
+    for block in blocks:
+        marks += [f'<g transform="translate(0 {top})">', *block.marks, "</g>"]
+        top += block.height
+    return _Block(height + 10, tuple(marks))
+
+
+def _rows(rows: Sequence[Row], sheet: _Sheet) -> Iterator[_Block]:
+    for row in rows:
         yield _node(row, sheet)
         if row.alike:
             yield _alike(row, sheet)
@@ -269,7 +292,10 @@ def _label(owner: Owner) -> tuple[int, list[str]]:
 
 def _alike(row: Row, sheet: _Sheet) -> _Block:
     more = "1 node" if len(row.alike) == 1 else f"{len(row.alike)} nodes"
-    text = f"{more} as {_node_name(row)}: {runs(row.alike)}"
+    return _more(f"{more} as {_node_name(row)}: {runs(row.alike)}", sheet)
+
+
+def _more(text: str, sheet: _Sheet) -> _Block:
     box = f'<rect class="label" stroke-dasharray="4 3" x="0.5" y="4.5" width="{sheet.width - 1}" height="27" rx="6"/>'
     return _Block(44, (box, _text(sheet.width // 2, 22, text, "muted", ' text-anchor="middle"')))
 

@@ -85,10 +85,19 @@ def _grid(seen: View, sheet: _Sheet) -> Iterator[str]:
         return
     heads = "GPU".ljust(sheet.side) + "".join(f" {gpu}".ljust(sheet.cell) for gpu in range(sheet.per_line))
     yield sheet.paint("quiet", heads.rstrip())
+    for domain in seen.domains:
+        yield from _wrapped(domain.name, sheet.width)
+        yield from _rows(domain.rows, sheet)
+        yield from (sheet.paint("quiet", line) for line in _wrapped(domain.more, sheet.width, "    "))
     groups = {group.first: f"{group.name}: {group.about}" for group in seen.groups}
-    for row in seen.rows:
+    for row in () if seen.domains else seen.rows:
         if row.node.node in groups:
             yield groups[row.node.node]
+        yield from _rows([row], sheet)
+
+
+def _rows(rows: Sequence[Row], sheet: _Sheet) -> Iterator[str]:
+    for row in rows:
         for at, segments in enumerate(row.times):
             for start in range(0, row.node.gpus, sheet.per_line):
                 side = "  then" if at and not start else _side(row, start)

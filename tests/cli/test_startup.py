@@ -41,7 +41,8 @@ EXPECTED = {
 SELDOM = {
     *("checker", "views", "diagnostics.places", "diagnostics.rendering", "diagnostics.explanations"),
     *("language.plan_file", "language.starts", "cli.starts", "language.settable", "cli.completions"),
-    *("planner.advice", "planner.packing", "planner.search", "language.flags", "language.flag_files", "cli.flags"),
+    *("planner.advice", "planner.packing", "planner.search", "planner.domains", "planner.windows"),
+    *("language.flags", "language.flag_files", "cli.flags"),
     *("language.sweep", "language.results", "language.limits", "emitter.arrays", "views.columns", "views.sweeps"),
     *("cli.sweeping", "cli.sweep_folder", "cli.runs", "views.runs"),
     *("cli.engines", "language.presets", "language.engine_sizes", "language.size_checks", "language.file_data"),

@@ -52,6 +52,7 @@ PHASES = {
     "turns": '[roles.early]\nkind = "task"\ncommand = "x"\nports = { p = { fixed = 9999 } }\n'
     '[roles.late]\nafter = ["early"]\ncommand = "x"\nports = { p = { fixed = 9999 } }',
     "hosts": "",
+    "domains": "",
     "interfaces": "",
     "blocks": "",
     "affinity": "",
@@ -62,7 +63,7 @@ ALL = {**FEATURES, **PHASES}
 # Those with a part of the program to themselves.
 OPTIONS = (
     *("worlds", "each", "when", "hosts", "files", "interfaces", "images", "blocks", "affinity"),
-    *("turns", "groups"),
+    *("turns", "groups", "domains"),
 )
 
 
@@ -76,7 +77,7 @@ gpus-per-node = 8
 
 
 def job_with(features: set[str]) -> str:
-    gpus = 12 if {"followers", "when"} & features else 4
+    gpus = 12 if {"followers", "when", "domains"} & features else 4
     role = WORKER.format(gpus=gpus) + "\n".join(text for name, text in FEATURES.items() if name in features)
     ready = [text[9:-1] for name, text in FEATURES.items() if name in features and text.startswith("ready")]
     lines = [line for line in role.splitlines() if not line.startswith("ready")]
@@ -86,6 +87,8 @@ def job_with(features: set[str]) -> str:
         job = job.replace("num-nodes = 2", 'nodes = ["n0", "n1"]')
     if "paths" in features:
         job = job.replace("[cluster]", '[cluster]\ncontainer-runtime = "pyxis"')
+    if "domains" in features:
+        job = job.replace("[cluster]", "[cluster]\ndomain-nodes = 2")
     if "interfaces" in features:
         job = job.replace("[cluster]", '[cluster]\nnetwork-interface = "ib0"')
     if "blocks" in features:
@@ -116,10 +119,8 @@ def combinations() -> dict[tuple[str, ...], str]:
 
 def arrays() -> dict[tuple[str, ...], str]:
     """A script of points without any optional part, with all, and with some that are the same."""
-    jobs = [
-        job_with(features)
-        for features in (set(), {*OPTIONS} - {"hosts", "groups"}, {"phase", "files"}, {"phase", "tcp"})
-    ]
+    alike = {*OPTIONS} - {"hosts", "groups", "domains"}  # hosts and domains are asked for
+    jobs = [job_with(features) for features in (set(), alike, {"phase", "files"}, {"phase", "tcp"})]
     [array] = in_arrays((number, 'a point\'s "title"', plan_of(job)) for number, job in enumerate(jobs))
     return {parts_of(array): write_array(array, "dynplan test", program_parts(), 2)}
 

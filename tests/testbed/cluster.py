@@ -59,13 +59,15 @@ class Cluster:
         named: bool = True,
         kinds: Sequence[config.Kind] = (),
         prolog: str = "",
+        blocks: Sequence[str] = (),
     ) -> Iterator[Self]:
         """Start a testbed that ends with this context, or with this process, however that ends: see `life.start`.
 
         `kinds` says of which kinds the nodes are, in place of `nodes` and `gpus`.
         """
         directory = directory or life.new_directory()
-        owner = life.start(directory, kinds or (config.Kind(nodes, gpus),), gpu_flags, named, prolog)
+        alike = (config.Kind(nodes, gpus),)
+        owner = life.start(directory, kinds or alike, gpu_flags, named, prolog, blocks)
         try:
             yield cls(directory)
         finally:

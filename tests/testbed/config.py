@@ -92,7 +92,12 @@ def node_names(nodes: int) -> list[str]:
 
 
 def write(
-    directory: Path, kinds: Sequence[Kind], gpu_flags: str = GPU_FLAGS, named: bool = True, prolog: str = ""
+    directory: Path,
+    kinds: Sequence[Kind],
+    gpu_flags: str = GPU_FLAGS,
+    named: bool = True,
+    prolog: str = "",
+    blocks: Sequence[str] = (),
 ) -> None:
     """Fill the new `directory` for a cluster of nodes of some kinds: see `life.start`."""
     nodes = sum(kind.nodes for kind in kinds)
@@ -101,11 +106,9 @@ def write(
     etc = directory / "etc"
     (etc / "slurm.conf").write_text(_slurm_conf(directory, kinds, named))
     if prolog:
-        script = etc / "prolog.sh"
-        script.write_text(f"#!/bin/bash\n{prolog}\n")
-        script.chmod(0o755)
-        with (etc / "slurm.conf").open("a") as conf:
-            conf.write(f"Prolog={script}\n")
+        _write_prolog(etc, prolog)
+    if blocks:
+        _write_topology(etc, blocks)
     (etc / "gres.conf").write_text(_gres_conf(directory, kinds, gpu_flags))
     # Nothing here uses cgroups, yet slurmd loads a plugin for them. Version 1's does no harm anywhere;
     # the default ends slurmd where /sys/fs/cgroup is absent, or mixes versions 1 and 2. Slurm 20.11 has one
@@ -158,6 +161,36 @@ def _names(kinds: Sequence[Kind]) -> Iterator[tuple[Kind, list[str]]]:
     for kind in kinds:
         yield kind, names[: kind.nodes]
         names = names[kind.nodes :]
+
+
+def _write_prolog(etc: Path, prolog: str) -> None:
+    """Have every node run a text for bash before the first step of a job there."""
+    script = etc / "prolog.sh"
+    script.write_text(f"#!/bin/bash\n{prolog}\n")
+    script.chmod(0o755)
+    with (etc / "slurm.conf").open("a") as conf:
+        conf.write(f"Prolog={script}\n")
+
+
+def _write_topology(etc: Path, blocks: Sequence[str]) -> None:
+    """Write a topology of blocks: as one where this Slurm knows them, else as a tree of switches."""
+    known = slurm_version() >= (23, 11)
+    with (etc / "slurm.conf").open("a") as file:
+        file.write(f"TopologyPlugin=topology/{'block' if known else 'tree'}\n")
+    names = [f"b{block}" for block in range(len(blocks))]
+    key = "BlockName" if known else "SwitchName"
+    lines = [f"{key}={name} Nodes={nodes}" for name, nodes in zip(names, blocks, strict=True)]
+    size = min(len(_expanded(nodes)) for nodes in blocks)
+    lines.append(f"BlockSizes={size}" if known else f"SwitchName=top Switches={','.join(names)}")
+    (etc / "topology.conf").write_text("".join(f"{line}\n" for line in lines))
+
+
+def _expanded(nodes: str) -> list[str]:
+    """The names in a list as it stands in Slurm's files: `n[0-2,5]`."""
+    found: list[str] = []
+    for first, last in re.findall(r"(\d+)(?:-(\d+))?", nodes):
+        found += [f"n{node}" for node in range(int(first), int(last or first) + 1)]
+    return found
 
 
 def _addresses(nodes: int) -> dict[str, str]:

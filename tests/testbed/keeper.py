@@ -24,11 +24,13 @@ INIT: Final = Path(__file__).with_name("init.sh")
 NAMESPACES: Final = ("--fork", "--kill-child", "--pid", "--mount", "--net", "--uts", "--ipc")
 
 
-def main(directory: Path, kinds: Sequence[config.Kind], gpu_flags: str, named: bool, prolog: str) -> int:
+def main(
+    directory: Path, kinds: Sequence[config.Kind], gpu_flags: str, named: bool, prolog: str, blocks: Sequence[str]
+) -> int:
     """Run a testbed in the new `directory` until its first process ends."""
     directory.mkdir(mode=0o755)
     try:
-        config.write(directory, kinds, gpu_flags, named, prolog)
+        config.write(directory, kinds, gpu_flags, named, prolog, blocks)
         command = ["setpriv", "--pdeathsig=KILL", "unshare", *NAMESPACES]
         nodes = sum(kind.nodes for kind in kinds)
         init = ["bash", str(INIT), str(directory), config.CONTROLLER_ADDRESS, str(nodes)]
@@ -48,5 +50,6 @@ def log_ends(directory: Path, lines: int = 15) -> str:
 
 
 if __name__ == "__main__":
-    told = [config.Kind(*kind) for kind in json.loads(sys.argv[2])]
-    sys.exit(main(Path(sys.argv[1]), told, sys.argv[3], sys.argv[4] == "True", sys.argv[5]))
+    words = sys.argv[1:]
+    told = [config.Kind(*kind) for kind in json.loads(words[1])]
+    sys.exit(main(Path(words[0]), told, words[2], words[3] == "True", words[4], words[5:]))

@@ -82,7 +82,12 @@ def new_directory() -> Path:
 
 
 def start(
-    directory: Path, kinds: Sequence[config.Kind], gpu_flags: str = "", named: bool = True, prolog: str = ""
+    directory: Path,
+    kinds: Sequence[config.Kind],
+    gpu_flags: str = "",
+    named: bool = True,
+    prolog: str = "",
+    blocks: Sequence[str] = (),
 ) -> Owner:
     """Start a testbed in `directory`, which must not exist yet; return when all nodes are idle.
 
@@ -92,16 +97,18 @@ def start(
         gpu_flags: `Flags` of the GPUs in gres.conf; without any, Slurm sets the variables of all vendors.
         named: whether the nodes' names have addresses outside of Slurm.
         prolog: text for bash that a node runs before the first step of a job there; none if empty.
+        blocks: the nodes of each block of Slurm's topology, `n[0-3]`; nothing where it has none.
 
     Raises:
         TestbedError: it could not start; says why, with the end of each log.
     """
     _check(directory, sum(kind.nodes for kind in kinds))
     told = json.dumps([attrs.astuple(kind) for kind in kinds])
+    words = [*map(str, (directory, told, gpu_flags, named, prolog)), *blocks]
     with tempfile.TemporaryFile("w+") as errors:
         # A session of its own: Ctrl-C is for the owner, who then closes the pipe.
         keeper = subprocess.Popen(
-            [sys.executable, "-m", "tests.testbed.keeper", *map(str, (directory, told, gpu_flags, named, prolog))],
+            [sys.executable, "-m", "tests.testbed.keeper", *words],
             cwd=ROOT,
             env=clean(os.environ),
             stdin=subprocess.PIPE,

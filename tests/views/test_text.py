@@ -399,6 +399,66 @@ def test_a_picture_of_many_nodes_is_small() -> None:
     assert len(as_svg(found)) < 10_000
 
 
+DOMAINS = """\
+[job]
+name = "racks"
+[cluster]
+gpus-per-node = 4
+domain-nodes = {domain}
+[roles.decode]
+workers = {workers}
+gpus-per-worker = 8
+command = ["serve"]
+[roles.embed]
+num-nodes = {workers}
+gpus-per-worker = 4
+command = ["embed"]
+"""
+
+
+def test_nodes_of_one_domain_stand_together() -> None:
+    tables = DOMAINS.format(domain=2, workers=2) + "[job.sbatch]\nsegment = 2\n"
+    found = outline_of(job(tables))
+    assert (
+        as_text(found)
+        == """\
+racks: 6 nodes of 4 GPUs, 24 of 24 GPUs in use, separate, head node 0
+
+GPU     0        1        2        3
+segment 0: nodes 0-1 of one domain
+node 0 │decode 0.0                         │
+node 1 │decode 0.1                         │
+segment 1: nodes 2-3 of one domain
+node 2 │decode 1.0                         │
+node 3 │decode 1.1                         │
+segment 2: nodes 4-5 of one domain
+node 4 │embed 0                            │
+node 5 │embed 1                            │
+
+role    workers  GPUs  nodes  ports
+decode  2        4+4   0-3
+embed   2        4     4-5
+"""
+    )
+    assert {"segment 0: nodes 0-1 of one domain", "segment 2: nodes 4-5 of one domain"} <= {*texts_of(as_svg(found))}
+
+
+def test_of_many_domains_those_that_look_the_same_are_shown_once() -> None:
+    found = outline_of(job(DOMAINS.format(domain=2, workers=3336)))
+    text = as_text(found)
+    assert len(found.nodes) == 10_008
+    assert "segment 0: nodes 0-1 of one domain\n" in text
+    assert "3334 segments as segment 1: 2-3335\n" in text
+    assert len(text.splitlines()) < 30
+    assert len(as_svg(found)) < 20_000
+
+
+def test_segments_of_a_plan_that_is_no_good_are_shown_as_they_come() -> None:
+    tree = to_tree(job(DOMAINS.format(domain=2, workers=2)))
+    tree["placement"]["segment"] = 4
+    assert "segment 1: nodes 4-5 of one domain" in as_text(outline(tree))
+
+
 def test_a_picture_needs_nothing_from_elsewhere() -> None:
     picture = as_svg(outline(smallest()))
     assert re.findall(r"https?://[^\"]*|@import|url\(|<script|<image|href", picture) == ["http://www.w3.org/2000/svg"]

@@ -1,6 +1,21 @@
 # ---- named hosts ----
-# choose_hosts: sets hosts in the plan's order, as its nodes are named and Slurm has an order of its own
+# choose_hosts: sets hosts in the plan's order: as they are named, or as domains need them
 choose_hosts() {
+	if declare -F find_blocks >/dev/null; then
+		find_blocks
+	fi
+	if [[ ${named_hosts[*]} != '*' ]]; then
+		take_named
+	elif [[ -n $block_kind ]]; then
+		group_hosts
+	fi
+	if declare -F check_blocks >/dev/null; then
+		check_blocks
+	fi
+}
+
+# take_named: sets hosts as the plan's nodes are named, as Slurm has an order of its own
+take_named() {
 	local name node
 	local -a spare=()
 	if [[ -n $component ]]; then

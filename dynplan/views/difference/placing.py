@@ -71,6 +71,7 @@ def _numbers(plan: Plan) -> dict[str, object]:
         "GPUs per node": None if groups else sizes[0] if len(sizes) == 1 else [node.gpus for node in plan.nodes],
         "GPUs in use": len(used),
         "placement": plan.placement.mode,
+        "nodes of a segment": plan.placement.segment or None,
         "proven least nodes": plan.placement.lower if plan.placement.lower != len(plan.nodes) else None,
         "head node": plan.head,
         "hosts": hosts if any(hosts) else None,

@@ -1,0 +1,160 @@
+"""What a script makes of Slurm's topology: told by a stand-in for scontrol. The real one is in tests/slurm."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.launch.lab import Run, job_text, program_parts, run, stub
+from tests.launch.test_functions import BASHES, out
+from tests.launch.test_run import phase, role
+
+WIDE = role("wide", stub("--record", "seen"), "workers = 2", "gpus-per-worker = 24")
+NARROW = role("narrow", stub("--record", "seen"), "workers = 2", "gpus-per-worker = 8")
+NODES = [f"n{node}" for node in range(8)]
+# As scontrol of 24.11 and of 22.05 prints it.
+BLOCKS = "BlockName={} BlockIndex=0 Nodes={} BlockSize=4\\n"
+SWITCHES = "SwitchName={} Level=0 LinkSpeed=1 Nodes={} \\n"
+AGGREGATED = "AggregatedBlock=b[0-1] BlockIndex=2 Nodes=n0,n1,n2,n3,n4,n5,n6,n7 BlockSize=8\\n"
+TOP = "SwitchName=top Level=1 LinkSpeed=1 Nodes=n0,n1,n2,n3,n4,n5,n6,n7 Switches=b[0-1]\\n"
+
+
+def topology(line: str, *blocks: str) -> str:
+    return "".join(line.format(f"b{at}", nodes) for at, nodes in enumerate(blocks))
+
+
+def started(folder: Path, told: str, *parts: str, domain: int = 4) -> Run:
+    job = job_text(*(parts or (WIDE, NARROW)), phase("one", "true"), nodes=8, cluster=f"domain-nodes = {domain}")
+    return run(job, folder, nodes=NODES, env={"STUB_TOPOLOGY": told})
+
+
+def homes(done: Run) -> dict[str, list[str]]:
+    """Return the hosts of each worker by `role/worker`, in rank order."""
+    found: dict[str, list[str]] = {}
+    for record in done.seen():
+        env = record["env"]
+        found.setdefault(f"{env['DYNPLAN_ROLE']}/{env['DYNPLAN_WORKER']}", []).append(env["DYNPLAN_HOST"])
+    return found
+
+
+IN_ORDER = {
+    "wide/0": ["n0", "n1", "n2"],
+    "narrow/0": ["n3"],
+    "wide/1": ["n4", "n5", "n6"],
+    "narrow/1": ["n7"],
+}
+BY_TWOS = {
+    "wide/0": ["n0", "n2", "n4"],
+    "narrow/0": ["n6"],
+    "wide/1": ["n1", "n3", "n5"],
+    "narrow/1": ["n7"],
+}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (topology(BLOCKS, "n0,n1,n2,n3", "n4,n5,n6,n7"), IN_ORDER),
+        (topology(BLOCKS, "n4,n5,n6,n7", "n0,n1,n2,n3"), IN_ORDER),
+        (topology(BLOCKS, "n0,n2,n4,n6", "n1,n3,n5,n7"), BY_TWOS),
+        (topology(BLOCKS, "n0,n2,n4,n6,m0", "n1,n3,n5,n7,m1", "m2,m3"), BY_TWOS),
+        # What blocks make together, and switches beside them, say nothing more.
+        (topology(BLOCKS, "n0,n2,n4,n6", "n1,n3,n5,n7") + AGGREGATED, BY_TWOS),
+        (topology(SWITCHES, ",".join(NODES)) + topology(BLOCKS, "n0,n2,n4,n6", "n1,n3,n5,n7"), BY_TWOS),
+        (topology(BLOCKS, "n0,n2,n4,n6", "n1,n3,n5,n7") + topology(SWITCHES, ",".join(NODES)), BY_TWOS),
+        (topology(SWITCHES, "n0,n2,n4,n6", "n1,n3,n5,n7") + TOP, BY_TWOS),
+    ],
+)
+def test_hosts_of_one_block_stand_side_by_side(told: str, expected: dict[str, list[str]], tmp_path: Path) -> None:
+    done = started(tmp_path, told)
+    assert done.code == 0, done.output
+    assert homes(done) == expected
+
+
+def test_the_block_with_most_hosts_is_the_first(tmp_path: Path) -> None:
+    done = started(tmp_path, topology(SWITCHES, "n0", "n1,n2,n3,n4", "n5,n6,n7"))
+    assert homes(done)["wide/0"] == ["n1", "n2", "n3"]
+
+
+def test_a_worker_in_two_blocks_is_named_before_anything_starts(tmp_path: Path) -> None:
+    done = started(tmp_path, topology(BLOCKS, "n0,n1", "n2,n3,n4,n5", "n6,n7"))
+    cause = (
+        "preflight: worker 1 of role wide is in 2 blocks, and 1 of 4 nodes would hold it: n0, n1 in b0, n6 in b2;"
+        " nothing was started"
+    )
+    assert cause in done.output
+    assert (done.code, done.text("exit-code.txt")) == (65, "65\n")
+    assert cause in done.text("failure-marker.txt")
+    assert not (tmp_path / "seen").exists()
+
+
+def test_nodes_that_are_in_no_block_count_as_one_of_their_own(tmp_path: Path) -> None:
+    done = started(tmp_path, topology(BLOCKS, "n0,n1,n2,n3"))
+    assert done.code == 0, done.output
+    assert homes(done) == IN_ORDER
+
+
+def test_switches_are_told_and_end_no_job(tmp_path: Path) -> None:
+    done = started(tmp_path, topology(SWITCHES, "n0,n1", "n2,n3,n4,n5", "n6,n7") + TOP)
+    assert done.code == 0
+    said = "worker 1 of role wide is in 2 switches, and 1 of 4 nodes would hold it: n0, n1 in b0, n6 in b2"
+    assert said in done.output
+
+
+def test_a_slurm_without_topology_is_said_once(tmp_path: Path) -> None:
+    done = started(tmp_path, "")
+    assert done.code == 0
+    assert homes(done) == IN_ORDER
+    assert done.output.count("Slurm tells no blocks of nodes (scontrol show topology)") == 1
+
+
+def test_a_worker_larger_than_a_domain_may_be_in_as_many_as_it_needs(tmp_path: Path) -> None:
+    large = role("large", stub("--record", "seen"), "workers = 1", "gpus-per-worker = 64")
+    done = started(tmp_path, topology(BLOCKS, "n0,n2,n4,n6", "n1,n3,n5,n7"), large)
+    assert done.code == 0, done.output
+    assert homes(done) == {"large/0": ["n0", "n2", "n4", "n6", "n1", "n3", "n5", "n7"]}
+    done = started(tmp_path, topology(BLOCKS, "n0,n1,n2", "n3,n4,n5", "n6,n7"), large)
+    assert "worker 0 of role large is in 3 blocks, and 2 of 4 nodes would hold it" in done.output
+
+
+def test_named_hosts_stand_as_they_are_named_and_are_checked(tmp_path: Path) -> None:
+    named = role("wide", stub("--record", "seen"), f"nodes = {json.dumps(NODES[:6])}", "gpus-per-worker = 24")
+    job = job_text(named, phase("one", "true"), cluster="domain-nodes = 4").replace("num-nodes = 1\n", "")
+    told = topology(BLOCKS, "n0,n1,n2,n6", "n3,n4,n5,n7")
+    done = run(job, tmp_path, nodes=NODES[:6], env={"STUB_TOPOLOGY": told})
+    assert (done.code, homes(done)["wide/1"]) == (0, ["n3", "n4", "n5"])
+    told = topology(BLOCKS, "n0,n1,n2,n3", "n4,n5,n6,n7")
+    done = run(job, tmp_path, nodes=NODES[:6], env={"STUB_TOPOLOGY": told})
+    assert "worker 1 of role wide is in 2 blocks, and 1 of 4 nodes would hold it: n3 in b0, n4, n5 in b1" in done.output
+    assert done.code == 65
+
+
+@pytest.mark.parametrize("bash", BASHES)
+def test_ten_thousand_hosts_in_556_blocks_are_ordered_in_seconds(bash: Path) -> None:
+    program = f"""
+scontrol() {{
+	if [[ $2 == topology ]]; then
+		for ((b = 0; b < 556; b++)); do
+			printf 'BlockName=rack%s BlockIndex=%s Nodes=' "$b" "$b"
+			for ((n = b; n < 10008; n += 556)); do printf 'host%s,' "$n"; done
+			echo ' BlockSize=18'
+		done
+	else
+		tr -s , '\\n' <<<"$3"
+	fi
+}}
+join() {{
+	local IFS=,
+	joined="$*"
+}}
+{program_parts()["domains"]}
+nodes=10008
+for ((n = 0; n < nodes; n++)); do hosts+=("host$n"); done
+find_blocks
+group_hosts
+printf '%s\\0' "$block_kind" "${{#hosts[@]}}" "${{hosts[0]}}" "${{hosts[17]}}" "${{hosts[18]}}" "${{hosts[10007]}}"
+"""
+    began = os.times().children_user
+    assert out(bash, program) == ["blocks", "10008", "host0", "host9452", "host1", "host10007"]
+    assert os.times().children_user - began < 20
