@@ -6,18 +6,16 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from dynplan.diagnostics import Finding
-from dynplan.diagnostics.visible import LONGEST_TEXT, brief, visible
-from dynplan.model import Block, Node, Outline, PortBlocks, Task, Worker
+from dynplan.model import Block, Node, Outline, PortBlocks, Worker
 from dynplan.views.capacity import capacity_of
+from dynplan.views.printed import MOST_WARNINGS, in_print
 from dynplan.views.turns import held_at_once, one_after_another, sentences, until_of
 
 MOST_NODES = 16  # of a job whose every node is shown; in a larger one equal nodes are shown once
 _MOST_LAYOUTS = 16  # different ports of a role's workers that are all listed
-_MOST_WARNINGS = 100
-_LONGEST_NAME = 253  # of a host (RFC 1035), and everything else is shorter
 _MOST_RUNS = 5  # of numbers in a row, before the middle is left out
 _BROKEN = "this plan breaks its promises: `dynplan check` says where"
 
@@ -153,7 +151,7 @@ class _Held:
 
 def view(found: Outline) -> View:
     """Return what people look at of a placement: names and warnings with what does not print as escapes."""
-    found = _visible(found)
+    found = in_print(found)
     roles: dict[str, list[Worker]] = {}
     for worker in found.workers:
         roles.setdefault(worker.role, []).append(worker)
@@ -166,10 +164,10 @@ def view(found: Outline) -> View:
         rows=rows,
         roles=tuple(_role_line(role, workers) for role, workers in roles.items()),
         owners=tuple(role for role, workers in roles.items() if any(task.gpus for w in workers for task in w.tasks)),
-        warnings=found.warnings[:_MOST_WARNINGS],
+        warnings=found.warnings[:MOST_WARNINGS],
         broken=_broken(found),
         turns=tuple(sentences(found)),
-        more=f"{len(found.warnings) - _MOST_WARNINGS} more warnings" if len(found.warnings) > _MOST_WARNINGS else "",
+        more=f"{len(found.warnings) - MOST_WARNINGS} more warnings" if len(found.warnings) > MOST_WARNINGS else "",
         blocks=_blocks(found.blocks) if found.blocks else "",
         domains=domains,
     )
@@ -182,52 +180,6 @@ def _blocks(blocks: PortBlocks) -> str:
         f"ports {first}-{last} are block 0: a job takes one of {blocks.count} blocks by its id, and the ports of"
         f" block k are k times {blocks.step} higher"
     )
-
-
-def _visible(found: Outline) -> Outline:
-    """Return the same in letters that print, and no name longer than one can be."""
-    blocks = (name for worker in found.workers for task in worker.tasks for name, _ in task.ports)
-    names = {
-        found.name,
-        *(name for worker in found.workers for name in (worker.role, worker.shares, *worker.until)),
-        *(name for node in found.nodes for name in (node.host or "", node.group)),
-        *blocks,
-    }
-    warnings = tuple(
-        evolve(warning, code=_word(warning.code), message=_sentence(warning.message), help=_sentence(warning.help))
-        for warning in found.warnings[:_MOST_WARNINGS]
-    )
-    found = evolve(found, warnings=warnings + found.warnings[_MOST_WARNINGS:])
-    shown = {name: _word(name) for name in names}
-    if all(name == word for name, word in shown.items()):
-        return found
-    return evolve(
-        found,
-        name=shown[found.name],
-        nodes=tuple(evolve(node, host=node.host and shown[node.host], group=shown[node.group]) for node in found.nodes),
-        workers=tuple(
-            evolve(
-                worker,
-                role=shown[worker.role],
-                shares=shown[worker.shares],
-                until=tuple(shown[role] for role in worker.until),
-                tasks=tuple(_renamed(task, shown) for task in worker.tasks),
-            )
-            for worker in found.workers
-        ),
-    )
-
-
-def _renamed(task: Task, shown: Mapping[str, str]) -> Task:
-    return evolve(task, ports=tuple((shown[name], block) for name, block in task.ports))
-
-
-def _word(name: str) -> str:
-    return visible(brief(name, _LONGEST_NAME))
-
-
-def _sentence(text: str) -> str:
-    return visible(brief(text, LONGEST_TEXT))
 
 
 @frozen

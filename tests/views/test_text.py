@@ -423,6 +423,7 @@ def test_nodes_of_one_domain_stand_together() -> None:
         as_text(found)
         == """\
 racks: 6 nodes of 4 GPUs, 24 of 24 GPUs in use, separate, head node 0
+no GPU idle
 
 GPU     0        1        2        3
 segment 0: nodes 0-1 of one domain
