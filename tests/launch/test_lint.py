@@ -87,7 +87,7 @@ def job_with(features: set[str]) -> str:
         job = job.replace("num-nodes = 2", 'nodes = ["n0", "n1"]')
     if "paths" in features:
         job = job.replace("[cluster]", '[cluster]\ncontainer-runtime = "pyxis"')
-    if "domains" in features:
+    if "domains" in features and "groups" not in features:
         job = job.replace("[cluster]", "[cluster]\ndomain-nodes = 2")
     if "interfaces" in features:
         job = job.replace("[cluster]", '[cluster]\nnetwork-interface = "ib0"')
@@ -110,7 +110,8 @@ def job_with(features: set[str]) -> str:
 def combinations() -> dict[tuple[str, ...], str]:
     """A script with none of the optional parts, with each alone and with all, and with other features in turns."""
     found = {}
-    for index, choice in enumerate([(), *((option,) for option in OPTIONS), tuple(OPTIONS)]):
+    without_groups = tuple(option for option in OPTIONS if option != "groups")  # which have no domains
+    for index, choice in enumerate([(), *((option,) for option in OPTIONS), without_groups, OPTIONS]):
         others = set(ALL) - set(OPTIONS) if index % 2 == 0 else set()
         job = job_with({*choice, *others})
         found[lower(plan_of(job)).program] = compiled(job)
@@ -161,7 +162,7 @@ def test_the_combinations_hold_every_part_and_leave_out_every_part_that_can_be()
     for name, _ in PARTS:
         assert any(name in parts for parts in (*made, *arrays())), name
     always = set.intersection(*map(set, made))
-    assert len(made) == len(OPTIONS) + 2
+    assert len(made) == len(OPTIONS) + 3
     tasks = {"start", "plan", "probes", "surroundings", "task", "preflight"}
     assert always == tasks | {"steps", "launch", "events", "records", "end", "main"}
 
