@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from shlex import join
 
-from dynplan.emitter.lowered import Option, Script, Step
-from dynplan.model import texts_of
+from attrs import evolve
+
+from dynplan.emitter.lowered import Script, Step
+from dynplan.model import Outline, texts_of
 from dynplan.views.capacity import Capacity, capacity_of, hours_text, percent
 from dynplan.views.durations import duration
 from dynplan.views.page import figure, folded, page, picture, section, table, text, whole
@@ -29,7 +31,7 @@ def as_html(told: Told, style: str, script: str) -> str:
         style: the text of `plan.css`.
         script: the texts of `plan-tasks.js` and `plan-page.js`, all that runs in it.
     """
-    seen = view(told.outline)
+    seen = view(evolve(told.outline, segment=0))  # the grid folds nodes, and segments only where each is shown
     return "".join(page(f"{seen.name}: placement", _parts(told, seen), style, script))
 
 
@@ -42,7 +44,7 @@ def _parts(told: Told, seen: View) -> Iterator[str]:
         yield from section("Order of start", _order(told.script))
         yield from section("Phases", _phases(told.script))
         yield from section("Endpoints", _endpoints(told, seen))
-        yield from section("Options of sbatch", _directives(told.script.directives))
+        yield from section("Options of sbatch", _directives(told.script))
         yield from section("Files", _files(told.script))
     yield f'<script type="application/json" id="plan">{as_json(told, seen)}</script>\n'
 
@@ -96,9 +98,18 @@ def _placement(told: Told, seen: View) -> Iterator[str]:
     yield 'placeholder="decode 3, node 12, host, port 8000, a word of a command">\n'
     yield '<p id="found" class="muted" role="status"></p>\n</div>\n'
     yield from _legend(seen)
-    yield from (f'<p class="muted">{text(line)}</p>\n' for line in (seen.blocks, *seen.turns) if line)
+    about = (_segments(told.outline), seen.blocks, *seen.turns)
+    yield from (f'<p class="muted">{text(line)}</p>\n' for line in about if line)
     yield '<div class="board"><div id="grid"></div>\n'
     yield '<aside id="details" aria-label="details" hidden></aside></div>\n</section>\n'
+
+
+def _segments(outline: Outline) -> str:
+    """Say which nodes are of one NVLink domain; nothing where that does not matter."""
+    size = outline.segment
+    if not size:
+        return ""
+    return f"each {size} nodes in a row are of one NVLink domain: node N is in segment N / {size}"
 
 
 def _legend(seen: View) -> Iterator[str]:
@@ -212,9 +223,12 @@ def _endpoints(told: Told, seen: View) -> Iterator[str]:
         yield from table("endpoints", ("worker", "port", "address", "#ports", ""), rows)
 
 
-def _directives(options: Sequence[Option]) -> Iterator[str]:
-    rows = ((f"--{name}", "" if value is True else value) for name, value in options)
-    yield from folded(whole(len(options), "option"), table("options of sbatch", ("option", "value"), rows))
+def _directives(script: Script) -> Iterator[str]:
+    """Yield the options of the job, or of each of its components."""
+    for at, options in enumerate((script.directives, *script.components)):
+        rows = ((f"--{name}", "" if value is True else value) for name, value in options)
+        head = whole(len(options), "option") + (f" of component {at}" if script.components else "")
+        yield from folded(head, table("options of sbatch", ("option", "value"), rows))
 
 
 def _files(script: Script) -> Iterator[str]:

@@ -411,6 +411,52 @@ def drawn(text: str, folder: Path, worker: str) -> Reader:
     return read(done.stdout)
 
 
+RACKS = """\
+[cluster]
+gpus-per-node = 4
+domain-nodes = 18
+[roles.decode]
+workers = 40
+gpus-per-worker = 8
+command = ["serve"]
+[job.sbatch]
+segment = 2
+"""
+
+
+def test_every_node_of_many_domains_is_in_the_grid_or_folded_and_the_page_names_the_segments() -> None:
+    text = page(RACKS)
+    found = data(text)
+    shown = [first for first, _, _ in found["fold"]]
+    shown += [at + turn * step for _, runs, _ in found["fold"] for at, times, step in runs for turn in range(times)]
+    assert sorted(shown) == list(range(80))
+    assert "each 2 nodes in a row are of one NVLink domain: node N is in segment N / 2" in text
+
+
+GROUPS = """\
+[[cluster.node-groups]]
+name = "cpu"
+sbatch = { partition = "front" }
+[[cluster.node-groups]]
+name = "gpu"
+gpus-per-node = 8
+sbatch = { partition = "back" }
+[roles.router]
+command = ["router"]
+[roles.decode]
+workers = 2
+gpus-per-worker = 8
+command = ["serve"]
+"""
+
+
+def test_node_groups_have_a_heading_and_options_of_sbatch_for_each_component() -> None:
+    text = page(GROUPS)
+    assert data(text)["groups"] == [[0, "cpu: node 0, no GPUs"], [1, "gpu: nodes 1-2, 8 GPUs each"]]
+    assert "options of component 0" in text and "options of component 1" in text
+    assert "<td>front</td>" in text and "<td>back</td>" in text
+
+
 def test_a_task_for_each_gpu_is_one_bar_with_all_of_them(tmp_path: Path) -> None:
     text = page(
         "[job]\nname = 'mpi'\n[cluster]\ngpus-per-node = 4\n"
