@@ -120,10 +120,11 @@ def with_detected(page: str) -> str:
 
 
 def for_the_terminal(page: str) -> str:
-    """Return the sections of docs/diagnostics.md as plain text: messages indented, a link by its page's name."""
+    """Return the sections of docs/diagnostics.md as plain text: messages indented, a link by its page's name or text."""
     sections = page[re.search(r"^## ", page, re.MULTILINE).start() :]  # type: ignore[union-attr]
     text = re.sub(r"^## ", "", sections, flags=re.MULTILINE)
     text = re.sub(r"\[([^]]+)\]\(([\w-]+\.md)[^)]*\)", r"\1 (docs/\2)", text)
+    text = re.sub(r"\[([^]]+)\]\(#[^)]*\)", r"\1", text)
     fences = re.compile(r"^```text[^\n]*\n(.*?)^```$\n?", re.MULTILINE | re.DOTALL)
     return fences.sub(lambda fence: indent(fence[1], "    ", lambda _: True), text)
 

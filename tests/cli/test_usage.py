@@ -73,7 +73,7 @@ def test_without_a_code_all_of_them_are_listed() -> None:
         ("203", "did you mean `D203` or `W203`?"),
         ("301", "did you mean `D301` or `W301`?"),
         ("E0203", "`dynplan explain` lists all of them"),
-        ("D216", "did you mean `D206`, `D210`, `D211`, `D212`, `D213` or `D214`?"),
+        ("D216", "did you mean `D206`, `D210`, `D211`, `D212`, `D213`, `D214` or `D416`?"),
         ("D599", "did you mean `D501`, `D502`, `D503`, `D504` or `D505`?"),
         ("", "`dynplan explain` lists all of them"),
     ],
