@@ -120,7 +120,7 @@ def with_detected(page: str) -> str:
 
 
 def for_the_terminal(page: str) -> str:
-    """Return the sections of docs/diagnostics.md as plain text: messages indented, a link by its page's name or text."""
+    """Return the sections of docs/diagnostics.md as plain text: messages indented, a link by its page or text."""
     sections = page[re.search(r"^## ", page, re.MULTILINE).start() :]  # type: ignore[union-attr]
     text = re.sub(r"^## ", "", sections, flags=re.MULTILINE)
     text = re.sub(r"\[([^]]+)\]\(([\w-]+\.md)[^)]*\)", r"\1 (docs/\2)", text)

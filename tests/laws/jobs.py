@@ -77,7 +77,6 @@ def clusters(draw: st.DrawFn) -> Tables:
             gpu_groups=_groups(gpus),
             port_range=_ranges(20000, 20003),
             reserved_ports=st.lists(st.one_of(_ranges(9090, 9093), st.integers(8000, 8003)), max_size=2),
-            domain_nodes=st.integers(1, 5),
         )
     )
     return table
