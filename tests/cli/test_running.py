@@ -227,6 +227,8 @@ def test_watch_ends_with_the_job(left: Path) -> None:
 def test_watch_ends_with_ctrl_c(left: Path) -> None:
     run_on(left)
     command = [sys.executable, "-m", "dynplan", "status", str(left), "--watch", "--interval", "60"]
+    # What a script starts in the background ignores SIGINT, and so would all that these tests start.
+    command = ["env", "--default-signal=INT", *command]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
         assert watching.stdout is not None
         assert watching.stderr is not None
