@@ -90,4 +90,4 @@ def _told(found: "Difference", form: Form, paint: "Paint") -> str:
 
     from dynplan.views.difference.data import as_data  # one form of three
 
-    return json.dumps(as_data(found), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(as_data(found), indent=1) + "\n"
