@@ -38,7 +38,7 @@ def rows() -> Iterator[Row]:
         what = f"compile of {nodes:,} nodes, {cost['workers']:,} workers, 4 roles with two ports each, CPU"
         yield Row(what, f"{cost['seconds']:.2f} s", goal)
     yield Row(f"the same, {SIZES[-1]:,} nodes: peak memory of the process", f"{found[-1]['MiB']:.0f} MiB", "60 MiB")
-    yield Row(f"the same, {SIZES[-1]:,} nodes: the script", f"{found[-1]['KiB']:.1f} KiB", "96 KiB")
+    yield Row(f"the same, {SIZES[-1]:,} nodes: the script", f"{found[-1]['KiB']:.1f} KiB", "64 KiB")
     for at in (1, 2):
         before, after = (cost["seconds"] - least["seconds"] for cost in found[at - 1 : at + 1])
         exponent = log10(after / max(before, 0.001)) / log10(SIZES[at] / SIZES[at - 1])

@@ -102,6 +102,8 @@ def _rows(rows: Sequence[Row], sheet: _Sheet) -> Iterator[str]:
             for start in range(0, row.node.gpus, sheet.per_line):
                 side = "  then" if at and not start else _side(row, start)
                 yield f"{_fitted(side, sheet.side - 1)} {_line(segments, start, sheet)}"
+        if row.node.host and len(_side(row, 0)) >= sheet.side:
+            yield from (sheet.paint("quiet", line) for line in _wrapped(f"  {row.node.host}", sheet.width))
         if row.alike:
             text = f"  {_nodes(len(row.alike))} as node {row.node.node}: {runs(row.alike)}"
             yield from (sheet.paint("quiet", line) for line in _wrapped(text, sheet.width, "    "))
@@ -109,7 +111,7 @@ def _rows(rows: Sequence[Row], sheet: _Sheet) -> Iterator[str]:
 
 def _sheet(seen: View, width: int, paint: Paint) -> _Sheet:
     most = max(row.node.gpus for row in seen.rows)
-    # A long host is cut: more than half of a line is for the GPUs in any case.
+    # A long host is cut, and said below: more than half of a line is for the GPUs in any case.
     side = 1 + min(2 * width // 5, max(len(_side(row, 0)) for row in seen.rows))
     room = width - side - 1
     per_line = next((each for each in (most, 16, 8) if each <= most and room // max(1, each) >= _NARROW), 4)

@@ -359,8 +359,7 @@ def hostile_plan(**more: Any) -> dict[str, Any]:
 def test_a21_show_draws_what_does_not_print_as_text() -> None:
     text = json.dumps(hostile_plan())
     drawn = written("show", "-", stdin=text)
-    assert drawn.count(SHOWN) >= 5
-    assert drawn.count(SHOWN[:20]) >= 6  # a host beside its GPUs is cut where it is long
+    assert drawn.count(SHOWN) >= 6
     assert all(line.isprintable() for line in drawn.split("\n"))
 
 

@@ -478,3 +478,12 @@ def test_white_text_can_be_read_on_every_colour() -> None:
 def test_text_and_picture_show_the_same_rows() -> None:
     found = two_roles("num-nodes = 40", "num-nodes = 30", "num-nodes = 40")
     assert [row.node.node for row in view(found).rows] == [0, 1, 30]
+
+
+def test_a_host_that_is_cut_beside_its_gpus_is_said_below() -> None:
+    host = "gpu-h100-0017.cluster.example.com"
+    found = outline_of(job(f'[job]\nnodes = ["{host}"]\n[cluster]\ngpus-per-node = 8\n[roles.a]\ncommand = ["x"]\n'))
+    lines = as_text(found).splitlines()
+    [cut] = [line for line in lines if line.startswith("node 0 ")]
+    assert host not in cut
+    assert lines[lines.index(cut) + 1] == f"  {host}"
