@@ -32,7 +32,11 @@ def section(page: str, heading: str) -> str:
 def options() -> Iterator[tuple[str, str]]:
     """Return every option of every command, with the command."""
     program: Any = typer.main.get_command(app)
-    for name, command in program.commands.items():
+    waiting = list(program.commands.items())
+    for name, command in waiting:  # which grows
+        if hasattr(command, "commands"):
+            waiting += [(f"{name} {below}", inner) for below, inner in command.commands.items()]
+            continue
         for param in command.params:
             yield from ((name, option) for option in param.opts if option.startswith("-"))
 
@@ -49,6 +53,7 @@ def keys(schema: dict[str, Any]) -> set[str]:
         *schema.get("properties", {}).values(),
         *schema.get("$defs", {}).values(),
         schema.get("additionalProperties"),
+        schema.get("items"),
     ]
     return found.union(*(keys(part) for part in parts if isinstance(part, dict)))
 
@@ -58,6 +63,11 @@ def test_every_key_of_a_schema_has_a_row(name: str) -> None:
     schema = json.loads((ROOT / "dynplan" / "language" / "schemas" / f"{name}.json").read_text())
     rows = set(re.findall(r"^\| `([^`]+)` \|", PAGES["reference/keys.md"], re.MULTILINE))
     assert keys(schema) - rows == set()
+
+
+def test_a_list_of_tables_has_a_table_of_its_own() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \|", section("reference/keys.md", "`[[cluster.node-groups]]`"), re.MULTILINE)
+    assert set(rows) == {"gpu-groups", "gpu-request", "gpus-per-node", "name", "sbatch"}
 
 
 def test_a_row_of_a_key_says_what_it_is_its_default_and_its_kind() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from dynplan.language.host_list import expand
+from dynplan.detection.scontrol import hosts
 
 _MOST_GPUS = 1024
 
@@ -46,7 +46,7 @@ def read_gres_conf(text: str) -> GresConf:
         hints += ["nvidia"] if entry.get("file", "").startswith("/dev/nvidia") else []
         lines.append(
             GpuLine(
-                nodes=frozenset(_hosts(entry.get("nodename", ""))),
+                nodes=frozenset(hosts(entry.get("nodename", ""))),
                 type=entry.get("type", ""),
                 count=_count(entry),
                 cores=entry.get("cores") or entry.get("cpus", ""),
@@ -108,12 +108,4 @@ def _count(entry: dict[str, str]) -> int:
     if re.fullmatch("[0-9]{1,4}", said):
         return min(int(said), _MOST_GPUS)
     # The files of a line are a host list but for their slashes.
-    return min(len(_hosts(entry.get("file", "").replace("/", "x"))) or 1, _MOST_GPUS)
-
-
-def _hosts(text: str) -> Sequence[str]:
-    """Return the names of a host list; nothing where it is none."""
-    try:
-        return expand(text) if text else ()
-    except ValueError:
-        return ()
+    return min(len(hosts(entry.get("file", "").replace("/", "x"))) or 1, _MOST_GPUS)

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from dynplan.language.host_list import expand
+
 NOTHING = frozenset(("", "(null)", "N/A", "n/a", "NONE", "None"))  # how versions write that there is none
 
 
@@ -28,6 +30,14 @@ def settings(text: str) -> dict[str, str]:
     """Return the lines of `scontrol show config`; a value that says nothing is left out."""
     found = re.findall(r"^([A-Za-z_0-9\[\]]+) *= *(.*?) *$", text, re.MULTILINE)
     return {key: value for key, value in reversed(found) if value not in NOTHING}
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    """Return the names of a host list; nothing where it is none."""
+    try:
+        return expand(text) if text else ()
+    except ValueError:
+        return ()
 
 
 def words(value: str) -> tuple[str, ...]:

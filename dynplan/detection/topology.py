@@ -4,8 +4,7 @@ from collections.abc import Container
 
 from attrs import frozen
 
-from dynplan.detection.scontrol import records
-from dynplan.language.host_list import expand
+from dynplan.detection.scontrol import hosts, records
 
 
 @frozen
@@ -30,7 +29,7 @@ def read_topology(text: str) -> Topology:
     blocks = []
     for record in records(text, ("BlockName", "Nodes", "BlockSize")):
         size = record.get("BlockSize", "")
-        blocks.append(Block(record["BlockName"], _names(record.get("Nodes", "")), int(size) if _is_size(size) else 0))
+        blocks.append(Block(record["BlockName"], hosts(record.get("Nodes", "")), int(size) if _is_size(size) else 0))
     switches = [record for record in records(text, ("SwitchName", "Level", "Nodes")) if record.get("Level") == "0"]
     return Topology(tuple(blocks), len(switches))
 
@@ -46,10 +45,3 @@ def domain_of(blocks: tuple[Block, ...], nodes: Container[str]) -> tuple[int, in
 
 def _is_size(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 7
-
-
-def _names(text: str) -> tuple[str, ...]:
-    try:
-        return expand(text) if text else ()
-    except ValueError:
-        return ()

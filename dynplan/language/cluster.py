@@ -34,7 +34,7 @@ def read_cluster(table: Table) -> Cluster:
     """Read `[cluster]`; a job without one has nodes without GPUs."""
     gpus = table.count("gpus-per-node", 0, 0, MOST_GPUS) or 0
     groups, affinity = _groups(table, gpus), Affinity((), ())
-    if "gpu-numa" in table or "gpu-nics" in table:
+    if ("gpu-numa" in table or "gpu-nics" in table) and "node-groups" not in table:
         from dynplan.language.affinity import check_groups, islands, read_affinity  # few sites say it
 
         affinity = read_affinity(table, gpus)

@@ -11,15 +11,15 @@ from typing import Any
 
 from attrs import frozen
 
-from dynplan.diagnostics.visible import brief, visible
+from dynplan.diagnostics.visible import visible
 from dynplan.emitter.lowered import Script, Step
 from dynplan.emitter.rows import Column, Group, Row, groups
 from dynplan.model import Each, Outline, Record, Task, When, Words, Worker
 from dynplan.views.durations import duration
 from dynplan.views.placement import View, runs
+from dynplan.views.printed import word_in_print
 from dynplan.views.svg import colours_of
 
-_LONGEST_NAME = 253  # as in the picture
 _Data = dict[str, Any]
 
 
@@ -66,31 +66,27 @@ def data_of(told: Told, seen: View) -> _Data:
         "gpuVariable": told.gpu_variable,
         "roles": [
             {
-                "name": _name(name),
-                "colour": colours.get(_name(name), ""),
-                "shares": _name(own[0].shares),
-                **({"until": [_name(role) for role in own[0].until]} if own[0].until else {}),
+                "name": word_in_print(name),
+                "colour": colours.get(word_in_print(name), ""),
+                "shares": word_in_print(own[0].shares),
+                **({"until": [word_in_print(role) for role in own[0].until]} if own[0].until else {}),
                 **_placed(steps.get(name), own),
                 **_run(steps.get(name), script),
             }
             for name, own in workers.items()
         ],
         "phases": [
-            {"name": _name(step.name), "rows": _groups(step.rows), **_run(step, script)}
+            {"name": word_in_print(step.name), "rows": _groups(step.rows), **_run(step, script)}
             for step in (script.phases if script else ())
         ],
     }
-
-
-def _name(text: str) -> str:
-    return visible(brief(text, _LONGEST_NAME))
 
 
 def _nodes(outline: Outline) -> _Data:
     """Return how many nodes there are, how many GPUs each has (as runs), its host, and the head node."""
     sizes = [[len([*run]), gpus] for gpus, run in groupby(node.gpus for node in outline.nodes)]
     named = any(node.host for node in outline.nodes)
-    hosts = [_name(node.host or "") for node in outline.nodes] if named else []
+    hosts = [word_in_print(node.host or "") for node in outline.nodes] if named else []
     return {"count": len(outline.nodes), "gpus": sizes, "hosts": hosts, "head": outline.head}
 
 
@@ -137,7 +133,7 @@ def _rows(workers: Sequence[Worker]) -> Iterator[Row]:
                 cells += [(Column("rank"), task.rank), (Column("num-tasks"), len(worker.tasks))]
                 cells.append((Column("leader"), worker.tasks[0].node))
             cells += _gpus(task)
-            cells += [(Column(f"port.{_name(name)}", block.count), block.port) for name, block in task.ports]
+            cells += [(Column(f"port.{word_in_print(name)}", block.count), block.port) for name, block in task.ports]
             yield tuple(column for column, _ in cells), tuple(number for _, number in cells)
 
 
@@ -208,15 +204,11 @@ def _probe(words: Sequence[str]) -> list[str]:
     when, limit, kind, *asked = words
     who = "leader " if when.startswith("leader-") else ""
     within = f"within {duration(int(limit))}" if limit.isdecimal() else f"every {limit.replace('x', ' s, ')} times"
-    what = (
-        f"port {asked[0]}, {' '.join(asked[1:])}"
-        if kind == "http"
-        else f"port {asked[0]}"
-        if kind == "tcp"
-        else " ".join(asked)
-    )
-    return [
-        f"{who}{when.removeprefix('leader-')}",
-        visible(f"{kind} {what}".replace("http port", "HTTP at port")),
-        within,
-    ]
+    match kind:
+        case "http":
+            what = f"HTTP at port {asked[0]}, {' '.join(asked[1:])}"
+        case "tcp":
+            what = f"tcp port {asked[0]}"
+        case _:
+            what = f"{kind} {' '.join(asked)}"
+    return [f"{who}{when.removeprefix('leader-')}", visible(what), within]

@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from shlex import join
 
 from attrs import evolve
@@ -153,11 +153,8 @@ def _turns(steps: Sequence[Step]) -> dict[str, int]:
     """Return in which turn each role starts: 1, or one later than the last that it waits for."""
     turns: dict[str, int] = {}
     after = {step.name: step.after for step in steps}
-    try:
-        for name in TopologicalSorter(after).static_order():
-            turns[name] = 1 + max((turns[other] for other in after[name]), default=0)
-    except CycleError:  # of roles that wait for one another there is no plan
-        return dict.fromkeys(after, 1)
+    for name in TopologicalSorter(after).static_order():
+        turns[name] = 1 + max((turns[other] for other in after[name]), default=0)
     return turns
 
 

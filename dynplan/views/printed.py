@@ -21,11 +21,13 @@ def in_print(found: Outline) -> Outline:
         *blocks,
     }
     warnings = tuple(
-        evolve(warning, code=_word(warning.code), message=_sentence(warning.message), help=_sentence(warning.help))
+        evolve(
+            warning, code=word_in_print(warning.code), message=_sentence(warning.message), help=_sentence(warning.help)
+        )
         for warning in found.warnings[:MOST_WARNINGS]
     )
     found = evolve(found, warnings=warnings + found.warnings[MOST_WARNINGS:])
-    shown = {name: _word(name) for name in names}
+    shown = {name: word_in_print(name) for name in names}
     if all(name == word for name, word in shown.items()):
         return found
     return evolve(
@@ -49,7 +51,8 @@ def _renamed(task: Task, shown: Mapping[str, str]) -> Task:
     return evolve(task, ports=tuple((shown[name], block) for name, block in task.ports))
 
 
-def _word(name: str) -> str:
+def word_in_print(name: str) -> str:
+    """Return a name in letters that print, and not longer than one can be."""
     return visible(brief(name, _LONGEST_NAME))
 
 

@@ -480,3 +480,10 @@ def test_a_browser_draws_every_worker_and_opens_the_one_of_the_address(tmp_path:
     assert [a["aria-label"] for _, a in found.elements if "picked" in a.get("class", "")] == [
         "prefill 5, node 5, GPU 2-3"
     ]
+
+
+def test_what_a_log_must_say_stands_in_the_page_as_it_is_written() -> None:
+    told = data(page(JOB.replace('path = "/health" }', 'path = "/health" }\nalive = { log = "on http port 8000" }')))
+    [decode] = [role for role in told["roles"] if role["name"] == "decode"]
+    kinds = [what for _, what, _ in decode["probes"]]
+    assert kinds == ["HTTP at port 8000, /health", "log on http port 8000"]

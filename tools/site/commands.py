@@ -27,6 +27,11 @@ def commands_page() -> str:
 
 
 def _command(name: str, command: Any, context: Any) -> Iterator[str]:
+    if hasattr(command, "commands"):  # a group is its commands
+        for below, inner in command.commands.items():
+            own = inner.make_context(below, [], parent=context, resilient_parsing=True)
+            yield from _command(f"{name} {below}", inner, own)
+        return
     usage = re.sub(r"\{(.*?)\}", r"\1", " ".join(command.collect_usage_pieces(context)[1:]))
     yield from (f"## dynplan {name}", "", "```text", f"dynplan {name} [OPTIONS] {usage}".rstrip(), "```", "")
     for paragraph in re.split(r"\n\s*\n", command.help):

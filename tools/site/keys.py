@@ -19,6 +19,7 @@ _TABLES = (  # heading, schema, and the keys that lead to the table
     ("A job file", "job", ()),
     ("[job]", "job", ("job",)),
     ("[cluster]", "cluster", ("cluster",)),
+    ("[[cluster.node-groups]]", "cluster", ("cluster", "node-groups", "[]")),
     ("[roles.NAME]", "job", ("roles", "*")),
     ("[phases.NAME]", "job", ("phases", "*")),
     ('[files."NAME"]', "job", ("files", "*")),
@@ -57,10 +58,15 @@ def keys_page() -> str:
 def _find(schema: Schema, path: tuple[str, ...]) -> Schema:
     found = schema
     for key in path:
-        if key.startswith("$"):
-            found = schema["$defs"][key[1:]]
-        else:
-            found = found["additionalProperties"] if key == "*" else found["properties"][key]
+        match key[0]:
+            case "$":
+                found = schema["$defs"][key[1:]]
+            case "*":
+                found = found["additionalProperties"]
+            case "[":
+                found = found["items"]
+            case _:
+                found = found["properties"][key]
     return found
 
 
