@@ -141,7 +141,7 @@ def _parts(plan: StatedPlan) -> Iterator[StatedPlan]:
         yield StatedPlan(
             nodes=tuple(nodes),
             workers=moved,
-            head=None if first or plan.head is None else plan.head,
+            head=None if first else plan.head,
             mode="",
             lower=None,
             request=_of_group(plan.request, name, groups) if plan.request else None,

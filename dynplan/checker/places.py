@@ -53,11 +53,11 @@ def _check_alike(plan: StatedPlan, findings: Findings) -> None:
 
 def _check_allocation(plan: StatedPlan, request: Request, named: Sequence[str], need: Need, findings: Findings) -> None:
     """The nodes are as many, as large and named as the job says, and `placement` says what they are."""
-    count, asks = len(request.hosts) or request.num_nodes or need.least, "the job asks for"
-    if not request.hosts and request.num_nodes is None:
-        asks = "the roles come to"
-    free = asks == "the roles come to" and in_segments(plan)
-    spare = left_over(plan) if free or (request.num_nodes == "min" and in_segments(plan)) else None
+    count = len(request.hosts) or request.num_nodes or need.least
+    decided, segmented = bool(request.hosts) or request.num_nodes is not None, in_segments(plan)
+    asks = "the job asks for" if decided else "the roles come to"
+    free = segmented and not decided
+    spare = left_over(plan) if free or (segmented and request.num_nodes == "min") else None
     if spare is not None and len(plan.nodes) - (plan.segment or 0) >= (need.least if free else need.proven):
         findings.error("D410", f"no worker has a GPU in segment {spare}, and fewer nodes would do", ("nodes",))
     elif isinstance(count, int) and count != len(plan.nodes) and not (free and len(plan.nodes) > count):

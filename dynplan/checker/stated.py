@@ -315,15 +315,10 @@ def _role(name: str, part: Part, moves: bool) -> RequestedRole:
         place=part.text("place"),
         beside=part.text("beside"),
         task=part.text("kind") == "task",
-        after=_names(part, "after"),
+        after=part.texts("after"),
         group=part.text("group"),
         ports=tuple(_port(port, part, moves) for port in part.part("ports").data),
     )
-
-
-def _names(role: Part, key: str) -> tuple[str, ...]:
-    value = role.data.get(key)
-    return (value,) if isinstance(value, str) else role.texts(key)
 
 
 def _pins(role: Part) -> tuple[tuple[int, ...], ...]:

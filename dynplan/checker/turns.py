@@ -11,7 +11,7 @@ from dynplan.checker.stated import Request, RequestedPort, StatedPlan, StatedWor
 from dynplan.diagnostics import Findings
 
 
-@frozen(eq=False, slots=False)
+@frozen(eq=False)
 class Order:
     """By role the tasks that have ended when it starts, and the role whose GPUs its workers have."""
 

@@ -60,6 +60,9 @@ def _fault(role: Role, cluster: Cluster) -> tuple[str, str] | None:
     if not role.size.gpus:
         message = f"role `{role.name}` has no GPUs whose NUMA nodes it could be bound to"
         return message, "leave it out, or set `gpus-per-worker`"
+    if cluster.node_groups:
+        message = f"role `{role.name}` is to be bound to the NUMA nodes of its GPUs, and node groups do not say them"
+        return message, "leave it out"
     if not cluster.affinity.numa:
         gpus = ", ".join("0" for _ in range(min(cluster.gpus_per_node, 8)))
         message = f"role `{role.name}` is to be bound to the NUMA nodes of its GPUs, and the cluster does not say them"

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Literal
 
 from dynplan.language.expressions import ExprError, evaluate
 from dynplan.language.host_list import expand
@@ -18,6 +19,15 @@ OF_PARTNER = (
     *(_GPUS, "gpus", "workers", "num-nodes", "nodes", "workers-per-node"),
     *("per-node", "spread", "dedicated", "split", "place"),
 )
+
+
+def num_nodes(table: Table, key: str) -> int | Literal["min"] | None:
+    """Read how many nodes: a number, `"min"`, or None where the roles decide."""
+    value = table.get(key)
+    if isinstance(value, str) and value != "min":
+        table.wrong(table.at(key), 'a whole number or `"min"`', value)
+        return None
+    return "min" if value == "min" else table.count(key)
 
 
 def read_hosts(table: Table, key: str) -> tuple[str, ...]:

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from dynplan.diagnostics import Findings
 from dynplan.language.cluster import PORT_OFFSETS, read_cluster, sbatch_options
 from dynplan.language.command_line import env_pairs
 from dynplan.language.counts import LONGEST_NAME, LONGEST_PATH, check_counts, check_rows
-from dynplan.language.extents import read_hosts, read_size
+from dynplan.language.extents import num_nodes, read_hosts, read_size
 from dynplan.language.files import read_files
 from dynplan.language.launch import optional_command, read_launch, runs_apart
 from dynplan.language.placeholders import check_templates
@@ -126,14 +126,10 @@ def _umask(job: Table) -> str:
     return text
 
 
-def _num_nodes(job: Table) -> Any:
-    value = job.get("num-nodes")
-    if isinstance(value, Mapping):  # without groups in the cluster, which has been said
+def _num_nodes(job: Table) -> int | Literal["min"] | None:
+    if isinstance(job.get("num-nodes"), Mapping):  # without groups in the cluster, which has been said
         return None
-    if isinstance(value, str) and value != "min":
-        job.wrong(job.at("num-nodes"), 'a whole number or `"min"`', value)
-        return None
-    return value if value == "min" else job.count("num-nodes")
+    return num_nodes(job, "num-nodes")
 
 
 def _time(job: Table) -> str:

@@ -1,12 +1,11 @@
 """Which node group each role stands in, and what a job says of the nodes of each: only where a cluster has groups."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from attrs import evolve
 
 from dynplan.diagnostics import Findings, Path, nearest
-from dynplan.language.extents import read_hosts
+from dynplan.language.extents import num_nodes, read_hosts
 from dynplan.language.tables import Table, name_of
 from dynplan.model import GroupNodes, NodeGroup, Role, Size
 
@@ -21,7 +20,7 @@ def read_nodes(job: Table, groups: Groups) -> tuple[GroupNodes, ...]:
         groups: of the cluster; none where all of its nodes are alike.
     """
     numbers, hosts = (_by_group(job, key, groups) for key in ("num-nodes", "nodes"))
-    found = [GroupNodes(group.name, _number(numbers, group.name), read_hosts(hosts, group.name)) for group in groups]
+    found = [GroupNodes(group.name, num_nodes(numbers, group.name), read_hosts(hosts, group.name)) for group in groups]
     for at, (group, hosts_of) in enumerate((one.group, set(one.hosts)) for one in found):
         for other in found[:at]:
             if both := sorted(hosts_of & set(other.hosts)):
@@ -44,14 +43,6 @@ def _by_group(job: Table, key: str, groups: Groups) -> Table:
         if name not in [group.name for group in groups]:
             _refuse_name(name, found.at(name), groups, job.findings)
     return found
-
-
-def _number(table: Table, group: str) -> int | Literal["min"] | None:
-    value = table.get(group)
-    if isinstance(value, str) and value != "min":
-        table.wrong(table.at(group), 'a whole number or `"min"`', value)
-        return None
-    return "min" if value == "min" else table.count(group)
 
 
 def _refuse_name(name: str, path: Path, groups: Groups, findings: Findings) -> None:
@@ -104,7 +95,7 @@ def settled(roles: Sequence[Role], groups: Groups, findings: Findings) -> tuple[
     found = []
     for role in roles:
         group = _group(role, by_name, groups, ())
-        partner = role.size.beside or _with(role)
+        partner = role.size.follows
         if partner and role.size.group not in ("", group):
             where = f"stands in node group `{group}`" if group else "stands on nodes of all groups"
             message = f"role `{role.name}` is where `{partner}` is, which {where}, not in `{role.size.group}`"
@@ -115,7 +106,7 @@ def settled(roles: Sequence[Role], groups: Groups, findings: Findings) -> tuple[
 
 def _group(role: Role, by_name: Mapping[str, Role], groups: Groups, seen: tuple[str, ...]) -> str:
     """Return the group of a role; one in a ring of roles that follow each other is reported elsewhere."""
-    size, partner = role.size, by_name.get(role.size.beside or _with(role))
+    size, partner = role.size, by_name.get(role.size.follows)
     if partner and partner.name not in seen:
         of_partner = _group(partner, by_name, groups, (*seen, role.name))
         if of_partner or size.beside:
@@ -123,10 +114,6 @@ def _group(role: Role, by_name: Mapping[str, Role], groups: Groups, seen: tuple[
     if size.group:
         return size.group
     return "" if size.per_node or size.place == "every-node" else groups[0].name
-
-
-def _with(role: Role) -> str:
-    return role.size.place.removeprefix("with:") if role.size.place.startswith("with:") else ""
 
 
 def of_groups(

@@ -92,8 +92,7 @@ def _check_references(job: Job, findings: Findings) -> None:
         for index, name in enumerate(role.after):
             _check_role_name(name, names, ("roles", role.name, "after", index), findings)
         if role.size.place.startswith("with:"):
-            other = role.size.place.removeprefix("with:")
-            _check_role_name(other, names, ("roles", role.name, "place"), findings)
+            _check_role_name(role.size.placed_with, names, ("roles", role.name, "place"), findings)
         if role.size.beside:
             _check_role_name(role.size.beside, names, ("roles", role.name, "beside"), findings)
     for phase in job.phases:
@@ -216,7 +215,7 @@ def _edges(role: Role, key: str) -> tuple[str, ...]:
         return role.after
     if role.size.beside:
         return (role.size.beside,)
-    return (role.size.place.removeprefix("with:"),) if role.size.place.startswith("with:") else ()
+    return (role.size.placed_with,) if role.size.placed_with else ()
 
 
 def _ring(left: dict[str, tuple[str, ...]]) -> list[str]:

@@ -81,6 +81,16 @@ class Size(Record):
     beside: str
     group: str = ""
 
+    @property
+    def placed_with(self) -> str:
+        """The role that `place = "with:ROLE"` names, empty without one."""
+        return self.place.removeprefix("with:") if self.place.startswith("with:") else ""
+
+    @property
+    def follows(self) -> str:
+        """The role on whose nodes this one stands, beside it or with it; empty where it has a place of its own."""
+        return self.beside or self.placed_with
+
 
 @frozen(eq=False, repr=False)
 class Stop(Record):

@@ -15,7 +15,6 @@ from dynplan.diagnostics import Finding
 from dynplan.model import Job, Record
 from dynplan.planner.demand import Demand, gpus_on_every_node
 from dynplan.planner.nodes import Allocation, place
-from dynplan.planner.packing import Kind, pack
 from dynplan.planner.refusals import JOB_NODES
 from dynplan.planner.remaining import Homes, NoDomainError, NoRoomError
 from dynplan.planner.spans import Domains, Mode
@@ -187,6 +186,8 @@ def _windows(wide: Sequence[Demand], size: int, domains: Domains) -> tuple[int, 
         rest = len(demand.slices) - of_each * size
         whole += of_each * demand.workers
         kinds[rest] = kinds.get(rest, 0) + demand.workers
+    from dynplan.planner.packing import Kind, pack  # where the number of nodes is left to a search
+
     found = pack(size, [Kind(rest, count) for rest, count in sorted(kinds.items(), reverse=True)])
     return whole + found.total, whole + found.lower
 

@@ -7,6 +7,7 @@ from attrs import frozen
 
 from dynplan.planner.content import Content
 from dynplan.planner.cutting import Groups, Slice, cut
+from dynplan.planner.turns import apart
 
 _BUDGET = 20_000  # places that are tried for the slices of a node
 
@@ -109,7 +110,7 @@ def cut_in_turns(items: tuple[Item, ...], gpus: int, groups: Groups, meets: Meet
     if _at_once(items, gpus):
         return _cut(items, gpus, groups)
     slices: dict[int, Slice] = {}
-    for part in _parts(items, meets):
+    for part in apart(len(items), lambda one, other: items[one].role in meets[items[other].role]):
         of_part = tuple(items[at] for at in part)
         if all(other.role in meets[item.role] for item in of_part for other in of_part):
             found: tuple[Slice, ...] | None = _cut(of_part, gpus, groups)
@@ -134,13 +135,3 @@ def _cut(items: Sequence[Item], gpus: int, groups: Groups) -> tuple[Slice, ...]:
     pins = tuple(sorted(gpu for item in items for gpu in item.pins))
     pieces = iter(cut(tuple(item.gpus for item in items if not item.pins), gpus, groups, pins))
     return tuple(item.pins or next(pieces) for item in items)
-
-
-def _parts(items: Sequence[Item], meets: Meets) -> list[list[int]]:
-    """Split slices so that those of different parts never meet, in the order of their first ones."""
-    parts: list[list[int]] = []
-    for at, item in enumerate(items):
-        joined = [part for part in parts if any(items[other].role in meets[item.role] for other in part)]
-        parts = [part for part in parts if part not in joined]
-        parts.append(sorted([at, *(other for part in joined for other in part)]))
-    return sorted(parts)

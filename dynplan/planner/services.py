@@ -28,7 +28,7 @@ def place_services(wanted: Sequence[Demand], allocation: Allocation, turns: "Tur
     while waiting:
         # A role placed with another or beside it waits for that one; the reader has refused cycles.
         names = {demand.role.name for demand in waiting}
-        for demand in [demand for demand in waiting if _beside(demand.role) not in names]:
+        for demand in [demand for demand in waiting if demand.role.size.follows not in names]:
             waiting.remove(demand)
             if demand.form == "beside":
                 homes[demand.role.name] = homes[demand.role.size.beside]
@@ -50,20 +50,12 @@ def _owners(roles: Sequence[Role], homes: dict[str, Homes]) -> dict[int, str]:
     return {node: name for name in dedicated for home in homes[name] for node in home}
 
 
-def _beside(role: Role) -> str:
-    return role.size.beside or _with(role)
-
-
-def _with(role: Role) -> str:
-    return role.size.place.removeprefix("with:") if role.size.place.startswith("with:") else ""
-
-
 def _nodes(demand: Demand, homes: dict[str, Homes], allocation: Allocation, owners: dict[int, str]) -> list[int]:
     """Return the node of each worker; an empty list where there is none."""
     size, count = demand.role.size, allocation.nodes
     if size.per_node or size.place == "every-node":
         return [node for node in range(count) for _ in range(demand.workers_per_node)]
-    if beside := _with(demand.role):
+    if beside := size.placed_with:
         leaders = [home[0] for home in homes[beside]]
         return [leaders[worker % len(leaders)] for worker in range(demand.workers)] if leaders else []
     if size.hosts:

@@ -5,7 +5,7 @@ meet unless one of them is a task and the other one is after it. Roles that are 
 these: such a group has turns with another one where no two of their roles meet.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from graphlib import TopologicalSorter
 
@@ -53,12 +53,8 @@ class Turns(Record):
 
         Of two parts all roles of the one have turns with all of the other: what a part needs is there for each.
         """
-        parts: list[list[int]] = []
-        for at, role in enumerate(roles):
-            joined = [part for part in parts if any(self.meet(roles[other], role) for other in part)]
-            parts = [part for part in parts if part not in joined]
-            parts.append(sorted([at, *(other for part in joined for other in part)]))
-        return [[roles[at] for at in part] for part in sorted(parts)]
+        parts = apart(len(roles), lambda one, other: self.meet(roles[one], roles[other]))
+        return [[roles[at] for at in part] for part in parts]
 
     def all_meet(self, roles: Sequence[str]) -> bool:
         """Tell whether all of these may run at the same time."""
@@ -89,6 +85,16 @@ class Turns(Record):
         """Return those of other roles that meet a role and each other, and weigh the most."""
         near = [other for other in weights if other != role and self.meet(other, role)]
         return max(self.crowds(near), key=lambda crowd: sum(weights[other] for other in crowd))
+
+
+def apart(count: int, meet: Callable[[int, int], bool]) -> list[list[int]]:
+    """Split the numbers below `count` so that those of different parts never meet, in the order of their first ones."""
+    parts: list[list[int]] = []
+    for at in range(count):
+        joined = [part for part in parts if any(meet(other, at) for other in part)]
+        parts = [part for part in parts if part not in joined]
+        parts.append(sorted([at, *(other for part in joined for other in part)]))
+    return sorted(parts)
 
 
 def turns_of(roles: Sequence[Role]) -> Turns | None:

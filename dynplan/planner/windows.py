@@ -5,10 +5,9 @@ Only workers that span nodes are placed here. What they leave of each node is fo
 
 from collections.abc import Iterator, Sequence
 
-from attrs import define, evolve, field
+from attrs import define, evolve
 
 from dynplan.planner.demand import Demand
-from dynplan.planner.packing import BinClass, Kind, Unknown, arrange
 from dynplan.planner.remaining import Homes
 
 _BUDGET = 5_000  # ways to place a worker that are looked at, in a search that packing does not do
@@ -31,7 +30,7 @@ class Board:
     size: int
     domain: int
     closed: frozenset[int]
-    holders: list[tuple[int, ...]] = field(factory=list)
+    holders: list[tuple[int, ...]]
 
     def copy(self) -> "Board":
         """Return a board on which others may be placed."""
@@ -186,6 +185,8 @@ def _packed(demands: Sequence[Demand], board: Board, steps: Steps) -> Iterator[l
     It is no loss that a worker larger than a domain has all its windows but one for itself: what else stands in them
     fits into that one, and worker by worker it can be moved there.
     """
+    from dynplan.planner.packing import BinClass, Kind, Unknown, arrange  # where no order of roles fits
+
     whole = sum(board.whole(demand) * demand.workers for demand in demands)
     left = len(board.windows) - whole
     sizes = sorted({len(board.rest(demand)) for demand in demands}, reverse=True)
