@@ -57,11 +57,12 @@ def regained(plan: Plan) -> Mapping[str, Texts]:
         return {}
     had: dict[tuple[int, int], list[str]] = {}  # who had a number of a node
     for worker, number, _ in _numbers(plan):
-        had.setdefault(number, []).extend([worker.role] if worker.role in givers else [])
+        if worker.role in givers:
+            had.setdefault(number, []).append(worker.role)
     unprobed = {(role.name, port.name) for role in plan.job.roles for port in role.ports if not port.probed}
     found: dict[str, dict[str, str]] = {}
     for worker, number, name in _numbers(plan):
-        before = [role for role in had[number] if worker.role in givers[role]]
+        before = [role for role in had.get(number, ()) if worker.role in givers[role]]
         if before and (worker.role, name) not in unprobed:
             found.setdefault(worker.role, {}).setdefault(name, before[-1])
     return {role: tuple(f"{name}={other}" for name, other in ports.items()) for role, ports in found.items()}

@@ -16,7 +16,7 @@ class RoleTasks(Record):
 
     `rows` are in step order: worker by worker, rank by rank. Of the expressions in the role's templates `same` are
     those that have one value for all of its tasks, and `computed` the others: the value of the one at index i is the
-    column `expr.i`. `moving` are the ports of every role whose numbers only the run knows.
+    column `expr.i`.
     """
 
     role: Role
@@ -24,7 +24,6 @@ class RoleTasks(Record):
     same: Mapping[str, int]
     computed: tuple[str, ...]
     rows: tuple[Group, ...]
-    moving: Moving
 
     @property
     def tasks(self) -> int:
@@ -54,7 +53,7 @@ def role_tasks(
     same = {text: value for text, value in found.items() if isinstance(value, int)}
     computed = {text: value for text, value in found.items() if isinstance(value, list)}
     rows = list(_rows(role, running, list(map(_ports_by_node, partners)), list(computed.values()), moving))
-    return RoleTasks(role, running, same, tuple(computed), tuple(groups(rows)), moving)
+    return RoleTasks(role, running, same, tuple(computed), tuple(groups(rows)))
 
 
 def _ports_by_node(worker: Worker) -> dict[int, Ports]:

@@ -1,5 +1,6 @@
 """Scripts of job arrays: each index runs what a script of its own would."""
 
+import json
 import os
 import signal
 import subprocess
@@ -127,7 +128,8 @@ def test_points_with_other_directives_are_an_array_of_their_own() -> None:
 
 def run_index(script: str, folder: Path, index: str, **place: Any) -> Run:
     folder.mkdir()
-    process = start(script, folder, env={"SLURM_ARRAY_TASK_ID": index, "STUB_GPUS": "0,1,2,3,4,5,6,7"}, **place)
+    env = {"SLURM_ARRAY_TASK_ID": index, "STUB_GPUS": "0,1,2,3,4,5,6,7", "STUB_TOPOLOGY": ""}
+    process = start(script, folder, env=env, **place)
     try:
         output, _ = process.communicate(timeout=120)
     finally:
@@ -187,3 +189,20 @@ def test_points_that_fill_more_than_one_script_are_several() -> None:
     written = list(write_arrays(array, "dynplan test", program_parts(), 0))
     assert [[point.number for point in points] for points, _ in written] == [[0, 1], [2], [3, 4]]
     assert all(len(text) < 4 * 1024 * 1024 for _, text in written)
+
+
+def test_a_point_takes_no_facts_of_another_one_for_its_own(tmp_path: Path) -> None:
+    """Both name their hosts on a cluster with domains, and only what one of them runs spans nodes or moves ports."""
+    hosts = ["n0", "n1"]
+    wide = f"[roles.wide]\ncommand = {stub()}\ngpus-per-worker = 16\nnodes = {json.dumps(hosts)}\n{QUICK}\n"
+    small = wide.replace("wide", "small").replace("16", "2") + 'launch = "per-gpu"\nports = { http = 18600 }\n'
+    end = '[phases.one]\ncommand = "true"\n'
+    cluster = 'domain-nodes = 2\nport-offset = "{}"'
+    jobs = [job_text(wide, end, cluster=cluster.format("none")), job_text(small, end, cluster=cluster.format("job-id"))]
+    script = array_of({at: plan_of(job.replace("num-nodes = 1\n", "")) for at, job in enumerate(jobs)})
+    said = []
+    for at in range(len(jobs)):
+        done = run_index(script, tmp_path / str(at), str(at), nodes=hosts)
+        assert done.code == 0, done.output
+        said.append(["Slurm tells no blocks of nodes" in done.output, "ports: block" in done.output])
+    assert said == [[True, False], [False, True]]

@@ -24,7 +24,7 @@ find_affinity() {
 
 # bind_numa: sets binding, the words that bind the worker to CPUs and memory of row[numa]; fails where that cannot be
 bind_numa() {
-	local fault='' usable=''
+	local fault='' usable='' weak=''
 	find_cpus "${row[numa]}" /sys "/proc/$$/status"
 	if [[ -z $fault && -n $usable ]]; then
 		find_tool "${row[numa]}"
@@ -111,7 +111,7 @@ preflight_binding() {
 		find_task "$number"
 		find_affinity
 		numa=${row[numa]}
-		row=([rank]=$SLURM_PROCID)
+		row=([rank]=$node)
 		if [[ $seen == *" $numa "* ]]; then
 			continue
 		fi

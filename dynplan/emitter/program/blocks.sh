@@ -24,16 +24,11 @@ on_taken() {
 choose_block() {
 	local run block index start skipped=''
 	local -a blocks=()
-	load :
 	for run in "${port_blocks[@]}"; do
 		for ((block = ${run%-*}; block <= ${run#*-}; block++)); do
 			blocks+=("$block")
 		done
 	done
-	if ((${#blocks[@]} == 0)); then
-		# Another point of the array has them.
-		return
-	fi
 	start=$((SLURM_JOB_ID % ${#blocks[@]}))
 	for ((index = 0; index < ${#blocks[@]}; index++)); do
 		block=${blocks[(start + index) % ${#blocks[@]}]}

@@ -101,14 +101,19 @@ component $index of the job has ${#found[@]}: ${found[*]}"
 # check_components: ends the job if a host that the job names is in another component than that of its node
 check_components() {
 	local node planned place
+	local -A planned_at=()
+	for node in "${!named_hosts[@]}"; do
+		if [[ ${named_hosts[node]} != '*' ]]; then
+			planned_at[${named_hosts[node]}]=${component_at[node]}
+		fi
+	done
 	for node in "${!hosts[@]}"; do
 		place=${component_at[node]}
-		for planned in "${!named_hosts[@]}"; do
-			if [[ ${named_hosts[planned]} == "${hosts[node]}" && $place != "${component_at[planned]}" ]]; then
-				fail "64 host ${hosts[node]} is planned in group ${component_names[component_at[planned]]}, \
+		planned=${planned_at[${hosts[node]}]-$place}
+		if [[ $planned != "$place" ]]; then
+			fail "64 host ${hosts[node]} is planned in group ${component_names[planned]}, \
 and the job has it in group ${component_names[place]}"
-			fi
-		done
+		fi
 	done
 }
 

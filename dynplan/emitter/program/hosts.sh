@@ -1,15 +1,15 @@
 # ---- named hosts ----
 # choose_hosts: sets hosts in the plan's order: as they are named, or as domains need them
 choose_hosts() {
-	if declare -F find_blocks >/dev/null; then
+	if [[ -n ${domain_nodes-} ]]; then
 		find_blocks
 	fi
 	if [[ ${named_hosts[*]} != '*' ]]; then
 		take_named
-	elif [[ -n $block_kind ]]; then
+	elif [[ -n ${domain_nodes-} && -n $block_kind ]]; then
 		group_hosts
 	fi
-	if declare -F check_blocks >/dev/null; then
+	if [[ -n ${domain_nodes-} ]]; then
 		check_blocks
 	fi
 }

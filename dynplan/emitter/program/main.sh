@@ -148,7 +148,7 @@ check_every_node() {
 		explain "$part"
 		fail_outside "preflight: no answer from ${listed:-none} after $((now - from)) s; srun ended with status ${status:-none}$why"
 	fi
-	if declare -F choose_block >/dev/null; then
+	if [[ -n ${port_step-} ]]; then
 		choose_block
 	fi
 	find_addresses

@@ -67,6 +67,7 @@ load() {
 	hint=''
 	launch_timeout=600
 	component=''
+	unset -v domain_nodes port_step
 	mask=''
 	from_env=()
 	all_gpus=''

@@ -1,14 +1,13 @@
 # ---- in the preflight, on every node ----
 # preflight: looks at this node, and tells what is wrong with it
 preflight() {
-	local node node_gpus file address='' unnamed='' interface='' name detail tasks_here=0
+	local node node_gpus file address='' unnamed='' interface='' name detail tasks_here=0 node_group=''
 	# It reads the rows of roles, and no command line.
 	unset -v in_task
 	load "$part"
 	part=:preflight
 	node=$((first + SLURM_PROCID))
 	node_gpus=$gpus
-	node_group=''
 	if [[ -n $component ]]; then
 		node_group=" ($(name_component "$component"))"
 	fi
@@ -45,7 +44,7 @@ preflight() {
 		tasks_here=$((tasks_here + ${#numbers[@]}))
 	done
 	part=:preflight
-	if declare -F preflight_blocks >/dev/null; then
+	if [[ -n ${port_step-} ]]; then
 		preflight_blocks
 	fi
 	preflight_cpus "$((tasks_here > node_gpus ? tasks_here : node_gpus))"

@@ -8,10 +8,6 @@ preflight_planned() {
 # each, some at a time, as a line is short
 preflight_blocks() {
 	local port block count=0 listed=''
-	if [[ -z ${port_step-} ]]; then
-		# Another point of the array has them.
-		return
-	fi
 	for port in $taken; do
 		block=$(((port - first_port) / port_step))
 		if ((port < first_port || block > ${port_blocks[-1]#*-})) || [[ -z ${planned[port - block * port_step]-} ]]; then
