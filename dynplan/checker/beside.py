@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from dynplan.checker.stated import StatedPlan, StatedWorker
-from dynplan.diagnostics import Findings
+from dynplan.diagnostics import Findings, counted
 
 
 def check_beside(plan: StatedPlan, findings: Findings) -> None:
@@ -55,10 +55,8 @@ def _shared(plan: StatedPlan, role: str) -> Iterator[str]:
 
 def _check_pairs(workers: Sequence[StatedWorker], partners: Sequence[StatedWorker], findings: Findings) -> None:
     if len(workers) != len(partners):
-        count = "1 worker" if len(workers) == 1 else f"{len(workers)} workers"
-        message = (
-            f"`{workers[0].role}` has {count}, and `{partners[0].role}`, which it shares with, has {len(partners)}"
-        )
+        has = counted(len(workers), "worker")
+        message = f"`{workers[0].role}` has {has}, and `{partners[0].role}`, which it shares with, has {len(partners)}"
         findings.error("D414", message, workers[-1].path, help="each worker has one beside it")
     for worker, partner in zip(workers, partners, strict=False):
         nodes, theirs = ([task.node for task in one.tasks] for one in (worker, partner))

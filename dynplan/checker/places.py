@@ -9,7 +9,7 @@ from dynplan.checker.domains import in_segments, left_over, spanning
 from dynplan.checker.shapes import Need, Shape, rooms_of, shapes_of
 from dynplan.checker.stated import Request, StatedPlan, StatedWorker
 from dynplan.checker.turns import Order, order_of
-from dynplan.diagnostics import Findings
+from dynplan.diagnostics import Findings, counted
 
 _MOST_TOLD = 8  # nodes, in one message
 
@@ -47,7 +47,7 @@ def _check_alike(plan: StatedPlan, findings: Findings) -> None:
     for worker in (worker for worker in plan.workers if not worker.shares):
         other = first.setdefault(worker.role, worker)
         if worker.gpus != other.gpus:
-            message = f"{worker.name} has {_gpus(worker.gpus)}, and worker 0 has {other.gpus}"
+            message = f"{worker.name} has {counted(worker.gpus, 'GPU')}, and worker 0 has {other.gpus}"
             findings.error("D406", message, (*worker.path, "tasks"), help="the workers of a role are alike")
 
 
@@ -61,7 +61,7 @@ def _check_allocation(plan: StatedPlan, request: Request, named: Sequence[str], 
     if spare is not None and len(plan.nodes) - (plan.segment or 0) >= (need.least if free else need.proven):
         findings.error("D410", f"no worker has a GPU in segment {spare}, and fewer nodes would do", ("nodes",))
     elif isinstance(count, int) and count != len(plan.nodes) and not (free and len(plan.nodes) > count):
-        findings.error("D410", f"{asks} {_count(count)}, and the plan has {len(plan.nodes)}", ("nodes",))
+        findings.error("D410", f"{asks} {counted(count, 'node')}, and the plan has {len(plan.nodes)}", ("nodes",))
     else:
         check_placement(plan, *_placement(plan, request, need), findings)
     for index, node in enumerate(plan.nodes):
@@ -106,25 +106,17 @@ def check_placement(plan: StatedPlan, mode: str, low: int, findings: Findings) -
     # Where domains matter it may take more nodes to keep roles apart.
     fine = {"", mode, "shared"} if in_segments(plan) else {"", mode}
     if plan.mode not in fine:
-        message = f"`mode` is `{plan.mode}`, and the roles are {mode} on {_count(count)}"
+        message = f"`mode` is `{plan.mode}`, and the roles are {mode} on {counted(count, 'node')}"
         findings.error("D410", message, ("placement", "mode"))
     if plan.lower is not None and not low <= plan.lower <= count:
         bound = f"{low} to {count}" if low < count else str(count)
-        message = f"`lower-bound` is {plan.lower}, and for {_count(count)} it is {bound}"
+        message = f"`lower-bound` is {plan.lower}, and for {counted(count, 'node')} it is {bound}"
         findings.error("D410", message, ("placement", "lower-bound"))
-
-
-def _count(nodes: int) -> str:
-    return "1 node" if nodes == 1 else f"{nodes} nodes"
 
 
 def _named(request: Request) -> tuple[str, ...]:
     """Return the hosts by node: the job's list, or those of the roles in declaration order."""
     return request.hosts or tuple(dict.fromkeys(host for role in request.roles for host in role.hosts))
-
-
-def _gpus(count: int) -> str:
-    return "1 GPU" if count == 1 else f"{count} GPUs"
 
 
 def _host(host: str | None) -> str:
@@ -137,12 +129,11 @@ def _host(host: str | None) -> str:
 def _check_count(shape: Shape, plan: StatedPlan, findings: Findings) -> None:
     role, workers = shape.role, plan.of_role(shape.role.name)
     if len(workers) != shape.workers:
-        noun = "worker" if shape.workers == 1 else "workers"
-        message = f"role `{role.name}` comes to {shape.workers} {noun}, and the plan has {len(workers)}"
+        message = f"role `{role.name}` comes to {counted(shape.workers, 'worker')}, and the plan has {len(workers)}"
         findings.error("D405", message, workers[-1].path if workers else role.path)
     for worker in workers:
         if worker.gpus != role.gpus:
-            message = f"{worker.name} has {_gpus(worker.gpus)}, and its role asks for {role.gpus}"
+            message = f"{worker.name} has {counted(worker.gpus, 'GPU')}, and its role asks for {role.gpus}"
             findings.error("D406", message, (*worker.path, "tasks"))
         elif len(worker.tasks) < shape.span:
             message = f"{worker.name} stands on {len(worker.tasks)} nodes, and {role.gpus} GPUs take {shape.span}"
@@ -286,18 +277,18 @@ def _check_own(
         name, workers = shape.role.name, plan.of_role(shape.role.name)
         nodes = sorted({task.node for worker in workers for task in worker.tasks})
         own, left = left[: shape.alone], left[shape.alone :]
-        counted = [node for node in nodes if node not in passed]
+        taken = [node for node in nodes if node not in passed]
         path, fix = (*workers[0].path, "tasks"), ""
         if len(nodes) > shape.alone:
-            message = f"`{name}` stands on {_nodes(nodes)}, and {_count(shape.alone)} {_hold(shape.alone)} it"
-        elif counted and counted[0] < highest:
-            message = f"`{name}` takes node {counted[0]}, before a role declared earlier takes node {highest}"
+            message = f"`{name}` stands on {_nodes(nodes)}, and {counted(shape.alone, 'node')} {_hold(shape.alone)} it"
+        elif taken and taken[0] < highest:
+            message = f"`{name}` takes node {taken[0]}, before a role declared earlier takes node {highest}"
             fix = "separate roles take their nodes in declaration order"
         elif not passed and nodes != own:
             message = f"`{name}` stands on {_nodes(nodes)}, and its turn is at {_nodes(own)}"
             fix = "separate roles take the lowest nodes that are left, in declaration order"
         else:
-            highest = max([highest, *counted])
+            highest = max([highest, *taken])
             continue
         findings.error("D407", message, path, help=fix)
         return

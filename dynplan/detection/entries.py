@@ -55,8 +55,3 @@ def _value(value: object) -> str:
     if isinstance(value, dict):
         return f"{{ {', '.join(f'{key} = {_value(item)}' for key, item in value.items())} }}"
     return json.dumps(value, ensure_ascii=False)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: `1 node`, `2 nodes`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from dynplan.detection.choices import Choice, vendor
-from dynplan.detection.entries import DECIDE, Entry, counted, is_plain
+from dynplan.detection.entries import DECIDE, Entry, is_plain
 from dynplan.detection.gres_conf import islands
 from dynplan.detection.nodes import Kind, span
 from dynplan.detection.partitions import Partition
 from dynplan.detection.site import Site
 from dynplan.detection.topology import domain_of
+from dynplan.diagnostics import counted
 
 _MOST_GPUS = 1024  # that a node may have in a cluster file
 _MOST_SHOWN = 12  # partitions, accounts that are written out

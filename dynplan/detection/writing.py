@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from dynplan.detection.choices import Choice, choices, vendor
-from dynplan.detection.entries import DECIDE, Entry, comment, counted, is_plain, written
+from dynplan.detection.entries import DECIDE, Entry, comment, is_plain, written
 from dynplan.detection.node_entries import account, asked, described, gpus, partition_notes, vendor_entry
 from dynplan.detection.site import Site
 from dynplan.detection.surround_entries import surroundings
+from dynplan.diagnostics import counted
 
 _MOST_GROUPS = 12  # that are written out
 

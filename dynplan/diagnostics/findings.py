@@ -274,6 +274,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return spellings[close[0]] if close else None
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 GPU`, `2 GPUs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _comparable(name: str, known: Iterable[str]) -> list[str]:
     """Return the names that are worth a comparison: all, and of very many those that begin like `name`."""
     names = [candidate for candidate in known if len(candidate) <= _LONGEST_NAME]

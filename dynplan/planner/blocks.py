@@ -7,10 +7,10 @@ numbers in it: blocks have no number in common, on whatever node they are.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from dynplan.diagnostics import Finding, Findings, InputError
+from dynplan.diagnostics import Finding, Findings, InputError, counted
 from dynplan.model import HIGHEST_PORT, Cluster, Port, PortBlocks, Ports, Role
 from dynplan.planner.ledger import Ledger, add, bounds, clash, reach, reserved, spans_of
-from dynplan.planner.refusals import counted, ladder, refuse
+from dynplan.planner.refusals import ladder, refuse
 
 _MANY = (64, 16, 4, 2)  # blocks for which a range is suggested
 _Placed = set[tuple[Port, int]]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
-from dynplan.diagnostics import Findings
+from dynplan.diagnostics import Findings, counted
 from dynplan.model import Job, Record, Role, Size
 from dynplan.planner.content import Content
 from dynplan.planner.cutting import Slice
@@ -24,7 +24,7 @@ from dynplan.planner.no_node import (
     sized_by,
     smaller_workers,
 )
-from dynplan.planner.refusals import Ladder, coming_after, counted, fewer, ladder, refuse
+from dynplan.planner.refusals import Ladder, coming_after, fewer, ladder, refuse
 from dynplan.planner.spans import nodes_alone, slices_of, whole_of
 
 if TYPE_CHECKING:

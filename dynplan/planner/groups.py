@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from dynplan.diagnostics import Finding, Findings, InputError, Path
+from dynplan.diagnostics import Finding, Findings, InputError, Path, counted
 from dynplan.model import GroupNodes, Job, NodeGroup, Placement, Role
 from dynplan.planner.cutting import Slice
 from dynplan.planner.demand import MOST_NODES
-from dynplan.planner.refusals import Change, Refusal, counted, ladder, refuse
+from dynplan.planner.refusals import Change, Refusal, ladder, refuse
 from dynplan.planner.remaining import Homes
 from dynplan.planner.standing import Standing, stand
 

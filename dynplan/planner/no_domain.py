@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from dynplan.diagnostics import Finding, Findings, Path
+from dynplan.diagnostics import Finding, Findings, Path, counted
 from dynplan.model import Job
 from dynplan.planner.demand import Demand
 from dynplan.planner.domains import domains_of, fewest_in_domains, sizes_of
 from dynplan.planner.no_node import at_key
-from dynplan.planner.refusals import JOB_NODES, Ladder, counted, fewer, ladder, refuse
+from dynplan.planner.refusals import JOB_NODES, Ladder, fewer, ladder, refuse
 from dynplan.planner.spans import Domains
 from dynplan.planner.windows import spans
 

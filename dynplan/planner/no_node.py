@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from dynplan.diagnostics import Findings, Path
+from dynplan.diagnostics import Findings, Path, counted
 from dynplan.model import Role, Size
 from dynplan.planner.content import Content
-from dynplan.planner.refusals import Ladder, counted, ladder, refuse, smaller
+from dynplan.planner.refusals import Ladder, ladder, refuse, smaller
 
 _MOST_MOVED = 16  # places that are tried for GPUs by index
 

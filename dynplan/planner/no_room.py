@@ -5,12 +5,12 @@ Only an error gets here.
 
 from collections.abc import Sequence
 
-from dynplan.diagnostics import Finding, Findings
+from dynplan.diagnostics import Finding, Findings, counted
 from dynplan.model import Job
 from dynplan.planner.demand import Demand, gpus_on_every_node, nodes_with_open_ones, pinned, separate_nodes
 from dynplan.planner.no_node import filling
 from dynplan.planner.nodes import place
-from dynplan.planner.refusals import JOB_NODES, Ladder, coming_after, counted, ladder, refuse, smaller
+from dynplan.planner.refusals import JOB_NODES, Ladder, coming_after, ladder, refuse, smaller
 from dynplan.planner.remaining import NoDomainError, NoRoomError
 
 _MOST_LISTED = 6  # roles, in one message

@@ -63,11 +63,6 @@ def refuse(
     findings.found.append(Refusal(code, message, path, besides or otherwise, ladders=kept, besides=besides))
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: 1 GPU, 2 GPUs."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def fewer(most: int) -> list[int]:
     """Return numbers to try where no more than `most` are possible: a few from there down, and one."""
     return [*range(most, max(1, most - 7), -1), 1] if most > 0 else []

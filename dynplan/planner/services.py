@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dynplan.diagnostics import Findings
+from dynplan.diagnostics import Findings, counted
 from dynplan.model import Role
 from dynplan.planner.demand import Demand
 from dynplan.planner.nodes import Allocation
-from dynplan.planner.refusals import counted, ladder, refuse
+from dynplan.planner.refusals import ladder, refuse
 from dynplan.planner.remaining import Homes
 
 if TYPE_CHECKING:

@@ -132,11 +132,6 @@ def picture(svg: str, alt: str) -> str:
     return f'<img class="picture" alt="{text(alt)}" src="data:image/svg+xml;base64,{data}">\n'
 
 
-def whole(count: int, noun: str) -> str:
-    """Return how many there are of something: `1 node`, `2 nodes`."""
-    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def text(value: object) -> str:
     """Return anybody's text as it may stand in a page, between tags or in an attribute."""
     return escape(visible(brief(str(value), _LONGEST)), quote=True)

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from attrs import define, field, frozen
 
-from dynplan.diagnostics import Finding
+from dynplan.diagnostics import Finding, counted
 from dynplan.model import Block, Node, Outline, PortBlocks, Worker
 from dynplan.views.capacity import capacity_of
 from dynplan.views.printed import MOST_WARNINGS, in_print
@@ -103,8 +103,9 @@ class Domain:
     @property
     def more(self) -> str:
         """What is said of the later ones; empty where there are none."""
-        count = "1 segment" if len(self.alike) == 1 else f"{len(self.alike)} segments"
-        return f"{count} as segment {self.index}: {runs(self.alike)}" if self.alike else ""
+        return (
+            f"{counted(len(self.alike), 'segment')} as segment {self.index}: {runs(self.alike)}" if self.alike else ""
+        )
 
 
 @frozen
@@ -284,9 +285,9 @@ def _broken(found: Outline) -> str:
 
 def _summary(found: Outline, rows: Sequence[Row]) -> str:
     count, sizes = len(found.nodes), sorted({node.gpus for node in found.nodes})
-    parts = ["1 node" if count == 1 else f"{count} nodes"]
+    parts = [counted(count, "node")]
     if any(node.group for node in found.nodes):
-        parts[0] += f" ({_counted(found.nodes)})"
+        parts[0] += f" ({_by_group(found.nodes)})"
     elif any(sizes):
         parts[0] += f" of {' or '.join(map(str, sizes))} GPUs"
     if any(sizes):
@@ -304,7 +305,7 @@ def _summary(found: Outline, rows: Sequence[Row]) -> str:
     return ", ".join(parts)
 
 
-def _counted(nodes: Sequence[Node]) -> str:
+def _by_group(nodes: Sequence[Node]) -> str:
     """Say how many nodes each group has: `1 cpu, 2 h100`."""
     groups = [node.group for node in nodes]
     return ", ".join(f"{groups.count(name)} {name}" for name in dict.fromkeys(groups))

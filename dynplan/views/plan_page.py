@@ -10,11 +10,12 @@ from shlex import join
 
 from attrs import evolve
 
+from dynplan.diagnostics import counted
 from dynplan.emitter.lowered import Script, Step
 from dynplan.model import Outline, texts_of
 from dynplan.views.capacity import Capacity, capacity_of, hours_text, percent
 from dynplan.views.durations import duration
-from dynplan.views.page import figure, folded, page, picture, section, table, text, whole
+from dynplan.views.page import figure, folded, page, picture, section, table, text
 from dynplan.views.placement import RoleLine, View, view
 from dynplan.views.plan_data import Told, as_json
 from dynplan.views.svg import as_svg, colours_of
@@ -64,7 +65,7 @@ def _figures(found: Capacity, seen: View, nodes: int) -> Iterator[str]:
     if found.gpus:
         yield figure("GPUs", f"{found.gpus:,}", f"{found.held:,} of them have a worker")
         yield figure("idle share", percent(found.idle_share), f"{found.idle:,} GPUs of no worker")
-    yield figure("workers", f"{sum(role.workers for role in seen.roles):,}", whole(len(seen.roles), "role"))
+    yield figure("workers", f"{sum(role.workers for role in seen.roles):,}", counted(len(seen.roles), "role"))
     if found.limit_s:
         yield figure("time limit", duration(found.limit_s))
     if found.gpus and found.gpu_hours is not None:
@@ -211,7 +212,7 @@ def _endpoints(told: Told, seen: View) -> Iterator[str]:
             task = worker.tasks[0]
             host = told.outline.nodes[task.node].host or f"<node {task.node}>"
             more = counts.get(worker.role, 1) - 1
-            others = f"and {whole(more, 'worker')} more" if more else ""
+            others = f"and {counted(more, 'worker')} more" if more else ""
             rows += [
                 (f"{worker.role} 0", name, f"{host}:{block.port}", block.count if block.count > 1 else "", others)
                 for name, block in task.ports
@@ -224,7 +225,7 @@ def _directives(script: Script) -> Iterator[str]:
     """Yield the options of the job, or of each of its components."""
     for at, options in enumerate((script.directives, *script.components)):
         rows = ((f"--{name}", "" if value is True else value) for name, value in options)
-        head = whole(len(options), "option") + (f" of component {at}" if script.components else "")
+        head = counted(len(options), "option") + (f" of component {at}" if script.components else "")
         yield from folded(head, table("options of sbatch", ("option", "value"), rows))
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from attrs import frozen
 
+from dynplan.diagnostics import counted
 from dynplan.diagnostics.visible import visible
 from dynplan.model import Outline, Record
 from dynplan.views.chart import chart
 from dynplan.views.durations import clock, duration, seconds_between
 from dynplan.views.numbers import Numbers, gpus_of, hours, numbers_of
-from dynplan.views.page import figure, folded, page, picture, section, table, text, whole
+from dynplan.views.page import figure, folded, page, picture, section, table, text
 from dynplan.views.progress import Progress, end_of
 from dynplan.views.seen import RoleSeen
 from dynplan.views.status import log_of
@@ -104,12 +105,12 @@ def _figures(run: Account) -> Iterator[str]:
         yield figure("everything ready after", duration(seconds_between(found.began, found.ready)), note)
     numbers = numbers_of(found, run.outline, run.now)
     if numbers.gpus:
-        note = f"{whole(numbers.gpus, 'GPU')}, {numbers.used} of them in use"
+        note = f"{counted(numbers.gpus, 'GPU')}, {numbers.used} of them in use"
         yield figure("GPU-hours before the first phase", f"{hours(numbers.before_s)}", note)
     workers = sum(len(role.workers) for role in found.roles)
     if workers:
         ready = sum(role.ready_once for role in found.roles)
-        nodes = whole(found.nodes, "node") if found.nodes else ""
+        nodes = counted(found.nodes, "node") if found.nodes else ""
         yield figure("workers", str(workers), ", ".join(filter(None, (nodes, f"{ready} were ready"))))
     if found.phases:
         done = sum(phase.state == "done" for phase in found.phases)

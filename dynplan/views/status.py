@@ -5,6 +5,7 @@ from datetime import datetime
 from textwrap import wrap
 from typing import Any
 
+from dynplan.diagnostics import counted
 from dynplan.diagnostics.paint import PLAIN, Paint
 from dynplan.diagnostics.visible import visible
 from dynplan.views.durations import clock, duration, seconds_between
@@ -128,7 +129,7 @@ def _role_state(role: RoleSeen, found: Progress, end: datetime, paint: Paint) ->
     parts += [paint(_kind(each), f"{states.count(each)} {each}") for each in told if each in states]
     restarts = sum(task.restarts for task in role.tasks)
     if restarts:
-        parts.append("1 restart" if restarts == 1 else f"{restarts} restarts")
+        parts.append(counted(restarts, "restart"))
     return ", ".join(filter(None, parts))
 
 

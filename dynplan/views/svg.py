@@ -10,6 +10,7 @@ from textwrap import wrap
 
 from attrs import frozen
 
+from dynplan.diagnostics import counted
 from dynplan.model import Outline
 from dynplan.views.placement import Domain, GroupLine, Owner, Row, Segment, View, runs, view
 
@@ -146,7 +147,7 @@ def _header(seen: View, sheet: _Sheet) -> _Block:
 def _legend(seen: View, sheet: _Sheet) -> Iterator[tuple[int, list[str]]]:
     for role in seen.roles:
         if role.name in sheet.colours:
-            workers = "1 worker" if role.workers == 1 else f"{role.workers} workers"
+            workers = counted(role.workers, "worker")
             gpus = "of 1 GPU" if role.gpus == "1" else f"of {role.gpus} GPUs"
             what = role.gpus if role.gpus.startswith("as ") else gpus
             yield _key(f'fill="{sheet.colours[role.name]}"', f"{role.name}: {workers} {what}")
@@ -291,7 +292,7 @@ def _label(owner: Owner) -> tuple[int, list[str]]:
 
 
 def _alike(row: Row, sheet: _Sheet) -> _Block:
-    more = "1 node" if len(row.alike) == 1 else f"{len(row.alike)} nodes"
+    more = counted(len(row.alike), "node")
     return _more(f"{more} as {_node_name(row)}: {runs(row.alike)}", sheet)
 
 

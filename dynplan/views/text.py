@@ -6,6 +6,7 @@ from textwrap import wrap
 
 from attrs import frozen
 
+from dynplan.diagnostics import counted
 from dynplan.diagnostics.paint import PLAIN, Paint
 from dynplan.model import Outline
 from dynplan.views.capacity import Capacity, capacity_of, hours_text, percent
@@ -105,7 +106,7 @@ def _rows(rows: Sequence[Row], sheet: _Sheet) -> Iterator[str]:
         if row.node.host and len(_side(row, 0)) >= sheet.side:
             yield from (sheet.paint("quiet", line) for line in _wrapped(f"  {row.node.host}", sheet.width))
         if row.alike:
-            text = f"  {_nodes(len(row.alike))} as node {row.node.node}: {runs(row.alike)}"
+            text = f"  {counted(len(row.alike), 'node')} as node {row.node.node}: {runs(row.alike)}"
             yield from (sheet.paint("quiet", line) for line in _wrapped(text, sheet.width, "    "))
 
 
@@ -168,10 +169,6 @@ def _part(segment: Segment, start: int, per_line: int) -> tuple[int, int]:
 
 def _fitted(text: str, width: int) -> str:
     return text.ljust(width) if len(text) <= width else text[: width - 1] + _CUT
-
-
-def _nodes(count: int) -> str:
-    return "1 node" if count == 1 else f"{count} nodes"
 
 
 # The table
