@@ -102,7 +102,9 @@ def _nodes(recipe: Recipe, placement: Placement, draft: Draft) -> None:
         spread.kept("roles.*.spread")
     het = recipe.root.at("resources", "het_jobs")
     if het is not None:
-        het.changed("all nodes are one allocation; the site's topology is asked for by `segment` in `[cluster.sbatch]`")
+        het.changed(
+            "all nodes are one allocation: `domain-nodes` of the cluster keeps each worker inside an NVLink domain"
+        )
 
 
 def _ready(recipe: Recipe, draft: Draft) -> None:

@@ -17,7 +17,7 @@ _DROPPED = {
     "default_gpu_exporter": 'write a role `engine = "dcgm-exporter"`',
     "nginx_raise_ulimit": "workers have the node's hard limit of open files",
     "use_het_jobs": "all nodes are one allocation",
-    "use_segment_sbatch_directive": "ask for `segment` in `[cluster.sbatch]`",
+    "use_segment_sbatch_directive": "set `domain-nodes`, the nodes of an NVLink domain: the script asks for segments",
 }
 
 
