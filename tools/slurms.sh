@@ -139,7 +139,13 @@ requirements() {
 		import tomllib
 		with open("pyproject.toml", "rb") as file:
 		    project = tomllib.load(file)["project"]
-		print(*project["dependencies"], *project["optional-dependencies"]["test"], sep="\n")
+		extras = project["optional-dependencies"]
+		own = {f"{project['name']}[{extra}]": wanted for extra, wanted in extras.items()}
+		wanted = [f"{project['name']}[test]"]
+		while found := [extra for extra in wanted if extra in own]:  # no registry has the project itself
+		    wanted.remove(found[0])
+		    wanted += own[found[0]]
+		print(*project["dependencies"], *wanted, sep="\n")
 	END
 }
 
