@@ -15,17 +15,27 @@ blame() {
 	fi
 }
 
-# lives PID: tells whether a process is there
+# lives PID: tells whether a process is there. Bash 5.2 may be deaf to the end of its children (see `nap`), and then
+# nobody has waited for one that has ended. A process lives on where its first thread alone has ended (proc(5), stat)
 lives() {
-	kill -0 "$1" 2>/dev/null
-}
+	local line=''
+	local -a fields
+	kill -0 "$1" || return
+	IFS= read -r -d '' line <"/proc/$1/stat"
+	fields=(${line##*) })
+	if [[ ${fields[0]-} == Z && ${fields[17]-} == [01] ]]; then
+		wait "$1"
+		return 1
+	fi
+} 2>/dev/null
 
 # nap SECONDS: sleeps without a process
 nap() {
-	# Else a signal that has a trap begins the `read` anew, and then without its limit (bash(1), POSIX mode).
-	set -o posix
+	# Never in POSIX mode: there bash ends a `read` by SIGALRM, and one that comes just before read(2) is lost, and the
+	# `read` without a limit. Bash 5.2 also blocks signals by chance, that one or others, where the limit is over before
+	# it has begun to read (builtins/read.def: prevset, which 5.3 sets first). Else it looks at the clock.
+	# And no trap that goes on may have a `read` of its own, which takes the limit of this one away.
 	read -r -t "$1" -u "$quiet" _
-	set +o posix
 }
 
 # is_watched: tells whether a process must watch the worker

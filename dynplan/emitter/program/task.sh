@@ -188,10 +188,8 @@ add_export() {
 listen() {
 	local line result
 	# As in `nap`.
-	set -o posix
 	read -r -t "$1" line
 	result=$?
-	set +o posix
 	if ((result == 0)); then
 		line=$half_line$line
 		half_line=''
@@ -241,11 +239,11 @@ on_slurm_signal() {
 # pass_signal NAME: a signal that is the worker's and not ours. With proctrack/cgroup Slurm sends it to us alone, with
 # proctrack/linuxproc to all that descend from slurmstepd
 pass_signal() {
-	local parent=''
-	local -a cgroups=()
-	read -r parent <"/proc/$PPID/comm"
+	local -a parent=() cgroups=()
+	# Not `read`: see `nap`.
+	mapfile -t parent <"/proc/$PPID/comm"
 	mapfile -t cgroups </proc/self/cgroup
-	if [[ -z $ended && ($parent != slurmstepd || "${cgroups[*]}" == */step_*) ]]; then
+	if [[ -z $ended && (${parent[0]-} != slurmstepd || "${cgroups[*]}" == */step_*) ]]; then
 		kill -s "$1" -- "-$child"
 	fi
 } 2>/dev/null
@@ -422,7 +420,7 @@ end_worker() {
 	look_at_clock
 	limit=$((now + grace))
 	if kill -s "$stop_signal" -- "-$child"; then
-		while ((now < limit)) && kill -0 -- "-$child"; do
+		while ((now < limit)) && { lives "$child" || kill -0 -- "-$child"; }; do
 			listen 0.2
 			look_at_clock
 		done
