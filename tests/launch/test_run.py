@@ -625,6 +625,18 @@ def test_an_allocation_of_another_size_is_refused(tmp_path: Path) -> None:
     assert (done.code, done.cause) == (64, "the plan needs 2 nodes, the job has 3: n0 n1 n2")
 
 
+def test_one_is_said_as_one(tmp_path: Path) -> None:
+    alone, several = role("alone", stub(), GPUS), role("several", stub(), GPUS, "workers-per-node = 2")
+    folders = (tmp_path / "runs", tmp_path / "refused")
+    for folder in folders:
+        folder.mkdir()
+    started = run(job_text(alone, several, phase("one", "true")), folders[0])
+    assert "role alone: starting 1 task\n" in started.output
+    assert "role several: starting 2 tasks\n" in started.output
+    refused = run(job_text(alone, phase("one", "true")), folders[1], nodes=("n0", "n1"))
+    assert refused.cause == "the plan needs 1 node, the job has 2: n0 n1"
+
+
 def test_named_hosts_are_taken_by_name_and_not_by_slurms_order(tmp_path: Path) -> None:
     job = job_text(role("a", stub("--record", "seen"), 'nodes = ["n2"]', GPUS), phase("one", "true"))
     job = job.replace("num-nodes = 1", 'nodes = ["n2", "n1", "n0"]')

@@ -73,7 +73,7 @@ start_components() {
 # list_components: sets hosts, the nodes of all components in their order, and component_at, the component of each,
 # if they are as many as the plan's
 list_components() {
-	local index list name
+	local index list name counted
 	local -a found
 	local -A seen=()
 	if [[ ${SLURM_HET_SIZE:-1} != "${#component_names[@]}" ]]; then
@@ -84,7 +84,8 @@ this one has ${SLURM_HET_SIZE:-1}"
 		list=SLURM_JOB_NODELIST_HET_GROUP_$index
 		mapfile -t found < <(scontrol show hostnames "${!list-}")
 		if ((${#found[@]} != component_nodes[index])); then
-			fail "64 the plan needs ${component_nodes[index]} nodes of group ${component_names[index]}, \
+			count_of "${component_nodes[index]}" node
+			fail "64 the plan needs $counted of group ${component_names[index]}, \
 component $index of the job has ${#found[@]}: ${found[*]}"
 		fi
 		for name in "${found[@]}"; do

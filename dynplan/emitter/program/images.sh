@@ -97,13 +97,12 @@ follow_image() {
 
 # begin_image INDEX: starts the first step of an image
 begin_image() {
+	local counted
 	local -a numbers
 	list_image_nodes "$1"
 	image_began[$1]=$now
-	image_counts[$1]="${#numbers[@]} nodes"
-	if ((${#numbers[@]} == 1)); then
-		image_counts[$1]='1 node'
-	fi
+	count_of "${#numbers[@]}" node
+	image_counts[$1]=$counted
 	image_alone[$1]=''
 	if [[ -z ${image_names[$1]} ]]; then
 		image_alone[$1]=${numbers[0]}

@@ -165,11 +165,12 @@ check_launches() {
 
 # report_launches: says which steps have not started, and what srun says of them
 report_launches() {
-	local part srun_words step_name listed count=0
+	local part srun_words step_name listed counted count=0
 	for part in "${!silent[@]}"; do
 		count=$((count + 1))
 		if ((count > 8)); then
-			say "and $((${#silent[@]} - 8)) steps more"
+			count_of "$((${#silent[@]} - 8))" 'more step'
+			say "and $counted"
 			return
 		fi
 		list_tasks "$part" expected

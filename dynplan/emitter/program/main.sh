@@ -40,7 +40,7 @@ ask_slurm() {
 
 # take_allocation: sets hosts, if this is the plan's allocation
 take_allocation() {
-	local name
+	local name counted
 	forget_options
 	load :
 	set_mask
@@ -62,7 +62,8 @@ take_allocation() {
 		mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 	fi
 	if ((${#hosts[@]} != nodes)); then
-		fail "64 the plan needs $nodes nodes, the job has ${#hosts[@]}: ${hosts[*]}"
+		count_of "$nodes" node
+		fail "64 the plan needs $counted, the job has ${#hosts[@]}: ${hosts[*]}"
 	fi
 	if ((${#named_hosts[@]} > 0)); then
 		choose_hosts

@@ -22,6 +22,14 @@ look_at_clock() {
 	now=${now%%.*}
 }
 
+# count_of NUMBER NOUN: sets counted: `1 task`, `2 tasks`
+count_of() {
+	counted="$1 $2"
+	if (($1 != 1)); then
+		counted+=s
+	fi
+}
+
 # load PART: calls the functions above for a role, ROLE/WORKER, phase:NAME or :preflight, PART/+COMPONENT of a
 # heterogeneous job; sets what they assign, and to what stands here what they leave out
 load() {

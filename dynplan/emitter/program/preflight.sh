@@ -73,7 +73,8 @@ preflight_gpus() {
 			elsewhere+="; it shows $name='${!name}': is cluster.gpu-vendor right?"
 		fi
 	done
-	preflight_problem "the plan needs $gpus GPUs, the step shows $gpu_variable='$shown'$elsewhere"
+	count_of "$gpus" GPU
+	preflight_problem "the plan needs $counted, the step shows $gpu_variable='$shown'$elsewhere"
 }
 
 # preflight_address: sets address, the one that this node's name stands for, IPv4's if it has one; if the name

@@ -235,7 +235,7 @@ ask_tcp() {
 
 # check_alive: asks each `alive` probe that is due; so many failures in a row end the job
 check_alive() {
-	local index interval most
+	local index interval most counted
 	if [[ -z $alive ]]; then
 		return
 	fi
@@ -254,7 +254,8 @@ check_alive() {
 		bad_looks[index]=$((bad_looks[index] + 1))
 		if ((bad_looks[index] == most)) && lives "$child"; then
 			explain_refusal
-			blame 73 "not alive: $most times: ${words[*]:2}: $seen"
+			count_of "$most" time
+			blame 73 "not alive: $counted: ${words[*]:2}: $seen"
 		fi
 	done
 }

@@ -253,7 +253,7 @@ export_program() {
 
 # start_roles: starts the roles for which everything before them is ready, and whose places are free
 start_roles() {
-	local role other waits
+	local role other waits counted
 	if [[ -n $closing ]]; then
 		return
 	fi
@@ -269,7 +269,8 @@ start_roles() {
 			fi
 		done
 		if [[ -z $waits ]]; then
-			say "role $role: starting $tasks tasks"
+			count_of "$tasks" task
+			say "role $role: starting $counted"
 			look_at_clock
 			begun[$role]=$now
 			if [[ -n $stagger ]]; then

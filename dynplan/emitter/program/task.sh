@@ -61,7 +61,8 @@ wrap() {
 		return
 	fi
 	if [[ -n ${row[gpus]} ]] && ((${row[gpus]##*,} >= shown_count)); then
-		event failed "65 $who: its step shows $shown_count GPUs, '$shown', and the plan gives it GPUs ${row[gpus]} of its node"
+		count_of "$shown_count" GPU
+		event failed "65 $who: its step shows $counted, '$shown', and the plan gives it GPUs ${row[gpus]} of its node"
 		return
 	fi
 	binding=()
