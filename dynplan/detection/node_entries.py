@@ -8,15 +8,21 @@ from dynplan.detection.gres_conf import islands
 from dynplan.detection.nodes import Kind, span
 from dynplan.detection.partitions import Partition
 from dynplan.detection.site import Site
-from dynplan.detection.topology import domain_of
+from dynplan.detection.topology import block_sizes
 from dynplan.diagnostics import counted
 
 _MOST_GPUS = 1024  # that a node may have in a cluster file
 _MOST_SHOWN = 12  # partitions, accounts that are written out
 
 
-def gpus(choice: Choice, site: Site) -> Iterator[Entry]:
-    """Yield what the nodes have: how many GPUs, which are near one another, how they are asked for."""
+def gpus(choice: Choice, site: Site, *, in_group: bool = False) -> Iterator[Entry]:
+    """Yield what the nodes have: how many GPUs, which are near one another, how they are asked for.
+
+    Args:
+        choice: the nodes.
+        site: what was found.
+        in_group: whether they are one of several node groups of the file.
+    """
     main = choice.kind.main
     count = min(main.count, _MOST_GPUS)
     yield Entry(tuple(_about(choice)), "gpus-per-node", count)
@@ -27,7 +33,7 @@ def gpus(choice: Choice, site: Site) -> Iterator[Entry]:
     typed = f'"gres:{main.type}" or ' if is_plain(main.type) else ""
     form = f' Some want {typed}"gres": their pages say so.' if choice.request == "gpus-per-node" else ""
     yield Entry((f"{request}{form}",), "gpu-request", choice.request)
-    yield from _domains(choice.kind, site)
+    yield from _domains(choice.kind, site, in_group)
 
 
 def vendor_entry(choice: Choice, site: Site) -> Iterator[Entry]:
@@ -90,13 +96,19 @@ def _islands(kind: Kind, site: Site) -> Iterator[Entry]:
         yield Entry((why,), "gpu-groups", guess, is_set=False)
 
 
-def _domains(kind: Kind, site: Site) -> Iterator[Entry]:
-    size, blocks = domain_of(site.topology.blocks, {node.name for node in kind.nodes})
-    if size > 1:
-        said = (
-            f"{counted(blocks, 'block')} of {size} nodes or more (scontrol show topology). If they are NVLink domains:"
-        )
-        yield Entry((f"{DECIDE}{said}",), "domain-nodes", size, is_set=False)
+def _domains(kind: Kind, site: Site, in_group: bool) -> Iterator[Entry]:
+    sizes = block_sizes(site.topology.blocks, {node.name for node in kind.nodes})
+    least, most = min(sizes, default=0), max(sizes, default=0)
+    if least > 1:
+        size = f"{least}" if least == most else f"{least} to {most}"
+        told = f"{counted(len(sizes), 'block')} of {size} nodes (scontrol show topology)"
+        if least < most:
+            why = f"{DECIDE}{told}, and a cluster has domains of one size. If so many are NVLink domains:"
+        elif in_group:
+            why = f"{told}. A file of these nodes alone can have it, no node group:"
+        else:
+            why = f"{told}, taken for NVLink domains: no worker crosses one."
+        yield Entry((why,), "domain-nodes", least, is_set=least == most and not in_group)
     elif site.topology.leaf_switches > 1:
         said = f"A tree of {site.topology.leaf_switches} leaf switches (scontrol show topology)."
         yield Entry((f"{said} `switches = 1` in the `sbatch` of a job keeps its nodes on one.",))

@@ -6,6 +6,8 @@ from attrs import frozen
 
 from dynplan.detection.scontrol import hosts, records
 
+_MOST_NODES = 65_536  # of a domain in a cluster file
+
 
 @frozen
 class Block:
@@ -34,14 +36,10 @@ def read_topology(text: str) -> Topology:
     return Topology(tuple(blocks), len(switches))
 
 
-def domain_of(blocks: tuple[Block, ...], nodes: Container[str]) -> tuple[int, int]:
-    """Return how many nodes a block has in which some nodes are, and how many such blocks there are.
-
-    Blocks may differ by a node that is broken: the fewest count, for so many each of them has.
-    """
-    sizes = [block.size or len(block.nodes) for block in blocks if any(name in nodes for name in block.nodes)]
-    return min(sizes, default=0), len(sizes)
+def block_sizes(blocks: tuple[Block, ...], nodes: Container[str]) -> list[int]:
+    """Return how many nodes each block has in which some nodes are, as Slurm plans with it."""
+    return [block.size or len(block.nodes) for block in blocks if any(name in nodes for name in block.nodes)]
 
 
 def _is_size(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 7
+    return text.isascii() and text.isdecimal() and len(text) < 7 and int(text) <= _MOST_NODES

@@ -377,15 +377,52 @@ def test_blocks_and_switches_are_told() -> None:
         "AggregatedBlock=b[1-2] BlockIndex=2 Nodes=g[1-5] BlockSize=4\n"
     )
     text = detected(Said(nodes=EIGHT, topology=blocks))
-    assert "2 blocks of 2 nodes or more" in text
-    assert line(text, "domain-nodes") == "# domain-nodes = 2"
+    assert (
+        "\n# 2 blocks of 2 nodes (scontrol show topology), taken for NVLink domains: no worker crosses one.\n" in text
+    )
+    assert line(text, "domain-nodes") == "domain-nodes = 2"
     unsized = "BlockName=b1 BlockIndex=0 Nodes=g[1-3]\nBlockName=b2 BlockIndex=1 Nodes=x[1-3]\n"
-    assert "1 block of 3 nodes or more" in detected(Said(nodes=EIGHT, topology=unsized))
+    text = detected(Said(nodes=EIGHT, topology=unsized))
+    assert "# 1 block of 3 nodes (" in text
+    assert line(text, "domain-nodes") == "domain-nodes = 3"
     tree = (
         "SwitchName=s0 Level=0 LinkSpeed=1 Nodes=g[1-2]\nSwitchName=s1 Level=0 LinkSpeed=1 Nodes=g3\n"
         "SwitchName=top Level=1 LinkSpeed=1 Nodes=g[1-3] Switches=s[0-1]\n"
     )
     assert "A tree of 2 leaf switches" in detected(Said(nodes=EIGHT, topology=tree))
+    assert "domain-nodes" not in detected(Said(nodes=EIGHT, topology=tree))
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        "BlockName=b1 BlockIndex=0 Nodes=g[1-2]\nBlockName=b2 BlockIndex=1 Nodes=g[3-5]\n",
+        "BlockName=b1 BlockIndex=0 Nodes=g[1-2] BlockSize=2\nBlockName=b2 BlockIndex=1 Nodes=g[3-5] BlockSize=3\n",
+    ],
+)
+def test_blocks_of_several_sizes_are_for_a_person_to_decide(blocks: str) -> None:
+    text = detected(Said(nodes=EIGHT, topology=blocks))
+    assert "# DECIDE: 2 blocks of 2 to 3 nodes (scontrol show topology), and a cluster has domains of one size." in text
+    assert line(text, "domain-nodes") == "# domain-nodes = 2"
+
+
+def test_node_groups_have_no_domains() -> None:
+    both = EIGHT + nodes(["c1", "c2"])
+    text = detected(Said(nodes=both, topology="BlockName=b1 BlockIndex=0 Nodes=g[1-3],c[1-2] BlockSize=3\n"))
+    assert "[[cluster.node-groups]]" in text
+    assert said_of(text, "domain-nodes").endswith("A file of these nodes alone can have it, no node group:")
+    assert line(text, "domain-nodes") == "# domain-nodes = 3"
+    compiled(text)
+
+
+def test_a_block_of_more_nodes_than_there_are_says_none() -> None:
+    text = detected(Said(nodes=EIGHT, topology="BlockName=b1 BlockIndex=0 Nodes=g[1-3] BlockSize=99999\n"))
+    assert line(text, "domain-nodes") == "domain-nodes = 3"
+
+
+def test_blocks_of_one_node_are_no_domains() -> None:
+    blocks = "BlockName=b1 BlockIndex=0 Nodes=g1\nBlockName=b2 BlockIndex=1 Nodes=g2\n"
+    assert "domain-nodes" not in detected(Said(nodes=EIGHT, topology=blocks))
 
 
 # gres.conf

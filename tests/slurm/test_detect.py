@@ -12,7 +12,7 @@ import pytest
 
 from tests.golden import DETECTING
 from tests.slurm.containers import obstacle, write_plugstack
-from tests.testbed import Cluster, Kind
+from tests.testbed import Cluster, Kind, slurm_version
 
 pytestmark = pytest.mark.slurm
 
@@ -49,6 +49,20 @@ ready = { port = "http", path = "/", timeout = "60s" }
 [phases.smoke]
 command = ["echo", "{role.front.urls.http} {role.decode.urls.http}"]
 """
+
+# Two workers of two nodes each: a third of a block is left.
+ON_TWO_BLOCKS = """
+[job]
+name = "wide"
+time = "00:05:00"
+output-dir = "results/wide"
+[roles.wide]
+kind = "task"
+workers = 2
+gpus-per-worker = 16
+command = "echo {host} >>{job.dir}/seen-{worker}"
+"""
+KNOWS_BLOCKS = slurm_version() >= (23, 11)
 
 
 def dynplan(cluster: Cluster, folder: Path, *words: str) -> str:
@@ -136,6 +150,25 @@ def test_a_job_has_nodes_of_two_kinds_that_were_detected(slurm: None, tmp_path: 
     front, decode, other = re.findall(r"http://(\w+):\d+", said.splitlines()[-1])
     assert front in {"n0", "n1"}
     assert (decode, other) == ("n2", "n2")
+
+
+def test_blocks_are_the_domains_of_the_jobs_that_follow(slurm: None, tmp_path: Path) -> None:
+    job = tmp_path / "job.toml"
+    job.write_text(ON_TWO_BLOCKS)
+    with Cluster.up(nodes=6, blocks=("n[0,3,5]", "n[1-2,4]")) as cluster:
+        dynplan(cluster, tmp_path, "cluster", "detect", "-o", "cluster.toml")
+        text = (tmp_path / "cluster.toml").read_text()
+        if not KNOWS_BLOCKS:
+            assert "A tree of 2 leaf switches" in text
+            assert "domain-nodes" not in text
+            return
+        assert "\n# 2 blocks of 3 nodes (scontrol show topology), taken for NVLink domains" in text
+        assert "\ndomain-nodes = 3\n" in text
+        assert "#SBATCH --segment=2" in dynplan(cluster, tmp_path, "compile", str(job), "--cluster", "cluster.toml")
+        ran(cluster, tmp_path, job)
+        worlds = [set(log.read_text().split()) for log in sorted((tmp_path / "results" / "wide").glob("seen-*"))]
+    assert [len(world) for world in worlds] == [2, 2]
+    assert all(world <= {"n0", "n3", "n5"} or world <= {"n1", "n2", "n4"} for world in worlds)
 
 
 def test_a_cluster_without_gpus_is_detected_and_a_job_runs_on_it(slurm: None, tmp_path: Path) -> None:
