@@ -261,8 +261,11 @@ def _tasks(events: Iterable[Event]) -> dict[str, dict[int, dict[int, TaskSeen]]]
 def _after(task: TaskSeen, event: Event) -> TaskSeen:
     """Return a task after one more event."""
     state = _STATES.get(event.name, task.state)
+    status = _status(event.detail) if event.name == "exit" else None
     if state in ENDS and task.state in _LAST:
-        return evolve(task, ended=task.ended or event.time) if event.name in ("exit", "stopped") else task
+        if event.name not in ("exit", "stopped"):
+            return task
+        return evolve(task, ended=task.ended or event.time, status=status if task.ended is None else task.status)
     same = state == task.state
     return evolve(
         task,
@@ -274,6 +277,7 @@ def _after(task: TaskSeen, event: Event) -> TaskSeen:
         ready=task.ready or (event.time if event.name == "ready" else None),
         ended=event.time if event.name in ("exit", "stopped") else None,
         restarts=task.restarts + (event.name == "restart"),
+        status=status,
     )
 
 

@@ -12,7 +12,10 @@ ENDS = ("ended", "stopped", "failed", "excused")  # states in which a task runs 
 
 @frozen(eq=False, repr=False)
 class TaskSeen(Record):
-    """One process of a worker: what it is doing since when, and the firsts of what it has done."""
+    """One process of a worker: what it is doing since when, and the firsts of what it has done.
+
+    `status` is the exit status with which it ended by itself, None where it has not, or was told to.
+    """
 
     rank: int
     node: str
@@ -23,6 +26,7 @@ class TaskSeen(Record):
     ready: datetime | None = None
     ended: datetime | None = None
     restarts: int = 0
+    status: int | None = None
 
 
 @frozen(eq=False, repr=False)

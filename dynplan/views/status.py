@@ -141,10 +141,26 @@ def _readiness(role: RoleSeen, found: Progress, end: datetime) -> str:
         return f"ready after {duration(seconds_between(role.started, role.ready))}"
     begun = [task.since for task in role.tasks if task.state == "starting" and task.since is not None]
     if not begun:
-        ended = [task.ended for task in role.tasks if task.ended is not None and task.ready is None]
-        return f"not ready within {duration(seconds_between(role.started, max(ended)))}" if ended else ""
+        return _never_ready(role, role.started)
     limit = f" of at most {duration(role.ready_timeout_s)}" if role.ready_timeout_s else ""
     return f"{duration(seconds_between(min(begun), end))}{limit}"
+
+
+def _never_ready(role: RoleSeen, started: datetime) -> str:
+    """Return how a role ended whose tasks are not on their way and were not all ready; nothing where none has ended."""
+    ended = [
+        (task.ended, worker, task)
+        for worker in role.workers
+        for task in worker.tasks
+        if task.ended is not None and task.ready is None
+    ]
+    died = [each for each in ended if each[2].status is not None]
+    if not died:
+        return f"not ready within {duration(seconds_between(started, max(each[0] for each in ended)))}" if ended else ""
+    end, worker, task = min(died, key=lambda each: each[0])
+    who = "" if len(list(role.tasks)) == 1 else f"worker {worker.task_name(task)} "
+    after = duration(seconds_between(task.started or started, end))
+    return f"{who}ended before it was ready, after {after}, with status {task.status}"
 
 
 def _not_ready(found: Progress) -> set[str]:

@@ -390,6 +390,17 @@ def test_who_was_stopped_before_being_ready_says_so() -> None:
     assert "decode    1/2    not ready within 7s\n" in found
 
 
+def test_who_ended_before_being_ready_says_so_and_with_what_status() -> None:
+    role = "role decode worker 1 rank 0 on n1: exit status 3"
+    failed = ("04:00:09", "failed", "decode", "1", "0", "n1", f"70 {role}; log /r/logs/decode-1.log")
+    ended = ("04:00:09", "exit", "decode", "1", "0", "n1", "3")
+    other = ("04:00:10", "stopped", "decode", "0", "0", "n0", "143")
+    marker = f"[04:00:09] dynplan: FAILED: {role}; log /r/logs/decode-1.log\n"
+    found = text(progress(*NODES, *STARTED, failed, ended, other, failure=marker), "09:00:00")
+    assert "worker 1 ended before it was ready, after 6s, with status 3, 1 failed\n" in found
+    assert "not ready within" not in found
+
+
 # The page
 
 
