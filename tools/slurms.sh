@@ -160,7 +160,8 @@ run() { # VERSION OPTION-OF-PYTEST...
 	say "$version is Slurm $found"
 	[[ $found == "$version".* ]] || say "  Debian's $suite has no $version any more: these are results of ${found%% *}"
 	! moved_on "$suite" "${found%% *}" || say "  Debian's $suite has a newer package; --refresh $version fetches it"
-	# What the script does not run under, it refuses. Containers, MPI and the pages need programs of this machine.
+	# What the script does not run under, it refuses. Containers and MPI need a compiler and runtimes of this machine; the
+	# pages (walks) need curl and a program dynplan in the PATH, and what they print is this machine's Slurm's.
 	tests=(tests/slurm --ignore=tests/slurm/test_{containers,mpi,walks}.py)
 	[[ $version != 20.11 ]] || tests=(tests/slurm/test_too_old.py)
 	unshare --mount --pid --fork --kill-child tools/slurms-inside.sh "$directory" \
