@@ -44,7 +44,7 @@ def ask() -> Said:
         programs="\n".join(filter(None, map(shutil.which, RUNTIMES))),
         gres_conf=_gres_conf(settings(config).get("SLURM_CONF", "")),
         interfaces=_run(["ip", "-brief", "address"])[0],
-        ports=_kernels(File(_EPHEMERAL)),
+        ports=_text(File(_EPHEMERAL)),
     )
 
 
@@ -128,14 +128,6 @@ def _text(file: File) -> str:
     try:
         return read_file(file, given=False).raw.decode("utf-8", errors="replace")
     except (OSError, ValueError):
-        return ""
-
-
-def _kernels(file: File) -> str:
-    """Return what a file of /proc/sys says; it takes no large read, as files may."""
-    try:
-        return file.read_bytes().decode("utf-8", errors="replace")
-    except OSError:
         return ""
 
 

@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path as File
 
 from attrs import frozen
@@ -53,8 +54,7 @@ def read_file(file: File, *, given: bool) -> Content:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is a device, not a file")
-        with os.fdopen(os.dup(handle), "rb") as stream:
-            return Content(_bounded(stream.read(_MOST_BYTES + 1) or b""), _origin(found))
+        return Content(_in_parts(lambda: os.read(handle, _CHUNK)), _origin(found))
     finally:
         os.close(handle)
 
@@ -63,8 +63,12 @@ def read_stdin() -> Content:
     """Return what stands on standard input; errors as in `read_file`."""
     if sys.stdin is None:
         raise OSError(errno.EBADF, "it is closed")
-    raw = _bounded(sys.stdin.buffer.read(_MOST_BYTES + 1))
     found = _stdin()
+    if sys.stdin.isatty():
+        raw = _bounded([sys.stdin.buffer.read(_MOST_BYTES + 1)])  # at once: its end is told no second time
+    else:
+        is_device = found is not None and stat.S_ISCHR(found.st_mode)
+        raw = _in_parts(lambda: sys.stdin.buffer.read(_CHUNK), is_device=is_device)
     return Content(raw, _origin(found) if found and stat.S_ISREG(found.st_mode) else None)
 
 
@@ -72,6 +76,28 @@ def origin_of(file: File) -> Origin | None:
     """Return which regular file a name leads to, None where there is none."""
     found = file.stat() if file.exists() else None
     return _origin(found) if found and stat.S_ISREG(found.st_mode) else None
+
+
+def _in_parts(read: Callable[[], bytes | None], *, is_device: bool = False) -> bytes:
+    """Return all that there is, read by parts: files of the kernel's (`/proc/sys`) refuse to be read at once.
+
+    Args:
+        read: returns the next part, empty at the end, None where nothing has come yet.
+        is_device: whether it is a device: `/dev/null` has an end, and others have none.
+    """
+    parts: list[bytes] = []
+    size = 0
+    while size <= _MOST_BYTES:
+        part = read()
+        if part is None:
+            raise BlockingIOError(errno.EAGAIN, "nothing has come yet, and it does not wait")
+        if not part:
+            break
+        if is_device and parts:
+            raise OSError(errno.EINVAL, "it is a device, not a file")
+        parts.append(part)
+        size += len(part)
+    return _bounded(parts)
 
 
 def _origin(found: os.stat_result) -> Origin:
@@ -114,10 +140,10 @@ def _from_pipe(handle: int) -> bytes:
             raise TimeoutError(errno.ETIMEDOUT, reason)
         elif not events[0][1] & select.POLLIN:
             break  # a writer came and went without a word
-    return _bounded(b"".join(parts))
+    return _bounded(parts)
 
 
-def _bounded(raw: bytes) -> bytes:
-    if len(raw) > _MOST_BYTES:
+def _bounded(parts: Sequence[bytes]) -> bytes:
+    if sum(map(len, parts)) > _MOST_BYTES:
         raise OSError(errno.EFBIG, f"it is larger than {_MOST_BYTES // 1024 // 1024} MiB")
-    return raw
+    return b"".join(parts)

@@ -81,10 +81,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+DYNPLAN = (sys.executable, "-m", "dynplan")
+
+
 def dynplan(*arguments: str | Path, stdin: bytes = b"", **more: Any) -> subprocess.CompletedProcess[bytes]:
     """Run dynplan in a process of its own."""
-    command = [sys.executable, "-m", "dynplan", *map(str, arguments)]
-    return subprocess.run(command, input=stdin, capture_output=True, timeout=60, check=False, **more)
+    return subprocess.run(
+        [*DYNPLAN, *map(str, arguments)], input=stdin, capture_output=True, timeout=60, check=False, **more
+    )
 
 
 def artefact(*arguments: str | Path, stdin: bytes = b"", **more: Any) -> bytes:
@@ -318,10 +322,42 @@ def test_output_that_cannot_be_written_is_an_error(target: str, reason: str, fol
         ("/proc/self/mem", "error[D004]: cannot read `/proc/self/mem`: input/output error\n"),
         ("n" * 300, f"error[D004]: cannot read `{'n' * 255}…`: file name too long\n"),
         ("/dev/zero", "error[D004]: cannot read `/dev/zero`: it is a device, not a file\n"),
+        ("/proc/sys/vm/drop_caches", "error[D004]: cannot read `/proc/sys/vm/drop_caches`: permission denied\n"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_an_error(command: str, name: str, message: str, folder: Path) -> None:
     assert refused(command, name) == message
+
+
+@pytest.mark.parametrize("name", ["/proc/sys/kernel/ostype", "/proc/version"])
+def test_a_file_of_the_kernels_is_read_like_any_other(name: str, folder: Path) -> None:
+    # It says that it is empty, and refuses to be read in one large piece.
+    text = Path(name).read_text().rstrip()
+    for words in ([name], ["-"]):
+        with Path(name).open("rb") as file:
+            done = subprocess.run([*DYNPLAN, "check", *words], stdin=file, capture_output=True, check=False)
+        assert done.returncode == 1
+        assert done.stderr.decode().startswith("error[D001]: ")
+        assert f"1 | {text[:20]}" in done.stderr.decode()
+
+
+@pytest.mark.parametrize(("device", "reason"), [("zero", "it is a device, not a file"), ("null", "")])
+def test_a_device_on_standard_input_ends_or_is_refused(device: str, reason: str, folder: Path) -> None:
+    most = 200 * 1024  # KiB of address space: what has no end is not kept
+    argv = ["bash", "-c", f'ulimit -v {most} && exec "$@" </dev/{device}', "bash", *DYNPLAN, "check", "-"]
+    done = subprocess.run(argv, capture_output=True, check=False, timeout=60)
+    wanted = f"error[D004]: cannot read standard input: {reason}\n" if reason else "error[D103]: "
+    assert (done.returncode, done.stderr.decode()[: len(wanted)]) == (1, wanted)
+
+
+def test_standard_input_that_does_not_wait_is_an_error(folder: Path) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    done = subprocess.run([*DYNPLAN, "check", "-"], stdin=reader, capture_output=True, check=False, timeout=60)
+    os.close(reader)
+    os.close(writer)
+    said = "error[D004]: cannot read standard input: nothing has come yet, and it does not wait\n"
+    assert (done.returncode, done.stderr.decode()) == (1, said)
 
 
 def test_an_empty_file_is_a_job_without_roles(folder: Path) -> None:
