@@ -48,6 +48,20 @@ def test_a_signal_takes_no_limit_away(bash: Path, function: str) -> None:
 
 
 @pytest.mark.parametrize("bash", BASHES)
+def test_a_signal_long_before_the_time_limit_takes_none_away_from_the_batch_script(bash: Path) -> None:
+    begin = "closing='' longest_grace=30 SLURM_JOB_ID=7\nsqueue() { echo 1-02:00:00; }"
+    fail = 'fail() { echo "$1"; }'
+    sent = "(for again in 1 2; do nap 0.2; kill -USR1 $$; done) &"
+    steps, events = program_parts()["steps"].partition("# ---- steps ----")[0], program_parts()["events"]
+    functions = steps[steps.index("# say TEXT") :]
+    said = out(bash, functions, events, begin, fail, "trap 'on_signal USR1' USR1", sent, "fail_outside lost")
+    assert [line.partition("] ")[2] or line for line in said.splitlines()] == [
+        *["USR1, long before the time limit: nothing to do"] * 2,
+        "76 lost",
+    ]
+
+
+@pytest.mark.parametrize("bash", BASHES)
 @pytest.mark.parametrize("again", range(8))
 def test_the_end_of_a_worker_is_noticed_where_bash_is_deaf_to_it(bash: Path, again: int) -> None:
     ends = "(exit 7) & child=$!; while lives $child; do nap 0.01; done; wait $child; echo $?"

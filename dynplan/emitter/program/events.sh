@@ -72,8 +72,12 @@ on_signal() {
 # limit_is_near: tells whether Slurm is about to end the job, or may be. The signal that says so comes up to a
 # minute early (sbatch(1), --signal); a user may send the same one. `squeue` says [DAYS-][HOURS:]MINUTES:SECONDS
 limit_is_near() {
-	local rest='' form='^(([0-9]+)-)?(([0-9]+):)?([0-9]+):([0-9]+)$' hours
-	read -r rest < <(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%L)
+	local rest form='^(([0-9]+)-)?(([0-9]+):)?([0-9]+):([0-9]+)$' hours
+	local -a said=()
+	# Not `read`: in a trap that goes on it would take away the limit of one that waits.
+	mapfile -t said < <(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%L)
+	rest=${said[0]-}
+	rest=${rest//[[:space:]]/}
 	if [[ $rest =~ $form ]]; then
 		hours=$((10#0${BASH_REMATCH[2]} * 24 + 10#0${BASH_REMATCH[4]}))
 		((hours * 3600 + 10#${BASH_REMATCH[5]} * 60 + 10#${BASH_REMATCH[6]} < longest_grace + 150))

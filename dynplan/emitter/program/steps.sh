@@ -69,8 +69,7 @@ fail() {
 # fail_outside TEXT: the same for what we did not do, if our own TERM is not on its way
 fail_outside() {
 	if [[ -z $closing ]]; then
-		# In a process without traps: see `nap`.
-		(read -r -t 2 -u "$quiet" _)
+		read -r -t 2 -u "$quiet" _
 	fi
 	fail "76 $1"
 }
