@@ -12,11 +12,11 @@ from dynplan.diagnostics import Finding
 from dynplan.model import Block, Node, Outline, PortBlocks, Worker
 from dynplan.views.capacity import capacity_of
 from dynplan.views.printed import MOST_WARNINGS, in_print
+from dynplan.views.ranges import runs
 from dynplan.views.turns import held_at_once, one_after_another, sentences, until_of
 
 MOST_NODES = 16  # of a job whose every node is shown; in a larger one equal nodes are shown once
 _MOST_LAYOUTS = 16  # different ports of a role's workers that are all listed
-_MOST_RUNS = 5  # of numbers in a row, before the middle is left out
 _BROKEN = "this plan breaks its promises: `dynplan check` says where"
 
 
@@ -365,31 +365,3 @@ def ports_text(ports: Iterable[tuple[str, Block]]) -> tuple[str, ...]:
 
 def _numbers(block: Block) -> str:
     return f"{block.port}" if block.count == 1 else f"{block.port}-{block.port + block.count - 1}"
-
-
-def runs(numbers: Sequence[int]) -> str:
-    """Write ascending numbers in few words: `0-3, 8`, or `1, 3 .. 9999` for equal steps."""
-    parts = [_run(run) for run in _in_steps(numbers)]
-    if len(parts) > _MOST_RUNS:
-        parts = [*parts[: _MOST_RUNS - 2], "...", parts[-1]]
-    return ", ".join(parts)
-
-
-def _in_steps(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Split into the longest runs of equal steps, from the left; a step other than 1 needs four numbers."""
-    at = 0
-    while at < len(numbers):
-        step = numbers[at + 1] - numbers[at] if at + 1 < len(numbers) else 1
-        end = at + 1
-        while end < len(numbers) and numbers[end] - numbers[end - 1] == step:
-            end += 1
-        if step != 1 and end - at < 4:
-            end = at + 1
-        yield numbers[at:end]
-        at = end
-
-
-def _run(run: Sequence[int]) -> str:
-    if len(run) == 1:
-        return str(run[0])
-    return f"{run[0]}-{run[-1]}" if run[1] - run[0] == 1 else f"{run[0]}, {run[1]} .. {run[-1]}"

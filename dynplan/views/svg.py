@@ -11,7 +11,8 @@ from textwrap import wrap
 from attrs import frozen
 
 from dynplan.model import Outline
-from dynplan.views.placement import Domain, GroupLine, Owner, Row, Segment, View, runs, view
+from dynplan.views.placement import Domain, GroupLine, Owner, Row, Segment, View, view
+from dynplan.views.ranges import runs
 
 _MARGIN = 28
 _FOOT = 12

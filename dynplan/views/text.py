@@ -11,7 +11,8 @@ from dynplan.model import Outline
 from dynplan.views.capacity import Capacity, capacity_of, hours_text, percent
 from dynplan.views.columns import columns_within
 from dynplan.views.durations import duration
-from dynplan.views.placement import RoleLine, Row, Segment, View, runs, view
+from dynplan.views.placement import RoleLine, Row, Segment, View, view
+from dynplan.views.ranges import runs
 
 LEAST_WIDTH = 40
 USUAL_WIDTH = 80
