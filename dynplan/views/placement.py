@@ -87,7 +87,10 @@ class GroupLine:
 
 @frozen
 class Domain:
-    """A segment of nodes of one NVLink domain: the nodes shown of it, and the later segments that look the same."""
+    """A segment of nodes of one NVLink domain: the nodes shown of it, and the later segments that look the same.
+
+    Segments of a node group count from its first node.
+    """
 
     index: int
     first: int
@@ -118,19 +121,21 @@ class RoleLine:
     ports: tuple[tuple[str, tuple[str, ...]], ...]
 
 
+Line = GroupLine | Domain | Row
+
+
 @frozen
 class View:
     """A placement as people look at it; `owners` are the roles with GPUs, in declaration order.
 
-    `groups` are the node groups in the order of their nodes, none where all nodes are alike. `blocks` tells of ports
-    that move by the job's id, `turns` who gives places back to whom. `more` is said where not all warnings are there.
-    `domains` hold all rows again, where nodes come in segments.
+    `lines` are its nodes from top to bottom: a node group stands before its nodes, none where all are alike, and nodes
+    that come in segments stand in those. `blocks` tells of ports that move by the job's id, `turns` who gives places
+    back to whom. `more` is said where not all warnings are there.
     """
 
     name: str
     summary: str
-    groups: tuple[GroupLine, ...]
-    rows: tuple[Row, ...]
+    lines: tuple[Line, ...]
     roles: tuple[RoleLine, ...]
     owners: tuple[str, ...]
     warnings: tuple[Finding, ...]
@@ -138,7 +143,24 @@ class View:
     more: str
     blocks: str
     turns: tuple[str, ...] = ()
-    domains: tuple[Domain, ...] = ()
+
+    @property
+    def groups(self) -> tuple[GroupLine, ...]:
+        """Return the node groups."""
+        return tuple(line for line in self.lines if isinstance(line, GroupLine))
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Return the nodes, whatever they stand in."""
+        return tuple(_rows_of(self.lines))
+
+
+def _rows_of(lines: Iterable[Line]) -> Iterator[Row]:
+    for line in lines:
+        if isinstance(line, Domain):
+            yield from line.rows
+        elif isinstance(line, Row):
+            yield line
 
 
 @define
@@ -155,13 +177,11 @@ def view(found: Outline) -> View:
     roles: dict[str, list[Worker]] = {}
     for worker in found.workers:
         roles.setdefault(worker.role, []).append(worker)
-    domains = tuple(_domains(found)) if found.segment else ()
-    rows = tuple(row for domain in domains for row in domain.rows) or tuple(_rows(found, _looks(found), found.nodes))
+    lines = tuple(_lines(found))
     return View(
         name=found.name or "job",
-        summary=_summary(found, rows),
-        groups=tuple(_groups(found)),
-        rows=rows,
+        summary=_summary(found, tuple(_rows_of(lines))),
+        lines=lines,
         roles=tuple(_role_line(role, workers) for role, workers in roles.items()),
         owners=tuple(role for role, workers in roles.items() if any(task.gpus for w in workers for task in w.tasks)),
         warnings=found.warnings[:MOST_WARNINGS],
@@ -169,8 +189,20 @@ def view(found: Outline) -> View:
         turns=tuple(sentences(found)),
         more=f"{len(found.warnings) - MOST_WARNINGS} more warnings" if len(found.warnings) > MOST_WARNINGS else "",
         blocks=_blocks(found.blocks) if found.blocks else "",
-        domains=domains,
     )
+
+
+def _lines(found: Outline) -> Iterator[Line]:
+    """Yield the nodes of each group, one group behind another; all nodes where they are alike."""
+    looks = _looks(found)
+    for name, of_group in groupby(found.nodes, lambda node: node.group):
+        nodes = tuple(of_group)
+        if any(node.group for node in found.nodes):
+            yield _group_line(name, nodes)
+        if size := found.segment_of(name):
+            yield from _domains(found, looks, nodes, size)
+        else:
+            yield from _rows(found, looks, nodes)
 
 
 def _blocks(blocks: PortBlocks) -> str:
@@ -213,29 +245,23 @@ def _rows(found: Outline, looks: Sequence[_Look], nodes: Sequence[Node]) -> Iter
         yield Row(found.nodes[first], first == found.head, now, look.without, tuple(more), tuple(later))
 
 
-def _domains(found: Outline) -> Iterator[Domain]:
-    """Yield every segment of a small job, and of a larger one the first of each kind."""
-    looks = _looks(found)
+def _domains(found: Outline, looks: Sequence[_Look], nodes: Sequence[Node], size: int) -> Iterator[Domain]:
+    """Yield every segment of these nodes in a small job, and in a larger one the first of each kind."""
     alike: dict[object, list[int]] = {}
-    for first in range(0, len(looks), found.segment):
-        kind = tuple(look.kind for look in looks[first : first + found.segment])
-        alike.setdefault(kind, []).append(first)
+    for at in range(0, len(nodes), size):
+        kind = tuple(looks[node.node].kind for node in nodes[at : at + size])
+        alike.setdefault(kind, []).append(at)
     for first, *more in alike.values():
-        nodes = found.nodes[first : first + found.segment]
-        rows = tuple(_rows(found, looks, nodes))
-        others = tuple(at // found.segment for at in more)
-        yield Domain(first // found.segment, first, nodes[-1].node, rows, others)
+        own = nodes[first : first + size]
+        rows = tuple(_rows(found, looks, own))
+        yield Domain(first // size, own[0].node, own[-1].node, rows, tuple(at // size for at in more))
 
 
-def _groups(found: Outline) -> Iterator[GroupLine]:
-    for name, of_group in groupby(
-        found.nodes if any(node.group for node in found.nodes) else (), lambda node: node.group
-    ):
-        nodes = list(of_group)
-        sizes = sorted({node.gpus for node in nodes})
-        gpus = f"{' or '.join(map(str, sizes))} GPUs" + (" each" if len(nodes) > 1 else "") if any(sizes) else "no GPUs"
-        numbers = runs([node.node for node in nodes])
-        yield GroupLine(name, nodes[0].node, f"node{'s' if len(nodes) > 1 else ''} {numbers}, {gpus}")
+def _group_line(name: str, nodes: Sequence[Node]) -> GroupLine:
+    sizes = sorted({node.gpus for node in nodes})
+    gpus = f"{' or '.join(map(str, sizes))} GPUs" + (" each" if len(nodes) > 1 else "") if any(sizes) else "no GPUs"
+    numbers = runs([node.node for node in nodes])
+    return GroupLine(name, nodes[0].node, f"node{'s' if len(nodes) > 1 else ''} {numbers}, {gpus}")
 
 
 def _held(found: Outline) -> list[_Held]:

@@ -176,15 +176,16 @@ def _flow(items: Sequence[tuple[int, list[str]]], width: int, left: int) -> tupl
 
 
 def _nodes(seen: View, sheet: _Sheet) -> Iterator[_Block]:
-    for domain in seen.domains:
-        yield _domain(domain, sheet)
-        if domain.more:
-            yield _more(domain.more, sheet)
-    groups = {group.first: group for group in seen.groups}
-    for row in () if seen.domains else seen.rows:
-        if row.node.node in groups:
-            yield _group(groups[row.node.node], sheet)
-        yield from _rows([row], sheet)
+    for line in seen.lines:
+        match line:
+            case GroupLine():
+                yield _group(line, sheet)
+            case Domain():
+                yield _domain(line, sheet)
+                if line.more:
+                    yield _more(line.more, sheet)
+            case Row():
+                yield from _rows([line], sheet)
 
 
 def _domain(domain: Domain, sheet: _Sheet) -> _Block:
