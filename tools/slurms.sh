@@ -139,7 +139,10 @@ requirements() {
 		import tomllib
 		with open("pyproject.toml", "rb") as file:
 		    project = tomllib.load(file)["project"]
-		print(*project["dependencies"], *project["optional-dependencies"]["test"], sep="\n")
+		extra = project["optional-dependencies"]
+		wanted = [*project["dependencies"], *extra["import"], *extra["test"]]
+		# dynplan itself is /dynplan, and on no index.
+		print(*(word for word in wanted if not word.startswith("dynplan[")), sep="\n")
 	END
 }
 
