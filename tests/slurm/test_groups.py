@@ -671,9 +671,9 @@ def on_racks(lab: Lab, job: str, *sbatch: str) -> Run:
 
 
 def hosts_of(run: Run, role: str) -> list[list[str]]:
-    """Return the hosts of each worker of a role."""
+    """Return the hosts of each worker of a role, in rank order."""
     found: dict[int, list[str]] = {}
-    for (name, worker, _), seen in run.workers.items():
+    for (name, worker, _), seen in sorted(run.workers.items()):
         if name == role:
             found.setdefault(worker, []).append(seen.host)
     return list(found.values())
