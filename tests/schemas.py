@@ -138,7 +138,14 @@ ENV = {
 ARGS = {"type": "object", "additionalProperties": {"not": {"type": "array"}}}
 HOSTS = either(TEXT, TEXTS)
 NODES = either({"const": "min"}, whole())
-GPU_GROUPS: Schema = {"type": "array", "items": {"type": "array", "items": whole(0)}}
+# What is said of the nodes of one kind.
+NODE_KEYS: dict[str, Schema] = {
+    "gpus-per-node": whole(0, 1024),
+    "domain-nodes": whole(1, 65_536),
+    "gpu-groups": {"type": "array", "items": {"type": "array", "items": whole(0)}},
+    "gpu-numa": {"type": "array", "items": whole(0, 1024)},
+    "gpu-nics": {"type": "array", "items": either(TEXT, TEXTS)},
+}
 NUMBER = either(TEXT, whole(0))
 CONTAINER = ref("container")
 PROBE_KEYS: dict[str, Schema] = {
@@ -230,11 +237,7 @@ def cluster_keys(group: Schema) -> dict[str, Schema]:
     limit = either(one_of("hard", "unlimited"), whole(0, 2**63 - 1))
     return {
         "name": TEXT,
-        "gpus-per-node": whole(0, 1024),
-        "domain-nodes": whole(1, 65_536),
-        "gpu-groups": GPU_GROUPS,
-        "gpu-numa": {"type": "array", "items": whole(0, 1024)},
-        "gpu-nics": {"type": "array", "items": either(TEXT, TEXTS)},
+        **NODE_KEYS,
         "gpu-request": TEXT,
         "gpu-vendor": one_of(*GPU_VARIABLES),
         "container-runtime": one_of("pyxis", "apptainer", "none"),
@@ -256,8 +259,7 @@ def group_keys() -> dict[str, Schema]:
     """Return the schema of each key of a node group."""
     return {
         "name": TEXT,
-        "gpus-per-node": whole(0, 1024),
-        "gpu-groups": GPU_GROUPS,
+        **NODE_KEYS,
         "gpu-request": TEXT,
         "sbatch": OPTIONS,
     }

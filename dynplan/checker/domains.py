@@ -22,6 +22,18 @@ def in_segments(plan: StatedPlan) -> bool:
     return request.domain_nodes > 1 and not named and bool(spanning(plan))
 
 
+def check_which(plan: StatedPlan, findings: Findings) -> None:
+    """Report segments of node groups that the plan has no nodes of, and such of no group where its nodes are (D419)."""
+    groups = {node.group for node in plan.nodes}
+    for group in plan.segments:
+        if group not in groups:
+            message = f"the plan says what a segment of node group `{group}` is, and has no nodes of it"
+            findings.error("D419", message, (*_PATH, group), help="leave it out")
+    if plan.segment and groups != {""}:
+        message = f"the plan has segments of {plan.segment} nodes, and does not say of which node group"
+        findings.error("D419", message, _PATH, help="a table says it: `segment = { GROUP = 18 }`")
+
+
 def check_domains(plan: StatedPlan, findings: Findings) -> None:
     """Report workers across segments, and segments that Slurm does not give or that nobody needs (D419)."""
     segment = plan.segment or 0

@@ -5,11 +5,12 @@ from itertools import groupby
 
 from attrs import evolve
 
+from dynplan.checker.domains import check_domains
 from dynplan.checker.gpus import check_gpus
 from dynplan.checker.places import check_placement, check_places, placement_of
 from dynplan.checker.stated import Request, RequestedGroup, RequestedRole, StatedPlan, StatedWorker, by_role
 from dynplan.checker.turns import all_before
-from dynplan.diagnostics import Findings
+from dynplan.diagnostics import Finding, Findings
 
 
 def check_groups(plan: StatedPlan, findings: Findings) -> None:
@@ -99,16 +100,26 @@ def check_parts(plan: StatedPlan, findings: Findings) -> None:
         before = len(findings.found)
         check_gpus(part, findings)
         check_places(part, findings)
-        group = part.nodes[0].group
-        findings.found[before:] = [
-            evolve(finding, message=f"in node group `{group}`, nodes counted from its first: {finding.message}")
-            for finding in findings.found[before:]
-        ]
-    if not findings.found:
-        found = [placement_of(part, part.request) for part in parts if part.request]
-        mode = "shared" if any(mode == "shared" for mode, _ in found) else "separate"
-        if found:
-            check_placement(plan, mode, sum(low for _, low in found), findings)
+        check_domains(part, findings)
+        found = findings.found[before:]
+        findings.found[before:] = [_in_group(finding, part.nodes[0].group, plan) for finding in found]
+    if not findings.found and plan.request:
+        _check_placement(plan, parts, findings)
+
+
+def _in_group(finding: Finding, group: str, plan: StatedPlan) -> Finding:
+    """Say what is wrong in a group in the words of the whole plan."""
+    message = f"in node group `{group}`, nodes counted from its first: {finding.message}"
+    own = finding.path == ("placement", "segment") and group in plan.segments
+    return evolve(finding, message=message, path=(*finding.path, group) if own else finding.path)
+
+
+def _check_placement(plan: StatedPlan, parts: Sequence[StatedPlan], findings: Findings) -> None:
+    """Hold `placement` against what it would be for each group."""
+    found = [placement_of(part, part.request) for part in parts if part.request]
+    modes = [mode for mode in ("separate", "shared") if any(mode in of_group for of_group, _ in found)]
+    alone = all("separate" in of_group for of_group, _ in found)
+    check_placement(plan, modes if alone else ["shared"], sum(low for _, low in found), findings)
 
 
 def _has_all(plan: StatedPlan, request: Request, findings: Findings) -> bool:
@@ -142,11 +153,12 @@ def _parts(plan: StatedPlan) -> Iterator[StatedPlan]:
             nodes=tuple(nodes),
             workers=moved,
             head=None if first else plan.head,
-            mode="",
+            mode=plan.mode if plan.mode == "shared" and name in plan.segments else "",
             lower=None,
             request=_of_group(plan.request, name, groups) if plan.request else None,
             in_turns=plan.in_turns,
-            segment=None,
+            segment=plan.segments.get(name),
+            segments={},
             blocks=None,
             by_role=by_role(moved),
             later=first > 0,
@@ -172,4 +184,6 @@ def _of_group(request: Request, name: str, groups: Mapping[str, str]) -> Request
         hosts=request.hosts or kind.hosts,
         gpus_per_node=kind.gpus_per_node,
         groups=kind.groups,
+        domain_nodes=kind.domain_nodes,
+        segment=kind.segment,
     )

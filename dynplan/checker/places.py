@@ -74,8 +74,8 @@ def _check_allocation(plan: StatedPlan, request: Request, named: Sequence[str], 
             findings.error("D410", message, (*node.path, "gpus"))
 
 
-def placement_of(plan: StatedPlan, request: Request) -> tuple[str, int]:
-    """Return whether the roles of a job are separate on the nodes of its plan, and the least its bound may be."""
+def placement_of(plan: StatedPlan, request: Request) -> tuple[Sequence[str], int]:
+    """Return what `mode` may be for the nodes of a plan, what it is to be first, and the least its bound may be."""
     return _placement(plan, request, _need(plan, request))
 
 
@@ -93,20 +93,20 @@ def _room(request: Request) -> int:
     return min(rooms_of(request).values(), default=0)
 
 
-def _placement(plan: StatedPlan, request: Request, need: Need) -> tuple[str, int]:
+def _placement(plan: StatedPlan, request: Request, need: Need) -> tuple[Sequence[str], int]:
     count = len(plan.nodes)
     searched = request.num_nodes == "min" and not request.hosts
     mode = "separate" if count >= need.separate and not need.overlap else "shared"
-    return mode, min(need.proven, count) if searched else count
+    # Where domains matter it may take more nodes to keep roles apart.
+    modes = (mode, "shared") if in_segments(plan) else (mode,)
+    return modes, min(need.proven, count) if searched else count
 
 
-def check_placement(plan: StatedPlan, mode: str, low: int, findings: Findings) -> None:
+def check_placement(plan: StatedPlan, modes: Sequence[str], low: int, findings: Findings) -> None:
     """What `placement` says follows from the nodes; for the fewest nodes its bound may be lower than their number."""
     count = len(plan.nodes)
-    # Where domains matter it may take more nodes to keep roles apart.
-    fine = {"", mode, "shared"} if in_segments(plan) else {"", mode}
-    if plan.mode not in fine:
-        message = f"`mode` is `{plan.mode}`, and the roles are {mode} on {counted(count, 'node')}"
+    if plan.mode and plan.mode not in modes:
+        message = f"`mode` is `{plan.mode}`, and the roles are {modes[0]} on {counted(count, 'node')}"
         findings.error("D410", message, ("placement", "mode"))
     if plan.lower is not None and not low <= plan.lower <= count:
         bound = f"{low} to {count}" if low < count else str(count)

@@ -10,7 +10,7 @@ from typing import Any
 
 from dynplan.checker.beside import check_beside
 from dynplan.checker.blocks import check_blocks
-from dynplan.checker.domains import check_domains
+from dynplan.checker.domains import check_domains, check_which
 from dynplan.checker.gpus import check_gpus
 from dynplan.checker.node_groups import check_groups, check_parts
 from dynplan.checker.places import check_places
@@ -29,14 +29,14 @@ def check(tree: Mapping[str, Any]) -> tuple[Finding, ...]:
     Returns:
         Findings whose paths lead into the tree: D501 and D502 for a tree of another form, else D405
         and D410 for numbers that do not add up, else D414 for workers that are not where those are that they
-        stand beside, else D410 and D417 for nodes and workers that are not in their groups, else D401 to D413, D415,
-        D416 and D419, else D420.
+        stand beside, else D410, D417 and D419 for nodes, workers and segments that are not in their groups, else D401
+        to D413, D415, D416 and D419, else D420.
     """
     findings = Findings()
     try:
         plan = read_stated(tree, findings)
         grouped = any(node.group for node in plan.nodes) or bool(plan.request and plan.request.kinds)
-        groups = (check_groups,) * grouped
+        groups = (*(check_groups,) * grouped, check_which)
         standing = (check_parts,) if grouped else (check_gpus, check_places, check_domains)
         for stage in (
             (_check_numbers,),

@@ -124,11 +124,13 @@ class RequestedRole:
 
 @frozen
 class RequestedGroup:
-    """A node group of the cluster; `num_nodes` and `hosts` are what the job says of it alone."""
+    """A node group of the cluster, see `Request`; `num_nodes` and `hosts` are what the job says of it alone."""
 
     name: str
     gpus_per_node: int
     groups: tuple[tuple[int, ...], ...]
+    domain_nodes: int
+    segment: str
     num_nodes: int | str | None
     hosts: tuple[str, ...]
 
@@ -168,7 +170,8 @@ class StatedBlocks:
 class StatedPlan:
     """A plan as it stands; `request` is None where it carries no tables of the job, `blocks` where ports stay.
 
-    `head`, `mode`, `lower`, `in_turns` and `segment` are what `placement` says, None or empty where it does not;
+    `head`, `mode`, `lower`, `in_turns` and `segment` are what `placement` says, None or empty where it does not, and
+    `segments` are those by node group, which it says in place of `segment`;
     `by_role` are the workers again. `later`: these are the nodes of a node group that is not the first, and the head is
     none of them.
     """
@@ -180,6 +183,7 @@ class StatedPlan:
     lower: int | None
     in_turns: bool
     segment: int | None
+    segments: Mapping[str, int]
     request: Request | None
     blocks: StatedBlocks | None
     by_role: Mapping[str, list[StatedWorker]]
@@ -201,6 +205,7 @@ def read_stated(tree: Mapping[str, Any], findings: Findings) -> StatedPlan:
     )
     workers = tuple(_worker(part) for part in top.parts("workers", needed=True))
     place = top.part("placement")
+    by_group = place.part("segment") if isinstance(place.data.get("segment"), Mapping) else None
     return StatedPlan(
         nodes=nodes,
         workers=workers,
@@ -208,7 +213,8 @@ def read_stated(tree: Mapping[str, Any], findings: Findings) -> StatedPlan:
         mode=place.text("mode"),
         lower=place.maybe("lower-bound"),
         in_turns=place.flag("in-turns"),
-        segment=place.maybe("segment"),
+        segment=None if by_group else place.maybe("segment"),
+        segments={group: by_group.count(group) for group in by_group.data} if by_group else {},
         request=_asked(top) if "roles" in tree else None,
         blocks=_blocks(top.part("port-offset")) if "port-offset" in tree else None,
         by_role=by_role(workers),
@@ -245,7 +251,7 @@ def _blocks(part: Part) -> StatedBlocks:
 
 def _asked(top: Part) -> Request:
     job, cluster = top.part("job"), top.part("cluster")
-    kinds = tuple(_kind(part, job) for part in cluster.parts("node-groups"))
+    kinds = tuple(_kind(part, cluster, job) for part in cluster.parts("node-groups"))
     moves = (job.text("port-offset") or cluster.text("port-offset")) == "job-id"
     ranges = cluster.ranges("port-range")
     return Request(
@@ -256,11 +262,19 @@ def _asked(top: Part) -> Request:
         gpus_per_node=cluster.count("gpus-per-node", 0),
         groups=_islands(cluster),
         domain_nodes=cluster.count("domain-nodes", 0),
-        segment=str({**cluster.part("sbatch").data, **job.part("sbatch").data}.get("segment", False)),
+        segment=_segment(cluster, job),
         port_range=ranges[0] if ranges else (20000, 21999),
         reserved=cluster.ranges("reserved-ports"),
         moves=moves,
     )
+
+
+def _segment(*parts: Part) -> str:
+    """Return an option of sbatch as the last of several tables has it that says it."""
+    options: dict[str, Any] = {}
+    for part in parts:
+        options |= part.part("sbatch").data
+    return str(options.get("segment", False))
 
 
 def _num_nodes(part: Part, key: str) -> int | str | None:
@@ -283,14 +297,21 @@ def _numa_nodes(nodes: tuple[int, ...]) -> list[list[int]]:
     return [[gpu for gpu, node in enumerate(nodes) if node == one] for one in sorted(set(nodes))]
 
 
-def _kind(part: Part, job: Part) -> RequestedGroup:
+def _kind(part: Part, cluster: Part, job: Part) -> RequestedGroup:
     name = part.text("name")
     numbers, hosts = (
         job.part(key) if isinstance(job.data.get(key), Mapping) else Part({}, (*job.path, key), job.findings)
         for key in ("num-nodes", "nodes")
     )
-    gpus = part.count("gpus-per-node", 0)
-    return RequestedGroup(name, gpus, _islands(part), _num_nodes(numbers, name), hosts.texts(name))
+    return RequestedGroup(
+        name=name,
+        gpus_per_node=part.count("gpus-per-node", 0),
+        groups=_islands(part),
+        domain_nodes=part.count("domain-nodes", 0),
+        segment=_segment(cluster, part, job),
+        num_nodes=_num_nodes(numbers, name),
+        hosts=hosts.texts(name),
+    )
 
 
 def _role(name: str, part: Part, moves: bool) -> RequestedRole:

@@ -32,7 +32,15 @@ def components(plan: Plan) -> tuple[Component, ...]:
     """Return the components of a job, in node order: one where the cluster has no groups, or one alone is used."""
     cluster = plan.job.cluster
     kinds = {kind.name: kind for kind in cluster.node_groups}
-    all_alike = NodeGroup("", cluster.gpus_per_node, cluster.groups, cluster.gpu_request, ())
+    all_alike = NodeGroup(
+        name="",
+        gpus_per_node=cluster.gpus_per_node,
+        groups=cluster.groups,
+        affinity=cluster.affinity,
+        domain_nodes=cluster.domain_nodes,
+        gpu_request=cluster.gpu_request,
+        sbatch=(),
+    )
     found = []
     for name, nodes in groupby(plan.nodes, key=lambda node: node.group):
         group = kinds.get(name, all_alike)
@@ -52,6 +60,22 @@ def in_component_order(plan: Plan, role: Role, workers: Sequence[Worker]) -> Seq
         return workers
     places = _places(plan)
     return sorted(workers, key=lambda worker: places[worker.tasks[0].node])
+
+
+def domains_of_components(plan: Plan) -> tuple[int, ...]:
+    """Return the nodes of a domain in each component; 0 where none are known, or no worker spans nodes there."""
+    found = components(plan)
+    if all(one.group.domain_nodes < 2 for one in found):
+        return (0,) * len(found)
+    several = (worker.tasks for worker in plan.workers if len(worker.tasks) > 1)
+    spanned = {plan.nodes[tasks[0].node].group for tasks in several if len({task.node for task in tasks}) > 1}
+    nodes = (one.group.domain_nodes if one.nodes[0].group in spanned else 0 for one in found)
+    return tuple(size if size > 1 else 0 for size in nodes)
+
+
+def is_attached(plan: Plan) -> bool:
+    """Tell whether the cluster says of nodes of a job where their GPUs are attached."""
+    return any(one.group.affinity.numa or one.group.affinity.nics for one in components(plan))
 
 
 def where_it_runs(plan: Plan, workers: Sequence[Worker]) -> Iterator[Setting]:
@@ -88,6 +112,10 @@ def component_settings(plan: Plan) -> Iterator[Settings]:
     shown = tuple("" if each.asks else ",".join(map(str, range(each.gpus))) for each in found)
     if any(shown):
         yield (("component_shown", shown),)
+    if is_attached(plan):
+        affinities = [each.group.affinity for each in found]
+        yield (("component_numa", tuple(",".join(map(str, each.numa)) for each in affinities)),)
+        yield (("component_nics", tuple("/".join(map(",".join, each.nics)) for each in affinities)),)
 
 
 def _places(plan: Plan) -> list[int]:

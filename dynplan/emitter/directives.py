@@ -70,7 +70,7 @@ def _check_handed_on(plan: Plan, component: Component, names: Sequence[str]) -> 
 def _options(plan: Plan, component: Component) -> dict[str, str | int | bool]:
     job, group = plan.job, component.group
     planned = _planned(plan, component)
-    own = (job.cluster.sbatch, group.sbatch, job.sbatch)
+    own = (_said_of_all(job.cluster.sbatch, component, plan), group.sbatch, _said_of_all(job.sbatch, component, plan))
     options = planned | _defaults(plan, dict(chain.from_iterable(own)))
     for given in own:
         options |= dict(given)
@@ -79,11 +79,18 @@ def _options(plan: Plan, component: Component) -> dict[str, str | int | bool]:
     return {name: value for name, value in options.items() if value is not False}
 
 
+def _said_of_all(options: Options, component: Component, plan: Plan) -> Options:
+    """Return options that are said of all nodes without `segment`, where only other components have domains."""
+    if component.group.domain_nodes or not any(other.group.domain_nodes for other in components(plan)):
+        return options
+    return tuple(option for option in options if option[0] != "segment")
+
+
 def _planned(plan: Plan, component: Component) -> dict[str, str | int | bool]:
     job = plan.job
     options: dict[str, str | int | bool] = {"job-name": job.name, "nodes": len(component.nodes)}
-    if plan.placement.segment:
-        options["segment"] = plan.placement.segment
+    if segment := plan.placement.segment_of(component.group.name):
+        options["segment"] = segment
     named = [node.host for node in component.nodes if node.host]
     if named:
         options["nodelist"] = ",".join(named)

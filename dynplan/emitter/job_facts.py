@@ -2,15 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 
-from dynplan.emitter.components import component_settings, components, is_heterogeneous
+from dynplan.emitter.components import (
+    component_settings,
+    components,
+    domains_of_components,
+    is_attached,
+    is_heterogeneous,
+)
 from dynplan.emitter.constants import Constants
 from dynplan.emitter.containers import container_paths, containers
 from dynplan.emitter.lowered import Array, Setting, Settings
 from dynplan.emitter.moving import block_settings
-from dynplan.emitter.parts import excuses, finds_interfaces, follows, has_domains, reads_log
+from dynplan.emitter.parts import excuses, finds_interfaces, follows, reads_log
 from dynplan.language.placeholders import submitted
 from dynplan.language.templates import Part, Ref, for_bash
-from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Affinity, Job, Plan, Role, Texts
+from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Job, Plan, Role, Texts
 
 DEFAULT_GRACE_S = 30  # what a role's `grace` is where the script says nothing
 LAUNCH_TIMEOUT_S = 600  # and `launch-timeout`
@@ -54,19 +60,27 @@ def job_settings(plan: Plan) -> Iterator[Settings]:
         yield (("launch_timeout", str(job.cluster.launch_timeout_s)),)
     if finds_interfaces(plan):
         yield (("interfaces", tuple(map(_interface, job.cluster.interfaces))),)
-    if has_domains(plan):
-        yield (("domain_nodes", str(job.cluster.domain_nodes)),)
+    yield tuple(_domains(plan))
     if job.cluster.limits != DEFAULT_LIMITS:
         yield (("limits", tuple(f"-{letter}={value}" for letter, value in job.cluster.limits)),)
     yield tuple(block_settings(plan))
-    yield tuple(_affinity(job.cluster.affinity))
+    yield tuple(_affinity(plan))
     yield (("roles", tuple(role.name for role in job.roles)),)
     yield (("phases", tuple(phase.name for phase in job.phases)),)
     yield (("stop_order", tuple(stop_order(job.roles))),)
 
 
-def _affinity(affinity: Affinity) -> Iterator[Setting]:
-    if affinity.numa or affinity.nics:
+def _domains(plan: Plan) -> Iterator[Setting]:
+    """Yield the nodes of a domain by component, the only one where the job is of one kind of node."""
+    domains = domains_of_components(plan)
+    if any(domains):
+        yield "domain_nodes", tuple(str(size or "") for size in domains)
+
+
+def _affinity(plan: Plan) -> Iterator[Setting]:
+    """Yield where GPUs are attached; what differs by component is said of these."""
+    if is_attached(plan) and not is_heterogeneous(plan):
+        affinity = components(plan)[0].group.affinity
         yield "gpu_numa", tuple(map(str, affinity.numa))
         yield "gpu_nics", tuple(map(",".join, affinity.nics))
 

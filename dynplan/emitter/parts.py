@@ -6,7 +6,7 @@ is left out where a plan does not use it.
 
 from collections.abc import Callable, Iterator, Mapping
 
-from dynplan.emitter.components import is_heterogeneous
+from dynplan.emitter.components import domains_of_components, is_attached, is_heterogeneous
 from dynplan.emitter.constants import templates
 from dynplan.emitter.containers import brings
 from dynplan.model import Each, Phase, Plan, Role, Texts, Worker
@@ -107,20 +107,13 @@ def _moves(plan: Plan) -> bool:
     return plan.blocks is not None
 
 
-def _attached(plan: Plan) -> bool:
-    """Tell whether the cluster says where its GPUs are attached."""
-    affinity = plan.job.cluster.affinity
-    return bool(affinity.numa or affinity.nics)
-
-
 def _hosts(plan: Plan) -> bool:
     return any(node.host for node in plan.nodes) or has_domains(plan)
 
 
 def has_domains(plan: Plan) -> bool:
-    """Tell whether a worker spans nodes on a cluster of NVLink domains."""
-    several = (worker for worker in plan.workers if len(worker.tasks) > 1)
-    return plan.job.cluster.domain_nodes > 1 and any(len({task.node for task in one.tasks}) > 1 for one in several)
+    """Tell whether a worker spans nodes of NVLink domains."""
+    return any(domains_of_components(plan))
 
 
 def _files(plan: Plan) -> bool:
@@ -141,7 +134,7 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("preflight", _always),
     ("interfaces", finds_interfaces),
     ("taken", _moves),
-    ("affinity", _attached),
+    ("affinity", is_attached),
     ("worlds", _worlds),
     ("groups", is_heterogeneous),
     ("steps", _always),

@@ -60,13 +60,12 @@ def _fault(role: Role, cluster: Cluster) -> tuple[str, str] | None:
     if not role.size.gpus:
         message = f"role `{role.name}` has no GPUs whose NUMA nodes it could be bound to"
         return message, "leave it out, or set `gpus-per-worker`"
-    if cluster.node_groups:
-        message = f"role `{role.name}` is to be bound to the NUMA nodes of its GPUs, and node groups do not say them"
-        return message, "leave it out"
-    if not cluster.affinity.numa:
-        gpus = ", ".join("0" for _ in range(min(cluster.gpus_per_node, 8)))
-        message = f"role `{role.name}` is to be bound to the NUMA nodes of its GPUs, and the cluster does not say them"
-        return message, f"set `cluster.gpu-numa`, `[{gpus}]` for example: `nvidia-smi topo -m` shows them"
+    group = role.size.group
+    if not cluster.affinity_in(group).numa:
+        gpus = ", ".join("0" for _ in range(min(cluster.gpus_in(group), 8)))
+        who, key = (f"node group `{group}`", "`gpu-numa` there") if group else ("the cluster", "`cluster.gpu-numa`")
+        message = f"role `{role.name}` is to be bound to the NUMA nodes of its GPUs, and {who} does not say them"
+        return message, f"set {key}, `[{gpus}]` for example: `nvidia-smi topo -m` shows them"
     return None
 
 

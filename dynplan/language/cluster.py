@@ -10,6 +10,7 @@ from dynplan.model import DEFAULT_LIMITS, GPU_VARIABLES, Affinity, Cluster, Node
 MOST_GPUS = 1024
 MOST_NODES = 65_536  # of a domain; a job has no more
 LAUNCH_TIMEOUT_S = 600
+Groups = tuple[tuple[int, ...], ...]
 PORT_OFFSETS = ("none", "job-id")
 _RANGE = re.compile(r" *([0-9]{1,5}) *(?:- *([0-9]{1,5}) *)?")
 _REQUEST = re.compile(r"gpus-per-node|none|gres(:[A-Za-z0-9_.-]+)?")
@@ -22,6 +23,7 @@ _LIMITS = {word[2:]: word[0] for word in _LETTERS}
 _INTERFACES = (
     'it is a name such as `"ib0"`, a pattern such as `"ib*"`, a network such as `"10.2.0.0/16"`, or a list of these'
 )
+_OF_ONE_KIND = ("gpus-per-node", "gpu-groups", "gpu-numa", "gpu-nics", "domain-nodes")
 _GROUP = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _OPTION = re.compile(r"[a-z][a-z0-9-]*")
 # What a shell or the loader runs, among the variables that `export` names.
@@ -33,20 +35,15 @@ _CODE = re.compile(
 def read_cluster(table: Table) -> Cluster:
     """Read `[cluster]`; a job without one has nodes without GPUs."""
     gpus = table.count("gpus-per-node", 0, 0, MOST_GPUS) or 0
-    groups, affinity = _groups(table, gpus), Affinity((), ())
-    if ("gpu-numa" in table or "gpu-nics" in table) and "node-groups" not in table:
-        from dynplan.language.affinity import check_groups, islands, read_affinity  # few sites say it
-
-        affinity = read_affinity(table, gpus)
-        check_groups(groups, affinity, table)
-        groups = groups or islands(affinity)
+    several = "node-groups" in table  # which say these each
+    groups, affinity = ((), Affinity((), ())) if several else _gpu_facts(table, gpus)
     request = _request(table, "gpus-per-node")
     cluster = Cluster(
         name=table.line("name"),
         gpus_per_node=gpus,
         groups=groups,
         affinity=affinity,
-        domain_nodes=table.count("domain-nodes", 0, 1, MOST_NODES) or 0,
+        domain_nodes=0 if several else _domain_nodes(table),
         gpu_vendor=table.choice("gpu-vendor", tuple(GPU_VARIABLES), "nvidia"),
         gpu_request=request,
         container_runtime=table.choice("container-runtime", ("pyxis", "apptainer", "none"), "pyxis"),
@@ -77,14 +74,10 @@ def _node_groups(table: Table, request: str) -> tuple[NodeGroup, ...]:
     if not rows:
         table.bad("node-groups", "`node-groups` names no group", "name one, or leave the key out")
         return ()
-    for key in ("gpus-per-node", "gpu-groups"):
+    for key in _OF_ONE_KIND:
         if key in table:
             message = f"`{key}` is of one kind of node, and the cluster has several"
             table.bad(key, message, "write it into each of the `node-groups`", "D113", also=table.at("node-groups"))
-    for key in ("gpu-numa", "gpu-nics", "domain-nodes"):
-        if key in table:
-            message = f"`{key}` is of one kind of node, and the cluster has several"
-            table.bad(key, message, "leave it out: node groups do not say it", "D113", also=table.at("node-groups"))
     groups = [
         _node_group(Table(row, table.at("node-groups", at), table.findings), request) for at, row in enumerate(rows)
     ]
@@ -103,10 +96,34 @@ def _node_group(table: Table, request: str) -> NodeGroup:
         fix = "use letters, digits, `-` and `_`, and start with a letter"
         table.bad("name", message, fix, "D109" if "name" in table else "D103", lacks=table.at("name"))
     gpus = table.count("gpus-per-node", 0, 0, MOST_GPUS) or 0
-    groups, sbatch = _groups(table, gpus), sbatch_options(table.table("sbatch"))
-    found = NodeGroup(name, gpus, groups, _request(table, request), sbatch)
+    groups, affinity = _gpu_facts(table, gpus)
+    found = NodeGroup(
+        name=name,
+        gpus_per_node=gpus,
+        groups=groups,
+        affinity=affinity,
+        domain_nodes=_domain_nodes(table),
+        gpu_request=_request(table, request),
+        sbatch=sbatch_options(table.table("sbatch")),
+    )
     table.close()
     return found
+
+
+def _gpu_facts(table: Table, gpus: int) -> tuple[Groups, Affinity]:
+    """Read which GPUs of a node are near one another, and where they are attached."""
+    groups = _groups(table, gpus)
+    if "gpu-numa" not in table and "gpu-nics" not in table:
+        return groups, Affinity((), ())
+    from dynplan.language.affinity import check_groups, islands, read_affinity  # few sites say it
+
+    affinity = read_affinity(table, gpus)
+    check_groups(groups, affinity, table)
+    return groups or islands(affinity), affinity
+
+
+def _domain_nodes(table: Table) -> int:
+    return table.count("domain-nodes", 0, 1, MOST_NODES) or 0
 
 
 def sbatch_options(table: Table) -> tuple[tuple[str, str | int | bool], ...]:
@@ -216,7 +233,7 @@ def _launch_timeout(table: Table) -> int:
     return found
 
 
-def _groups(table: Table, gpus: int) -> tuple[tuple[int, ...], ...]:
+def _groups(table: Table, gpus: int) -> Groups:
     value = table.get("gpu-groups")
     if value is None:
         return ()

@@ -70,8 +70,8 @@ class Scope(Record):
         """Return every placeholder that may be used here and not everywhere, for suggestions and for the check."""
         names = [*RUN_FACTS]
         names += TASK_FACTS if self.role else ()
-        affinity = self.job.cluster.affinity
         if self.role and self.role.size.gpus:
+            affinity = self.job.cluster.affinity_in(self.role.size.group)
             names += [name for name in AFFINITY_FACTS if getattr(affinity, name)]
         names += PHASE_FACTS if self.phase else ()
         for port in self.role.ports if self.role else ():
@@ -132,8 +132,10 @@ def _fix(name: str, known: Iterable[str], scope: Scope) -> str:
     start, _, rest = name.partition(".")
     roles = [role.name for role in scope.job.roles]
     if name in AFFINITY_FACTS:
-        of_gpus = scope.role and scope.role.size.gpus
-        return f"set `cluster.gpu-{name}`" if of_gpus else "it is a fact of a role's GPUs, and here are none"
+        if not scope.role or not scope.role.size.gpus:
+            return "it is a fact of a role's GPUs, and here are none"
+        group = scope.role.size.group
+        return f"set `gpu-{name}` in node group `{group}`" if group else f"set `cluster.gpu-{name}`"
     if start == "role" and rest.partition(".")[0] not in roles:
         near = nearest(rest.partition(".")[0], roles)
         return f"did you mean role `{near}`?" if near else "the roles are " + ", ".join(f"`{role}`" for role in roles)

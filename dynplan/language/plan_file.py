@@ -14,13 +14,27 @@ from dynplan.language.cluster import MOST_GPUS
 from dynplan.language.job import read
 from dynplan.language.tables import LARGEST, Table, kind
 from dynplan.language.task_numbers import check_expressions
-from dynplan.model import HIGHEST_PORT, Block, Node, Outline, Placement, Plan, PortBlocks, Ports, Role, Task, Worker
+from dynplan.model import (
+    HIGHEST_PORT,
+    Block,
+    Node,
+    Outline,
+    Placement,
+    Plan,
+    PortBlocks,
+    Ports,
+    Role,
+    Segments,
+    Task,
+    Worker,
+)
 
 SCHEMA = 1
 _RUN = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _OF_THE_JOB = ("job", "roles", "phases", "files", "cluster", "meta", "results")
 Data = dict[str, Any]
 _Reader = Callable[[Table, str], str]
+_BY_GROUP = "say it of each group: `segment = { GROUP = 18 }`"
 
 
 def to_tree(plan: Plan) -> Data:
@@ -81,6 +95,7 @@ def from_tree(tree: Mapping[str, Any]) -> Plan:
             lower=found.lower,
             in_turns=found.in_turns,
             segment=found.segment,
+            segments=found.segments,
         ),
         head=found.head or 0,
         nodes=found.nodes,
@@ -89,6 +104,7 @@ def from_tree(tree: Mapping[str, Any]) -> Plan:
         blocks=found.blocks,
     )
     _check_blocks(plan, findings)
+    _check_segments(plan, findings)
     _check_roles(plan, findings)
     findings.raise_if_errors()
     check_expressions(plan)
@@ -113,7 +129,7 @@ def outline(tree: Mapping[str, Any]) -> Outline:
 def _placement_tree(plan: Plan) -> Data:
     place = plan.placement
     in_turns = {"in-turns": True} if place.in_turns else {}
-    segment = {"segment": place.segment} if place.segment else {}
+    segment: Data = {"segment": dict(place.segments) or place.segment} if place.segments or place.segment else {}
     return {"mode": place.mode, "lower-bound": place.lower, "head": plan.head, **in_turns, **segment}
 
 
@@ -166,6 +182,7 @@ def _outline(tree: Mapping[str, Any], findings: Findings, name: _Reader = Table.
     top = Table(tree, (), findings)
     place = top.table("placement")
     nodes = tuple(_node(row, name) for row in _rows(top, "nodes"))
+    segment, segments = _segments(place, max(1, len(nodes)))
     found = Outline(
         name=name(top.table("job"), "name"),
         mode=place.choice("mode", ("separate", "shared"), "separate") if "mode" in place else "",
@@ -177,7 +194,8 @@ def _outline(tree: Mapping[str, Any], findings: Findings, name: _Reader = Table.
         in_turns=place.flag("in-turns", False),
         blocks=_blocks(top.table("port-offset")) if "port-offset" in top else None,
         time=str(time) if isinstance(time := top.table("job").get("time"), str | int) else "",
-        segment=place.count("segment", 0, 1, max(1, len(nodes))) or 0,
+        segment=segment,
+        segments=segments,
     )
     if not nodes:
         findings.error("D502", "the plan has no nodes", ("nodes",))
@@ -185,6 +203,14 @@ def _outline(tree: Mapping[str, Any], findings: Findings, name: _Reader = Table.
         if node.node != index:
             findings.error("D502", f"node {index} of the plan calls itself {node.node}", ("nodes", index, "node"))
     return found
+
+
+def _segments(place: Table, most: int) -> tuple[int, Segments]:
+    """Read how many nodes are a segment: one number, or a table by node group."""
+    if not isinstance(place.get("segment"), Mapping):
+        return place.count("segment", 0, 1, most) or 0, ()
+    table = place.table("segment")
+    return 0, tuple((group, table.count(group, 1, 1, most) or 1) for group in table.data)
 
 
 def _node(row: Table, name: _Reader) -> Node:
@@ -264,6 +290,17 @@ def _check_blocks(plan: Plan, findings: Findings) -> None:
     if moving != (plan.blocks is not None):
         message = "says of no block that its ports move by" if moving else "moves its ports, and its job does not"
         findings.error("D502", f"the plan {message}", ("port-offset",))
+
+
+def _check_segments(plan: Plan, findings: Findings) -> None:
+    """Report segments of other nodes than the plan's: they are said by node group where its nodes are of some."""
+    groups = {node.group for node in plan.nodes}
+    strange = next((group for group, _ in plan.placement.segments if group not in groups), None)
+    path = ("placement", "segment")
+    if strange is not None:
+        findings.error("D502", f"the plan has no nodes of node group `{strange}`", (*path, strange), key=True)
+    elif plan.placement.segment and groups != {""}:
+        findings.error("D502", "the plan has node groups, and `segment` is one number", path, help=_BY_GROUP)
 
 
 def _warning(row: Table, name: _Reader) -> Finding:

@@ -16,7 +16,19 @@ from dynplan.model.cluster import (
     PortRange,
 )
 from dynplan.model.job import EachText, GroupNodes, Job, Phase, TextFile
-from dynplan.model.plan import Block, Node, Outline, Placement, Plan, PortBlocks, Ports, Task, Worker, outline_of
+from dynplan.model.plan import (
+    Block,
+    Node,
+    Outline,
+    Placement,
+    Plan,
+    PortBlocks,
+    Ports,
+    Segments,
+    Task,
+    Worker,
+    outline_of,
+)
 from dynplan.model.role import Container, Launch, Port, Probe, Role, Size, Stop
 from dynplan.model.values import Each, Pairs, Pins, Record, Tables, Texts, When, Words, texts_of
 
@@ -49,6 +61,7 @@ __all__ = [
     "Probe",
     "Record",
     "Role",
+    "Segments",
     "Size",
     "Stop",
     "Tables",

@@ -36,13 +36,15 @@ DEFAULT_LIMITS = (("n", "hard"),)  # of workers: every file that the node allows
 class NodeGroup(Record):
     """One kind of node of a site that has several: a component of a heterogeneous job.
 
-    `groups`, `gpu_request` and `sbatch` are as in `Cluster`; `sbatch` holds what is asked for these nodes
-    alone, over the options of the cluster.
+    All but its name are as in `Cluster`; `sbatch` holds what is asked for these nodes alone, over the options of the
+    cluster.
     """
 
     name: str
     gpus_per_node: int
     groups: tuple[tuple[int, ...], ...]
+    affinity: Affinity
+    domain_nodes: int
     gpu_request: str
     sbatch: tuple[tuple[str, str | int | bool], ...]
 
@@ -59,7 +61,8 @@ class Cluster(Record):
     step may take from its srun to the first word of each of its tasks. `limits` are soft limits of workers
     by the letters of bash's `ulimit`, each `hard`, `unlimited` or a number in its unit. `port_offset` is what a job
     has that says nothing of it, see `Job`. `node_groups` are the kinds of nodes, in the order of the site, empty where
-    all are alike; `gpus_per_node` and `groups` are those of the group then, and 0 and empty here.
+    all are alike; `gpus_per_node`, `groups`, `affinity` and `domain_nodes` are those of the group then, and 0 and empty
+    here.
     """
 
     name: str
@@ -85,3 +88,7 @@ class Cluster(Record):
     def gpus_in(self, group: str) -> int:
         """Return the GPUs of each node of a group, by its name; of any node where the site names none."""
         return next((kind.gpus_per_node for kind in self.node_groups if kind.name == group), self.gpus_per_node)
+
+    def affinity_in(self, group: str) -> Affinity:
+        """Return where the GPUs of each node of a group are attached; of any node where the site names none."""
+        return next((kind.affinity for kind in self.node_groups if kind.name == group), self.affinity)

@@ -28,6 +28,7 @@ class Block:
 
 
 Ports = tuple[tuple[str, Block], ...]
+Segments = tuple[tuple[str, int], ...]  # pairs of a node group and how many of its nodes are a segment
 
 
 @frozen(eq=False, repr=False)
@@ -60,13 +61,19 @@ class Placement(Record):
 
     `lower` is the proven least number of nodes where `num-nodes = "min"` was asked, else
     the number of nodes itself. `in_turns`: roles were placed as if tasks had given back what they held. `segment` nodes
-    in a row are to be of one NVLink domain, 0 where none need be.
+    in a row are to be of one NVLink domain, 0 where none need be; on a cluster with node groups it is 0, and `segments`
+    says it of the nodes of each group that has some.
     """
 
     mode: Literal["separate", "shared"]
     lower: int
     in_turns: bool = False
     segment: int = 0
+    segments: Segments = ()
+
+    def segment_of(self, group: str) -> int:
+        """Return the nodes of a segment of a group; of any node where all are alike."""
+        return dict(self.segments).get(group, self.segment)
 
 
 @frozen(eq=False, repr=False)
@@ -108,7 +115,7 @@ class Outline(Record):
     """Where everything stands, without what is run there: as much of a plan as other tools must write.
 
     `mode` is empty and `head` None where a tree does not say. `time` is the job's limit as Slurm reads it, empty for
-    none.
+    none. `segment` and `segments` are as in `Placement`.
     """
 
     name: str
@@ -122,6 +129,11 @@ class Outline(Record):
     time: str = ""
     in_turns: bool = False
     segment: int = 0
+    segments: Segments = ()
+
+    def segment_of(self, group: str) -> int:
+        """Return the nodes of a segment of a group; of any node where all are alike."""
+        return dict(self.segments).get(group, self.segment)
 
 
 def outline_of(plan: Plan) -> Outline:
@@ -139,4 +151,5 @@ def outline_of(plan: Plan) -> Outline:
         time=job.time,
         in_turns=place.in_turns,
         segment=place.segment,
+        segments=place.segments,
     )

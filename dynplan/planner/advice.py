@@ -106,10 +106,16 @@ class _Advice:
 
 
 def changed(tables: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
-    """Return the tables with one key set; what is on the way there and no table is replaced."""
+    """Return the tables with one key set; what is on the way there and neither table nor list is replaced."""
     key, *below = path
     old = tables.get(str(key))
-    new = changed(old if isinstance(old, Mapping) else {}, tuple(below), value) if below else value
+    if below and isinstance(below[0], int) and isinstance(old, list):
+        at, *rest = below
+        new: Any = [changed(row, tuple(rest), value) if place == at else row for place, row in enumerate(old)]
+    elif below:
+        new = changed(old if isinstance(old, Mapping) else {}, tuple(below), value)
+    else:
+        new = value
     return {**tables, str(key): new}
 
 
@@ -127,7 +133,9 @@ def _kind(finding: Finding) -> tuple[str, Path]:
 
 
 def _spelled(change: Change) -> str:
-    return f"set `{'.'.join(map(str, change.path))} = {_toml(change.value)}`"
+    first, *below = change.path
+    keys = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in below)
+    return f"set `{first}{''.join(keys)} = {_toml(change.value)}`"
 
 
 def _toml(value: Any) -> str:

@@ -55,12 +55,21 @@ def jobs_of_groups(job: Job) -> list[Job]:
 
 def job_of_group(job: Job, nodes: GroupNodes, kind: NodeGroup) -> Job:
     """Return the job that the roles of one group are, on nodes that are all of its kind."""
+    cluster = evolve(
+        job.cluster,
+        gpus_per_node=kind.gpus_per_node,
+        groups=kind.groups,
+        affinity=kind.affinity,
+        domain_nodes=kind.domain_nodes,
+        sbatch=(*job.cluster.sbatch, *kind.sbatch),
+        node_groups=(),
+    )
     return evolve(
         job,
         num_nodes=nodes.num_nodes,
         hosts=nodes.hosts,
         roles=tuple(role for role in job.roles if role.size.group in ("", kind.name)),
-        cluster=evolve(job.cluster, gpus_per_node=kind.gpus_per_node, groups=kind.groups, node_groups=()),
+        cluster=cluster,
         of_groups=(),
     )
 
@@ -77,16 +86,18 @@ def _together(job: Job, standings: Sequence[Standing]) -> Standing:
             slices[demand.role.name] += own_slices
         nodes += [evolve(node, node=node.node + first, group=one.group) for node in standing.nodes]
         first += len(standing.nodes)
-    alone = all(standing.placement.mode == "separate" for standing in standings)
+    places = [standing.placement for standing in standings]
+    segments = ((one.group, place.segment) for one, place in zip(job.of_groups, places, strict=True) if place.segment)
     return Standing(
         wanted=tuple(wanted[role.name] for role in job.roles),
         homes=tuple(homes[role.name] for role in job.roles),
         slices=[slices[role.name] for role in job.roles],
         nodes=tuple(nodes),
         placement=Placement(
-            mode="separate" if alone else "shared",
-            lower=sum(one.placement.lower for one in standings),
-            in_turns=any(one.placement.in_turns for one in standings),
+            mode="separate" if all(place.mode == "separate" for place in places) else "shared",
+            lower=sum(place.lower for place in places),
+            in_turns=any(place.in_turns for place in places),
+            segments=tuple(segments),
         ),
         head=standings[0].head,
         warnings=tuple(_warnings(job, standings)),
@@ -128,15 +139,19 @@ def _check_nodes(standings: Sequence[Standing], findings: Findings) -> None:
 
 def _in_group(finding: Finding, group: str, job: Job) -> Finding:
     """Say what is wrong in a group in the keys of the whole job; nodes in its words count from the group's first."""
-    message, path = f"in node group `{group}`: {finding.message}", _path(finding.path, group)
+    message, path = f"in node group `{group}`: {finding.message}", _path(finding.path, group, job)
     if not isinstance(finding, Refusal):
         return evolve(finding, message=message, path=path)
-    rungs = [tuple(Change(_path(one.path, group), one.value) for one in ladder) for ladder in finding.ladders]
+    rungs = [tuple(Change(_path(one.path, group, job), one.value) for one in ladder) for ladder in finding.ladders]
     roles = [role for role in job.roles if path[:2] == ("roles", role.name) and finding.code in _OF_A_NODE]
     rungs += [found for role in roles if role.size.gpus and (found := _other_groups(role, job))]
     return evolve(finding, message=message, path=path, ladders=tuple(rungs))
 
 
-def _path(path: Path, group: str) -> Path:
-    """Return where a key stands that a job says of each group."""
-    return (*path, group) if path in (("job", "num-nodes"), ("job", "nodes")) else path
+def _path(path: Path, group: str, job: Job) -> Path:
+    """Return where a key stands that is said of each group: by the job, or by the group itself."""
+    if path in (("job", "num-nodes"), ("job", "nodes")):
+        return (*path, group)
+    at, kind = next((at, kind) for at, kind in enumerate(job.cluster.node_groups) if kind.name == group)
+    own = path[:2] == ("cluster", "sbatch") and path[2:] in [(name,) for name, _ in kind.sbatch]
+    return ("cluster", "node-groups", at, *path[1:]) if own else path

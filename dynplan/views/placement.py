@@ -12,11 +12,11 @@ from dynplan.diagnostics import Finding, counted
 from dynplan.model import Block, Node, Outline, PortBlocks, Worker
 from dynplan.views.capacity import capacity_of
 from dynplan.views.printed import MOST_WARNINGS, in_print
+from dynplan.views.ranges import runs
 from dynplan.views.turns import held_at_once, one_after_another, sentences, until_of
 
 MOST_NODES = 16  # of a job whose every node is shown; in a larger one equal nodes are shown once
 _MOST_LAYOUTS = 16  # different ports of a role's workers that are all listed
-_MOST_RUNS = 5  # of numbers in a row, before the middle is left out
 _BROKEN = "this plan breaks its promises: `dynplan check` says where"
 
 
@@ -87,7 +87,10 @@ class GroupLine:
 
 @frozen
 class Domain:
-    """A segment of nodes of one NVLink domain: the nodes shown of it, and the later segments that look the same."""
+    """A segment of nodes of one NVLink domain: the nodes shown of it, and the later segments that look the same.
+
+    Segments of a node group count from its first node.
+    """
 
     index: int
     first: int
@@ -119,19 +122,21 @@ class RoleLine:
     ports: tuple[tuple[str, tuple[str, ...]], ...]
 
 
+Line = GroupLine | Domain | Row
+
+
 @frozen
 class View:
     """A placement as people look at it; `owners` are the roles with GPUs, in declaration order.
 
-    `groups` are the node groups in the order of their nodes, none where all nodes are alike. `blocks` tells of ports
-    that move by the job's id, `turns` who gives places back to whom. `more` is said where not all warnings are there.
-    `domains` hold all rows again, where nodes come in segments.
+    `lines` are its nodes from top to bottom: a node group stands before its nodes, none where all are alike, and nodes
+    that come in segments stand in those. `blocks` tells of ports that move by the job's id, `turns` who gives places
+    back to whom. `more` is said where not all warnings are there.
     """
 
     name: str
     summary: str
-    groups: tuple[GroupLine, ...]
-    rows: tuple[Row, ...]
+    lines: tuple[Line, ...]
     roles: tuple[RoleLine, ...]
     owners: tuple[str, ...]
     warnings: tuple[Finding, ...]
@@ -139,7 +144,24 @@ class View:
     more: str
     blocks: str
     turns: tuple[str, ...] = ()
-    domains: tuple[Domain, ...] = ()
+
+    @property
+    def groups(self) -> tuple[GroupLine, ...]:
+        """Return the node groups."""
+        return tuple(line for line in self.lines if isinstance(line, GroupLine))
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Return the nodes, whatever they stand in."""
+        return tuple(_rows_of(self.lines))
+
+
+def _rows_of(lines: Iterable[Line]) -> Iterator[Row]:
+    for line in lines:
+        if isinstance(line, Domain):
+            yield from line.rows
+        elif isinstance(line, Row):
+            yield line
 
 
 @define
@@ -156,13 +178,11 @@ def view(found: Outline) -> View:
     roles: dict[str, list[Worker]] = {}
     for worker in found.workers:
         roles.setdefault(worker.role, []).append(worker)
-    domains = tuple(_domains(found)) if found.segment else ()
-    rows = tuple(row for domain in domains for row in domain.rows) or tuple(_rows(found, _looks(found), found.nodes))
+    lines = tuple(_lines(found))
     return View(
         name=found.name or "job",
-        summary=_summary(found, rows),
-        groups=tuple(_groups(found)),
-        rows=rows,
+        summary=_summary(found, tuple(_rows_of(lines))),
+        lines=lines,
         roles=tuple(_role_line(role, workers) for role, workers in roles.items()),
         owners=tuple(role for role, workers in roles.items() if any(task.gpus for w in workers for task in w.tasks)),
         warnings=found.warnings[:MOST_WARNINGS],
@@ -170,8 +190,20 @@ def view(found: Outline) -> View:
         turns=tuple(sentences(found)),
         more=f"{len(found.warnings) - MOST_WARNINGS} more warnings" if len(found.warnings) > MOST_WARNINGS else "",
         blocks=_blocks(found.blocks) if found.blocks else "",
-        domains=domains,
     )
+
+
+def _lines(found: Outline) -> Iterator[Line]:
+    """Yield the nodes of each group, one group behind another; all nodes where they are alike."""
+    looks = _looks(found)
+    for name, of_group in groupby(found.nodes, lambda node: node.group):
+        nodes = tuple(of_group)
+        if any(node.group for node in found.nodes):
+            yield _group_line(name, nodes)
+        if size := found.segment_of(name):
+            yield from _domains(found, looks, nodes, size)
+        else:
+            yield from _rows(found, looks, nodes)
 
 
 def _blocks(blocks: PortBlocks) -> str:
@@ -214,29 +246,23 @@ def _rows(found: Outline, looks: Sequence[_Look], nodes: Sequence[Node]) -> Iter
         yield Row(found.nodes[first], first == found.head, now, look.without, tuple(more), tuple(later))
 
 
-def _domains(found: Outline) -> Iterator[Domain]:
-    """Yield every segment of a small job, and of a larger one the first of each kind."""
-    looks = _looks(found)
+def _domains(found: Outline, looks: Sequence[_Look], nodes: Sequence[Node], size: int) -> Iterator[Domain]:
+    """Yield every segment of these nodes in a small job, and in a larger one the first of each kind."""
     alike: dict[object, list[int]] = {}
-    for first in range(0, len(looks), found.segment):
-        kind = tuple(look.kind for look in looks[first : first + found.segment])
-        alike.setdefault(kind, []).append(first)
+    for at in range(0, len(nodes), size):
+        kind = tuple(looks[node.node].kind for node in nodes[at : at + size])
+        alike.setdefault(kind, []).append(at)
     for first, *more in alike.values():
-        nodes = found.nodes[first : first + found.segment]
-        rows = tuple(_rows(found, looks, nodes))
-        others = tuple(at // found.segment for at in more)
-        yield Domain(first // found.segment, first, nodes[-1].node, rows, others)
+        own = nodes[first : first + size]
+        rows = tuple(_rows(found, looks, own))
+        yield Domain(first // size, own[0].node, own[-1].node, rows, tuple(at // size for at in more))
 
 
-def _groups(found: Outline) -> Iterator[GroupLine]:
-    for name, of_group in groupby(
-        found.nodes if any(node.group for node in found.nodes) else (), lambda node: node.group
-    ):
-        nodes = list(of_group)
-        sizes = sorted({node.gpus for node in nodes})
-        gpus = f"{' or '.join(map(str, sizes))} GPUs" + (" each" if len(nodes) > 1 else "") if any(sizes) else "no GPUs"
-        numbers = runs([node.node for node in nodes])
-        yield GroupLine(name, nodes[0].node, f"node{'s' if len(nodes) > 1 else ''} {numbers}, {gpus}")
+def _group_line(name: str, nodes: Sequence[Node]) -> GroupLine:
+    sizes = sorted({node.gpus for node in nodes})
+    gpus = f"{' or '.join(map(str, sizes))} GPUs" + (" each" if len(nodes) > 1 else "") if any(sizes) else "no GPUs"
+    numbers = runs([node.node for node in nodes])
+    return GroupLine(name, nodes[0].node, f"node{'s' if len(nodes) > 1 else ''} {numbers}, {gpus}")
 
 
 def _held(found: Outline) -> list[_Held]:
@@ -366,31 +392,3 @@ def ports_text(ports: Iterable[tuple[str, Block]]) -> tuple[str, ...]:
 
 def _numbers(block: Block) -> str:
     return f"{block.port}" if block.count == 1 else f"{block.port}-{block.port + block.count - 1}"
-
-
-def runs(numbers: Sequence[int]) -> str:
-    """Write ascending numbers in few words: `0-3, 8`, or `1, 3 .. 9999` for equal steps."""
-    parts = [_run(run) for run in _in_steps(numbers)]
-    if len(parts) > _MOST_RUNS:
-        parts = [*parts[: _MOST_RUNS - 2], "...", parts[-1]]
-    return ", ".join(parts)
-
-
-def _in_steps(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Split into the longest runs of equal steps, from the left; a step other than 1 needs four numbers."""
-    at = 0
-    while at < len(numbers):
-        step = numbers[at + 1] - numbers[at] if at + 1 < len(numbers) else 1
-        end = at + 1
-        while end < len(numbers) and numbers[end] - numbers[end - 1] == step:
-            end += 1
-        if step != 1 and end - at < 4:
-            end = at + 1
-        yield numbers[at:end]
-        at = end
-
-
-def _run(run: Sequence[int]) -> str:
-    if len(run) == 1:
-        return str(run[0])
-    return f"{run[0]}-{run[-1]}" if run[1] - run[0] == 1 else f"{run[0]}, {run[1]} .. {run[-1]}"

@@ -16,8 +16,9 @@ from dynplan.emitter.lowered import Script, Step
 from dynplan.emitter.rows import Column, Group, Row, groups
 from dynplan.model import Each, Outline, Record, Task, When, Words, Worker
 from dynplan.views.durations import duration
-from dynplan.views.placement import View, runs
+from dynplan.views.placement import View
 from dynplan.views.printed import word_in_print
+from dynplan.views.ranges import runs
 from dynplan.views.svg import colours_of
 
 _Data = dict[str, Any]

@@ -32,7 +32,8 @@ def as_html(told: Told, style: str, script: str) -> str:
         style: the text of `plan.css`.
         script: the texts of `plan-tasks.js` and `plan-page.js`, all that runs in it.
     """
-    seen = view(evolve(told.outline, segment=0))  # the grid folds nodes, and segments only where each is shown
+    # The grid folds nodes, and segments only where each is shown.
+    seen = view(evolve(told.outline, segment=0, segments=()))
     return "".join(page(f"{seen.name}: placement", _parts(told, seen), style, script))
 
 
@@ -99,18 +100,22 @@ def _placement(told: Told, seen: View) -> Iterator[str]:
     yield 'placeholder="decode 3, node 12, host, port 8000, a word of a command">\n'
     yield '<p id="found" class="muted" role="status"></p>\n</div>\n'
     yield from _legend(seen)
-    about = (_segments(told.outline), seen.blocks, *seen.turns)
+    about = (*_segments(told.outline), seen.blocks, *seen.turns)
     yield from (f'<p class="muted">{text(line)}</p>\n' for line in about if line)
     yield '<div class="board"><div id="grid"></div>\n'
     yield '<aside id="details" aria-label="details" hidden></aside></div>\n</section>\n'
 
 
-def _segments(outline: Outline) -> str:
+def _segments(outline: Outline) -> Iterator[str]:
     """Say which nodes are of one NVLink domain; nothing where that does not matter."""
-    size = outline.segment
-    if not size:
-        return ""
-    return f"each {size} nodes in a row are of one NVLink domain: node N is in segment N / {size}"
+    if size := outline.segment:
+        yield f"each {size} nodes in a row are of one NVLink domain: node N is in segment N / {size}"
+    for group, size in outline.segments:
+        first = next((node.node for node in outline.nodes if node.group == group), 0)
+        yield (
+            f"each {size} nodes of {group} in a row are of one NVLink domain: node N is in its segment"
+            f" {f'(N - {first})' if first else 'N'} / {size}"
+        )
 
 
 def _legend(seen: View) -> Iterator[str]:

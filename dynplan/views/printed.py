@@ -34,6 +34,7 @@ def in_print(found: Outline) -> Outline:
         found,
         name=shown[found.name],
         nodes=tuple(evolve(node, host=node.host and shown[node.host], group=shown[node.group]) for node in found.nodes),
+        segments=tuple((shown[group], size) for group, size in found.segments if group in shown),
         workers=tuple(
             evolve(
                 worker,

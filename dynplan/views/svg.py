@@ -12,7 +12,8 @@ from attrs import frozen
 
 from dynplan.diagnostics import counted
 from dynplan.model import Outline
-from dynplan.views.placement import Domain, GroupLine, Owner, Row, Segment, View, runs, view
+from dynplan.views.placement import Domain, GroupLine, Owner, Row, Segment, View, view
+from dynplan.views.ranges import runs
 
 _MARGIN = 28
 _FOOT = 12
@@ -176,15 +177,16 @@ def _flow(items: Sequence[tuple[int, list[str]]], width: int, left: int) -> tupl
 
 
 def _nodes(seen: View, sheet: _Sheet) -> Iterator[_Block]:
-    for domain in seen.domains:
-        yield _domain(domain, sheet)
-        if domain.more:
-            yield _more(domain.more, sheet)
-    groups = {group.first: group for group in seen.groups}
-    for row in () if seen.domains else seen.rows:
-        if row.node.node in groups:
-            yield _group(groups[row.node.node], sheet)
-        yield from _rows([row], sheet)
+    for line in seen.lines:
+        match line:
+            case GroupLine():
+                yield _group(line, sheet)
+            case Domain():
+                yield _domain(line, sheet)
+                if line.more:
+                    yield _more(line.more, sheet)
+            case Row():
+                yield from _rows([line], sheet)
 
 
 def _domain(domain: Domain, sheet: _Sheet) -> _Block:

@@ -12,7 +12,8 @@ from dynplan.model import Outline
 from dynplan.views.capacity import Capacity, capacity_of, hours_text, percent
 from dynplan.views.columns import columns_within
 from dynplan.views.durations import duration
-from dynplan.views.placement import RoleLine, Row, Segment, View, runs, view
+from dynplan.views.placement import Domain, GroupLine, RoleLine, Row, Segment, View, view
+from dynplan.views.ranges import runs
 
 LEAST_WIDTH = 40
 USUAL_WIDTH = 80
@@ -86,15 +87,16 @@ def _grid(seen: View, sheet: _Sheet) -> Iterator[str]:
         return
     heads = "GPU".ljust(sheet.side) + "".join(f" {gpu}".ljust(sheet.cell) for gpu in range(sheet.per_line))
     yield sheet.paint("quiet", heads.rstrip())
-    for domain in seen.domains:
-        yield from _wrapped(domain.name, sheet.width)
-        yield from _rows(domain.rows, sheet)
-        yield from (sheet.paint("quiet", line) for line in _wrapped(domain.more, sheet.width, "    "))
-    groups = {group.first: f"{group.name}: {group.about}" for group in seen.groups}
-    for row in () if seen.domains else seen.rows:
-        if row.node.node in groups:
-            yield groups[row.node.node]
-        yield from _rows([row], sheet)
+    for line in seen.lines:
+        match line:
+            case GroupLine():
+                yield f"{line.name}: {line.about}"
+            case Domain():
+                yield from _wrapped(line.name, sheet.width)
+                yield from _rows(line.rows, sheet)
+                yield from (sheet.paint("quiet", text) for text in _wrapped(line.more, sheet.width, "    "))
+            case Row():
+                yield from _rows([line], sheet)
 
 
 def _rows(rows: Sequence[Row], sheet: _Sheet) -> Iterator[str]:

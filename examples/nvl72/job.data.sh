@@ -1,28 +1,39 @@
 #!/bin/bash -p
 #SBATCH --job-name=nvl72
-#SBATCH --nodes=36
-#SBATCH --segment=18
+#SBATCH --nodes=1
 #SBATCH --time=04:00:00
-#SBATCH --gpus-per-node=4
 #SBATCH --exclusive
 #SBATCH --mem=0
 #SBATCH --no-requeue
 #SBATCH --signal=B:USR1@215
 #SBATCH --output=%x-%j.out
+#SBATCH --partition=cpu
+#SBATCH hetjob
+#SBATCH --nodes=36
+#SBATCH --segment=18
+#SBATCH --gpus-per-node=4
+#SBATCH --exclusive
+#SBATCH --mem=0
+#SBATCH --partition=nvl72
 #
-# nvl72: 36 nodes of 4 GPUs, separate.
+# nvl72: 1 node (head), 36 nodes of 4 GPUs (gb200), separate.
 # Made by dynplan 0.1.0: change the job file, not this.
-# Plan fa235973c24f, text of all of it.
+# Plan bd513ecdf113, text of all of it.
 
 # ... program/start.sh
 
 # ==== The plan ====
 job() {
-	digest=fa235973c24f
-	nodes=36 gpus=4 longest_grace=185 has_log=yes has_followers=yes has_paths=yes
+	digest=bd513ecdf113
+	nodes=37 gpus=0 longest_grace=185 has_log=yes has_followers=yes has_paths=yes
 	hint=' (its image must hold bash; what srun says stands above)'
+	component=0 tasks_in=() starter=start_components
+	component_names=(head gb200)
+	component_nodes=(1 36) component_gpus=(0 4)
+	component_numa=('' '0,0,1,1')
+	component_nics=('' mlx5_0/mlx5_1/mlx5_3/mlx5_4)
 	job_name=nvl72 quoted_name='"nvl72"' output_dir='results/nvl72-{job.id}'
-	domain_nodes=18
+	domain_nodes=('' 18)
 	roles=(prefill decode router)
 	phases=(throughput)
 	stop_order=(router 'prefill decode')
@@ -41,10 +52,10 @@ job() {
 
 # 10 workers of 8 GPUs
 role_prefill() {
-	tasks=20 workers=10
+	tasks=20 workers=10 component=1
 	times 10 node=2 worker=1 leader=2
-	task node=0 worker=0 rank=0 num-tasks=2 gpus=0-3 port.http=30000 port.dist=20000-20013 port.nccl=20014 port.bootstrap=8998 leader=0 leader.port.http=30000 leader.port.dist=20000-20013 leader.port.nccl=20014 leader.port.bootstrap=8998
-	task node=1 worker=0 rank=1 num-tasks=2 gpus=0-3 port.http=30000 port.nccl=20014 leader=0 leader.port.http=30000 leader.port.dist=20000-20013 leader.port.nccl=20014 leader.port.bootstrap=8998
+	task node=1 worker=0 rank=0 num-tasks=2 gpus=0-3 port.http=30000 port.dist=20000-20013 port.nccl=20014 port.bootstrap=8998 leader=1 leader.port.http=30000 leader.port.dist=20000-20013 leader.port.nccl=20014 leader.port.bootstrap=8998
+	task node=2 worker=0 rank=1 num-tasks=2 gpus=0-3 port.http=30000 port.nccl=20014 leader=1 leader.port.http=30000 leader.port.dist=20000-20013 leader.port.nccl=20014 leader.port.bootstrap=8998
 	env+=(
 		'SGLANG_HOST_IP={ip}'
 	)
@@ -71,6 +82,8 @@ role_prefill() {
 		8
 		--disaggregation-mode
 		prefill
+		--disaggregation-ib-device
+		'{nics}'
 		--disaggregation-bootstrap-port
 		8998
 	)
@@ -81,10 +94,10 @@ role_prefill() {
 
 # 1 worker of 64 GPUs
 role_decode() {
-	tasks=16 workers=1
-	task node=20 worker=0 rank=0 num-tasks=16 gpus=0-3 port.http=30000 port.dist=20000-20013 port.nccl=20014 leader=20 leader.port.http=30000 leader.port.dist=20000-20013 leader.port.nccl=20014
+	tasks=16 workers=1 component=1
+	task node=21 worker=0 rank=0 num-tasks=16 gpus=0-3 port.http=30000 port.dist=20000-20013 port.nccl=20014 leader=21 leader.port.http=30000 leader.port.dist=20000-20013 leader.port.nccl=20014
 	times 15 node=1 rank=1
-	task node=21 worker=0 rank=1 num-tasks=16 gpus=0-3 port.http=30000 port.nccl=20014 leader=20 leader.port.http=30000 leader.port.dist=20000-20013 leader.port.nccl=20014
+	task node=22 worker=0 rank=1 num-tasks=16 gpus=0-3 port.http=30000 port.nccl=20014 leader=21 leader.port.http=30000 leader.port.dist=20000-20013 leader.port.nccl=20014
 	env+=(
 		'SGLANG_HOST_IP={ip}'
 	)
@@ -114,6 +127,8 @@ role_decode() {
 		--enable-dp-attention
 		--disaggregation-mode
 		decode
+		--disaggregation-ib-device
+		'{nics}'
 	)
 	probe leader-ready 2400 http 30000 /health
 	fail_on_log='Scheduler hit an exception|DetokenizerManager hit an exception|Received sigquit from a child process|Initialization failed. warmup error'
@@ -180,6 +195,10 @@ phase_throughput() {
 
 # ... program/preflight.sh
 
+# ... program/affinity.sh
+
+# ... program/groups.sh
+
 # ... program/steps.sh
 
 # ... program/launch.sh
@@ -197,7 +216,7 @@ named_hosts=('*')
 # ... program/domains.sh
 
 images() {
-	image 'dynplan-{job.id}.0' 0-35 lmsysorg/sglang:v0.5.23 \
+	image 'dynplan-{job.id}.0' 0-36 lmsysorg/sglang:v0.5.23 \
 		--container-image=lmsysorg/sglang:v0.5.23 \
 		'--container-name=dynplan-{job.id}.0:create'
 }

@@ -150,6 +150,7 @@ join() {{
 }}
 {program_parts()["domains"]}
 nodes=10008
+domain_nodes=(18)
 for ((n = 0; n < nodes; n++)); do hosts+=("host$n"); done
 find_blocks
 group_hosts

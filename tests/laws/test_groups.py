@@ -15,11 +15,12 @@ from dynplan.model import Plan
 from tests.laws.jobs import Tables, jobs, outcome, planned
 from tests.laws.profile import law, some
 from tests.laws.test_advice import applied, kinds, suggestions
+from tests.laws.test_domains import small_jobs as wide_jobs
 from tests.laws.test_fewest import nodes_of, small_jobs
 from tests.laws.test_plans import TEXTS
 from tests.laws.test_wrong_input import odd_values
 
-OF_A_NODE = ("gpus-per-node", "gpu-groups")
+OF_A_NODE = ("gpus-per-node", "gpu-groups", "gpu-numa", "gpu-nics", "domain-nodes")
 
 
 def renamed(value: Any, group: str) -> Any:
@@ -64,13 +65,29 @@ def together(alone: dict[str, Tables]) -> Tables:
 
 
 @st.composite
-def parts(draw: st.DrawFn, one: st.SearchStrategy[Tables]) -> dict[str, Tables]:
+def facts(draw: st.DrawFn, cluster: Tables) -> Tables:
+    """Say of some nodes where their GPUs are attached, and how many are a domain, if nobody does."""
+    gpus, found = cluster["gpus-per-node"], dict[str, Any]()
+    if "domain-nodes" not in cluster and draw(st.booleans()):
+        found["domain-nodes"] = draw(st.integers(1, 6))
+    if "gpu-groups" not in cluster and draw(st.booleans()):
+        numbers = draw(st.lists(st.integers(0, 2), min_size=gpus, max_size=gpus))
+        found["gpu-numa"] = sorted(numbers) if draw(st.booleans()) else numbers
+    if draw(st.booleans()):
+        names = st.one_of(st.sampled_from(["mlx5_0", "mlx5_1:1"]), st.just([]), st.just(["ib0", "ib1"]))
+        found["gpu-nics"] = draw(st.lists(names, min_size=gpus, max_size=gpus))
+    return found
+
+
+@st.composite
+def parts(draw: st.DrawFn, one: st.SearchStrategy[Tables], *, with_facts: bool = True) -> dict[str, Tables]:
     """Generate jobs, by the group whose nodes each has; what is said of ports is said of all."""
     drawn = draw(st.lists(one, min_size=1, max_size=3))
     ports = {key: value for key, value in drawn[0]["cluster"].items() if key not in OF_A_NODE}
     found = {}
     for at, tables in enumerate(drawn):
         own = {key: value for key, value in tables["cluster"].items() if key in OF_A_NODE}
+        own |= draw(facts(own)) if with_facts else {}
         found[f"g{at}"] = of_group({**tables, "cluster": {**own, **ports}}, f"g{at}")
     return found
 
@@ -100,6 +117,20 @@ def plan_of(tables: Tables) -> Plan:
 @given(parts(jobs()))
 @law
 def test_each_group_is_what_it_is_as_a_job_of_its_own(alone: dict[str, Tables]) -> None:
+    check_each_as_alone(alone)
+
+
+@given(parts(st.one_of(wide_jobs(), wide_jobs(), jobs(hosts=False))))
+@law
+def test_workers_stay_in_the_domains_of_their_group_as_in_a_job_of_its_own(alone: dict[str, Tables]) -> None:
+    check_each_as_alone(alone)
+    plan = outcome(together(alone))
+    if isinstance(plan, Plan):
+        check_accepted(plan)
+
+
+def check_each_as_alone(alone: dict[str, Tables]) -> None:
+    """Hold a job of several groups against what each of them is as a job of its own, its directives too."""
     one, found = outcome(together(alone)), {group: outcome(tables) for group, tables in alone.items()}
     fits = all(isinstance(part, Plan) for part in found.values())
     if not isinstance(one, Plan):
@@ -125,16 +156,33 @@ def test_each_group_is_what_it_is_as_a_job_of_its_own(alone: dict[str, Tables]) 
     assert one.head == plans[0].head
     assert one.placement.lower == sum(part.placement.lower for part in plans)
     assert (one.placement.mode == "separate") == all(part.placement.mode == "separate" for part in plans)
+    assert one.placement.segments == tuple(
+        (group, part.placement.segment) for group, part in zip(found, plans, strict=True) if part.placement.segment
+    )
+    script, alone_scripts = lower(one), [lower(part) for part in plans]
+    of_each = [dict(options).get("segment") for options in (script.directives, *script.components)]
+    assert of_each == [dict(part.directives).get("segment") for part in alone_scripts]
+
+
+def fills_what_others_leave(plan: Plan) -> bool:
+    """Tell whether workers may fill what roles on every node leave of one, which nobody knows without their tables."""
+    sizes = [role.size for role in plan.job.roles]
+    return any(size.split == "fill" for size in sizes) and any(size.per_node and size.gpus for size in sizes)
+
+
+def check_accepted(plan: Plan) -> None:
+    """Hold a plan against the checker, and against itself as it is read back."""
+    tree = to_tree(plan)
+    assert check(tree) == ()
+    if not fills_what_others_leave(plan):
+        assert check({key: tree[key] for key in ("schema", "nodes", "workers", "placement")}) == ()
+    assert from_tree(tree) == plan
 
 
 @given(parts(jobs()))
 @law
 def test_the_checker_accepts_every_plan_and_it_is_read_back_as_it_was(alone: dict[str, Tables]) -> None:
-    plan = plan_of(together(alone))
-    tree = to_tree(plan)
-    assert check(tree) == ()
-    assert check({key: tree[key] for key in ("schema", "nodes", "workers")}) == ()
-    assert from_tree(tree) == plan
+    check_accepted(plan_of(together(alone)))
 
 
 @given(parts(jobs()))
@@ -175,7 +223,7 @@ def test_every_suggested_change_does_away_with_its_finding(alone: dict[str, Tabl
             assert isinstance(after, Plan) or kinds(after) <= others, (finding.help, changes)
 
 
-@given(parts(small_jobs()))
+@given(parts(small_jobs(), with_facts=False))
 @some(0.5)
 def test_the_fewest_nodes_of_every_group_are_what_trying_everything_finds(alone: dict[str, Tables]) -> None:
     plan = planned(together(alone))

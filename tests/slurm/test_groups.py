@@ -616,3 +616,94 @@ def test_status_finds_the_job_by_any_of_its_components(
         argv = [sys.executable, "-m", "dynplan", "status", name]
         texts.append(ran.lab.cluster.run(argv, env={"PYTHONPATH": str(Path(__file__).parents[2])}).stdout)
     assert texts[0].startswith(f"test {number}: done") and set(texts) == {texts[0]}
+
+
+# Racks and a head: what Slurm's topology says of one component
+
+RACKS = """\
+[[cluster.node-groups]]
+name = "front"
+sbatch = { partition = "front" }
+
+[[cluster.node-groups]]
+name = "rack"
+gpus-per-node = 4
+domain-nodes = 4
+gpu-numa = [0, 0, 0, 0]
+gpu-nics = ["ib0", "ib0", "ib0", "ib1"]
+sbatch = { partition = "rack", segment = SEGMENT }
+
+[roles.router]
+command = ["{vars.python}", "{vars.stub}", "--record", "{job.dir}/seen.jsonl"]
+
+[roles.wide]
+workers = 2
+gpus-per-worker = 12
+command = ["{vars.python}", "{vars.stub}", "--record", "{job.dir}/seen.jsonl", "--at", "{numa}/{nics}"]
+
+[roles.narrow]
+workers = 2
+gpus-per-worker = 3
+numa-bind = true
+command = ["{vars.python}", "{vars.stub}", "--record", "{job.dir}/seen.jsonl", "--at", "{numa}/{nics}"]
+"""
+HEADS, ONE_RACK, OTHER_RACK = ([f"n{node}" for node in nodes] for nodes in (range(4), range(4, 12, 2), range(5, 12, 2)))
+KNOWS_SEGMENTS = slurm_version() >= (24, 5)
+BLOCKS = "blocks" if slurm_version() >= (23, 11) else "switches"
+
+
+@pytest.fixture(scope="module")
+def racks(slurm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Four nodes without GPUs, and eight of four whose names say nothing of their racks."""
+    kinds = [Kind(4, 0, "front"), Kind(8, 4, "rack")]
+    blocks = [f"n[{','.join(name[1:] for name in names)}]" for names in (HEADS, ONE_RACK, OTHER_RACK)]
+    with Cluster.up(kinds=kinds, blocks=blocks) as cluster:
+        yield Lab(cluster, tmp_path_factory.mktemp("racks"))
+
+
+def on_racks(lab: Lab, job: str, *sbatch: str) -> Run:
+    """Run a job on nodes of Slurm's own choice."""
+    top = cluster_text().partition("[[cluster")[0]
+    folder = lab.write('extends = "top.toml"\n' + job + SHORT, {"top.toml": top})
+    nodes = lab.cluster.node_names
+    number = lab.cluster.submit(lab.compile(folder), cwd=folder, args=sbatch)
+    return Running(lab, number, nodes, folder, lab.strangers(nodes)).end(leave_alone, 60)
+
+
+def hosts_of(run: Run, role: str) -> list[list[str]]:
+    """Return the hosts of each worker of a role, in rank order."""
+    found: dict[int, list[str]] = {}
+    for (name, worker, _), seen in sorted(run.workers.items()):
+        if name == role:
+            found.setdefault(worker, []).append(seen.host)
+    return list(found.values())
+
+
+def test_workers_stay_in_the_racks_of_their_component_and_have_the_facts_of_its_nodes(racks: Lab) -> None:
+    job = RACKS.replace(", segment = SEGMENT", "" if KNOWS_SEGMENTS else ", segment = false")
+    done = on_racks(racks, job)
+    lines = (done.folder / "job.sbatch").read_text().partition("#SBATCH hetjob\n")
+    assert [("#SBATCH --segment=4" in lines[at]) for at in (0, 2)] == [False, KNOWS_SEGMENTS]
+    assert succeeded(done)
+    wide, narrow = hosts_of(done, "wide"), hosts_of(done, "narrow")
+    assert [set(wide[at] + narrow[at]) for at in range(2)] in [
+        [set(ONE_RACK), set(OTHER_RACK)],
+        [set(OTHER_RACK), set(ONE_RACK)],
+    ]
+    assert hosts_of(done, "router")[0][0] in HEADS
+    assert {name: seen.argv[-1] for (name, _, _), seen in done.workers.items() if name != "router"} == {
+        "wide": "0/ib0,ib1",
+        "narrow": "0/ib0",
+    }
+    assert "bound to NUMA node 0" in done.log("logs/narrow-0.log")
+
+
+def test_a_worker_across_racks_of_its_component_is_named(racks: Lab) -> None:
+    job = RACKS.replace("SEGMENT", "false").partition("[roles.narrow]")[0]
+    done = on_racks(racks, job, "--nodes=1", ":", "--nodelist=n[4,6,8,10,5,7]")
+    said = f"worker 1 of role wide is in 2 {BLOCKS}, and 1 of 4 nodes would hold it: n10 in b1, n5, n7 in b2"
+    if BLOCKS == "blocks":
+        assert (done.cause, done.job.exit_code) == (f"preflight: {said}; nothing was started", 65)
+    else:
+        assert said in done.output
+        assert succeeded(done)

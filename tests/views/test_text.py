@@ -15,7 +15,8 @@ from dynplan.language import parse, read, resolve
 from dynplan.language.plan_file import outline, to_tree
 from dynplan.model import Outline, Plan, outline_of
 from dynplan.planner import plan
-from dynplan.views.placement import runs, view
+from dynplan.views.placement import view
+from dynplan.views.ranges import runs
 from dynplan.views.svg import _COLOURS, as_svg
 from dynplan.views.text import _short, as_text
 from tests.laws.profile import law

@@ -38,13 +38,25 @@ find_blocks() {
 	done < <(scontrol show hostnames "$joined")
 }
 
-# group_hosts: orders hosts by block, the block with most of them in front: Slurm lists nodes by their names, and the
-# plan counts on those of a block in a row. Blocks with as many, and nodes of a block, stay in Slurm's order
+# group_hosts: orders hosts by block, those of each component that has domains apart
 group_hosts() {
+	local index count first=0
+	for index in "${!domain_nodes[@]}"; do
+		count=${component_nodes[index]-$nodes}
+		if [[ -n ${domain_nodes[index]} ]]; then
+			sort_by_block "$first" "$count"
+		fi
+		first=$((first + count))
+	done
+}
+
+# sort_by_block FIRST COUNT: orders so many hosts, the block with most of them in front: Slurm lists nodes by their names,
+# and the plan counts on those of a block in a row. Blocks with as many, and nodes of a block, stay in Slurm's order
+sort_by_block() {
 	local name block size
 	local -a order=() grouped=() by_size=() of_size
 	local -A members=() sizes=()
-	for name in "${hosts[@]}"; do
+	for name in "${hosts[@]:$1:$2}"; do
 		block=${block_of[$name]-none}
 		if [[ -z ${sizes[$block]-} ]]; then
 			order+=("$block")
@@ -53,14 +65,14 @@ group_hosts() {
 		members[$block]+="$name "
 	done
 	for block in "${order[@]}"; do
-		size=$((nodes - ${sizes[$block]}))
+		size=$(($2 - ${sizes[$block]}))
 		by_size[size]+=${members[$block]}
 	done
 	for size in "${!by_size[@]}"; do
 		read -r -a of_size <<<"${by_size[size]}"
 		grouped+=("${of_size[@]}")
 	done
-	hosts=("${grouped[@]}")
+	hosts=("${hosts[@]:0:$1}" "${grouped[@]}" "${hosts[@]:$1+$2}")
 }
 
 # check_blocks: tells which workers are in more blocks than they need, and adds them to problems, which end the job in its
@@ -75,7 +87,7 @@ check_blocks() {
 	for role in "${roles[@]}"; do
 		load "$role"
 		# The workers of a role without `workers` have one task each.
-		if ((${#shares[@]} > 0)) || [[ -z $workers ]]; then
+		if ((${#shares[@]} > 0)) || [[ -z $workers || -z ${domain_nodes[component]} ]]; then
 			continue
 		fi
 		place_tasks
@@ -101,12 +113,12 @@ check_blocks() {
 
 # check_worker: adds a worker to crossing, if it is in more blocks than its nodes in nodes_of need
 check_worker() {
-	local node block needed where='' last=''
+	local node block needed domain=${domain_nodes[component]} where='' last=''
 	local -A crossed=()
 	for node in "${!nodes_of[@]}"; do
 		crossed[${block_of[${hosts[node]}]-none}]=yes
 	done
-	needed=$(((${#nodes_of[@]} + domain_nodes - 1) / domain_nodes))
+	needed=$(((${#nodes_of[@]} + domain - 1) / domain))
 	if ((${#crossed[@]} <= needed)); then
 		return
 	fi
@@ -118,6 +130,6 @@ check_worker() {
 		where+=", ${hosts[node]}"
 		last=$block
 	done
-	crossing+=("worker $worker of role $role is in ${#crossed[@]} $block_kind, and $needed of $domain_nodes nodes would hold it: \
+	crossing+=("worker $worker of role $role is in ${#crossed[@]} $block_kind, and $needed of $domain nodes would hold it: \
 ${where#, } in $last")
 }

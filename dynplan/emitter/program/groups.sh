@@ -39,6 +39,9 @@ take_component() {
 	fi
 	gpus=${component_gpus[component]}
 	all_gpus=${component_shown[component]-}
+	if declare -F take_affinity >/dev/null; then
+		take_affinity
+	fi
 	srun+=("--het-group=$component")
 }
 

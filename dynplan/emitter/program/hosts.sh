@@ -1,15 +1,16 @@
 # ---- named hosts ----
-# choose_hosts: sets hosts in the plan's order: as they are named, or as domains need them
+# choose_hosts: sets hosts in the plan's order: as domains need them, and as they are named
 choose_hosts() {
-	if [[ -n ${domain_nodes-} ]]; then
+	if [[ -n ${domain_nodes[*]-} ]]; then
 		find_blocks
+	fi
+	if [[ -n ${domain_nodes[*]-} && -n $block_kind ]]; then
+		group_hosts
 	fi
 	if [[ ${named_hosts[*]} != '*' ]]; then
 		take_named
-	elif [[ -n ${domain_nodes-} && -n $block_kind ]]; then
-		group_hosts
 	fi
-	if [[ -n ${domain_nodes-} ]]; then
+	if [[ -n ${domain_nodes[*]-} ]]; then
 		check_blocks
 	fi
 }

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from dynplan.model import Block, Texts
 from dynplan.views.difference.records import Move, PortMove, Seat
-from dynplan.views.placement import runs
+from dynplan.views.ranges import runs
 
 _MOST_LINES = 8  # of one kind, before all of them are put into one
 _MOST_ENDS = 2  # the same for what is new or gone

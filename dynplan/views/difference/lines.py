@@ -9,7 +9,7 @@ from attrs import frozen
 from dynplan.views.difference.grouping import Line, cut, move_lines, of, port_lines
 from dynplan.views.difference.records import Difference, Extent, Part, Value, Words
 from dynplan.views.difference.sequences import hunks
-from dynplan.views.placement import runs
+from dynplan.views.ranges import runs
 
 _COLLECTED = {"role": "roles", "phase": "phases", "file": "files"}
 _LONGEST_VALUE = 300

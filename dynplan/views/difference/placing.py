@@ -72,6 +72,7 @@ def _numbers(plan: Plan) -> dict[str, object]:
         "GPUs in use": len(used),
         "placement": plan.placement.mode,
         "nodes of a segment": plan.placement.segment or None,
+        **{f"nodes of a segment of {group}": size for group, size in plan.placement.segments},
         "proven least nodes": plan.placement.lower if plan.placement.lower != len(plan.nodes) else None,
         "head node": plan.head,
         "hosts": hosts if any(hosts) else None,
