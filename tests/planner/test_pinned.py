@@ -3,7 +3,7 @@
 import pytest
 
 from tests.planner.test_split import job
-from tests.plans import placed, plan_of, told
+from tests.plans import placed, plan_of, refused, told
 
 
 @pytest.mark.parametrize(
@@ -159,10 +159,74 @@ def test_a_slice_stays_in_its_group_beside_named_gpus() -> None:
             "D214 role `b` is to have GPUs 1 and 2 of node 0, and beside that is no place for worker 0 of `a`, planned"
             " on GPUs 0 to 2\nset `job.num-nodes = 2`, or set `roles.a.gpus-per-worker = 1`",
         ),
+        # Of roles whose GPUs are not named the one that would have most of them is told.
+        (
+            [
+                "s; workers = 1; gpus-per-worker = 1",
+                "a; num-nodes = 1; gpus-per-worker = 2",
+                "b; num-nodes = 1; gpus = [1, 2]",
+            ],
+            "1",
+            "D214 role `b` is to have GPUs 1 and 2 of node 0, and beside that is no place for worker 0 of `a`, planned"
+            " on GPUs 1 and 2\nset `job.num-nodes = 2`, or set `roles.a.gpus-per-worker = 1`",
+        ),
+        # GPUs that do not lie side by side are listed, and the worker that is pinned to one is the one of its node.
+        (
+            ["w; workers = 1; gpus-per-worker = 2", "c; num-nodes = 1; gpus = [[0], [2], [3]]"],
+            "1",
+            "D214 role `c` is to have GPUs 0, 2 and 3 of node 0, and beside that is no place for worker 0 of `w`,"
+            " planned on GPUs 0 and 1\nset `job.num-nodes = 2`, or set `roles.w.gpus-per-worker = 1`",
+        ),
+        (
+            ["a; num-nodes = 2; gpus = [[0, 1], [2, 3]]", "b; num-nodes = 2; gpus = [3]"],
+            "2",
+            "D214 role `b` is to have GPU 3 of node 0, and GPU 3 is held by worker 1 of `a`, which is pinned to it\n"
+            "set `job.num-nodes = 4`",
+        ),
+        # A worker on another node than the first, and on several.
+        (
+            ['a; nodes = ["x", "y"]; gpus-per-worker = 3', 'b; nodes = ["y"]; gpus = [1]'],
+            "",
+            "D214 role `b` is to have GPU 1 of node 1 (`y`), and beside that is no place for worker 1 of `a`, planned"
+            " on GPUs 0 to 2\nset `roles.b.gpus = [0]`, or set `roles.a.gpus-per-worker = 2`",
+        ),
+        (
+            [
+                'w; workers = 1; gpus-per-worker = 7; split = "fill"',
+                "c; num-nodes = 1; gpus = [3]",
+                "d; num-nodes = 1; gpus = [3]",
+            ],
+            "2",
+            "D214 role `d` is to have GPU 3 of node 0, and beside that is no place for worker 0 of `w`, planned on"
+            " GPUs 0 to 3\nset `job.num-nodes = 3`, or set `roles.w.gpus-per-worker = 3`",
+        ),
+        # Several workers on each node.
+        (
+            ["a; num-nodes = 2; workers-per-node = 2; gpus-per-worker = 1", "b; num-nodes = 2; gpus = [0, 1, 2]"],
+            "2",
+            "D214 role `b` is to have GPUs 0 to 2 of node 0, and beside that is no place for worker 0 of `a`, planned"
+            " on GPU 0\nset `job.num-nodes = 4`",
+        ),
+        # What is on every node is in the way.
+        (
+            [
+                "eye; per-node = true; gpus-per-worker = 2",
+                "b; num-nodes = 2; gpus = [0]",
+                "c; num-nodes = 1; gpus = [2]",
+            ],
+            "2",
+            "D214 role `c` is to have GPU 2 of node 0, and beside that is no place for worker 0 of `eye`, planned on"
+            " GPUs 1 and 2\nset `roles.c.gpus = [1]`, or set `job.num-nodes = 3`",
+        ),
     ],
 )
 def test_gpus_that_a_role_cannot_have_are_told_with_who_holds_them(roles: list[str], nodes: str, expected: str) -> None:
     assert told(job(*roles, nodes=nodes)) == expected
+
+
+def test_what_is_wrong_with_gpus_by_index_is_told_at_their_key() -> None:
+    (finding,) = refused(job("a; num-nodes = 2; gpus = [0, 1]", "b; num-nodes = 1; gpus = [0]", nodes="2"))
+    assert (finding.code, finding.path) == ("D214", ("roles", "b", "gpus"))
 
 
 def test_the_fewest_nodes_around_named_gpus_are_found_for_many() -> None:
