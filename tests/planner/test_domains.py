@@ -132,8 +132,15 @@ def test_nodes_that_stay_idle_because_of_domains_are_counted() -> None:
     assert warning.message == (
         "4 of 24 nodes run no role with GPUs: no worker crosses a domain of 18 nodes, and all segments are alike, of 12"
     )
+    assert (warning.path, warning.help) == (
+        ("job", "num-nodes"),
+        "more workers, or workers of other sizes, would use them",
+    )
+    (warning,) = plan_of(job(role("a", 1, 1), role("d", 2, 7), nodes="16")).warnings
+    assert warning.message.startswith("1 of 16 nodes runs no role with GPUs: no worker crosses a domain of 4 nodes")
     (warning,) = plan_of(job(role("d", 1, 12), role("p", 4, 2), domain=18, nodes="36")).warnings
-    assert (warning.code, warning.help) == ("W201", "24 nodes hold them all, no worker across a domain")
+    assert (warning.code, warning.message) == ("W201", "16 of 36 nodes run no role with GPUs")
+    assert warning.help == "24 nodes hold them all, no worker across a domain"
 
 
 def test_the_fewest_nodes_are_proven_where_packing_says_so() -> None:

@@ -85,15 +85,34 @@ def test_without_a_shared_node_every_role_stands_as_in_separate_mode() -> None:
     assert (plan.placement.mode, [worker.tasks[0].node for worker in plan.workers]) == ("separate", [0, 1, 2])
 
 
-def test_every_node_is_used_before_one_is_shared() -> None:
-    """In the order of the file the last one finds no node; the search would leave one empty."""
-    roles = [
-        "a; num-nodes = 2; gpus-per-worker = 3",
-        "b; num-nodes = 2; gpus = [0]",
-        "c; num-nodes = 1; gpus-per-worker = 1",
-    ]
-    plan = plan_of(job(*roles, nodes="4"))
-    assert {task.node for worker in plan.workers for task in worker.tasks} == {0, 1, 2, 3}
+TIGHT = [
+    "a; num-nodes = 2; gpus = [1, 2]",
+    "b; num-nodes = 2; gpus-per-worker = 1",
+    "c; num-nodes = 1; gpus = [0, 1, 2]",
+]
+
+
+@pytest.mark.parametrize(
+    ("roles", "nodes", "expected"),
+    [
+        # In the order of the file `c` finds no node of its own. The search needs three nodes, and uses the fourth.
+        (TIGHT, "4", ["a.0 on 0:1-2", "a.1 on 1:1-2", "b.0 on 1:0", "b.1 on 3:0", "c.0 on 2:0-2"]),
+        # From the fullest node, the first of such, a worker of the last role there goes to the one that is empty.
+        (
+            ["a; num-nodes = 2; gpus-per-worker = 1", "b; workers = 4; gpus-per-worker = 1", TIGHT[2]],
+            "4",
+            ["a.0 on 0:0", "a.1 on 1:0", "b.0 on 0:1", "b.1 on 1:1", "b.2 on 1:2", "b.3 on 3:0", "c.0 on 2:0-2"],
+        ),
+        # A dedicated role has the last nodes.
+        (
+            [*TIGHT, "d; num-nodes = 2; gpus-per-worker = 1; dedicated = true"],
+            "6",
+            ["a.0 on 0:1-2", "a.1 on 1:1-2", "b.0 on 1:0", "b.1 on 3:0", "c.0 on 2:0-2", "d.0 on 4:0", "d.1 on 5:0"],
+        ),
+    ],
+)
+def test_every_node_is_used_before_one_is_shared(roles: list[str], nodes: str, expected: list[str]) -> None:
+    assert placed(job(*roles, nodes=nodes, gpus=3)) == expected
 
 
 def test_a_slice_stays_in_its_group_beside_named_gpus() -> None:
