@@ -126,6 +126,50 @@ def test_rests_of_workers_share_nodes_inside_a_segment(x: str, y: str, nodes: in
     assert (placed(text), size(text)) == (expected, (nodes, 3))
 
 
+@pytest.mark.parametrize(
+    ("roles", "gpus", "domain", "nodes", "expected"),
+    [
+        # Not in the order of the file, but the largest first.
+        (
+            [
+                "a; workers = 2; gpus-per-worker = 5; spread = true",
+                "b; workers = 1; gpus-per-worker = 4",
+                "c; workers = 2; gpus-per-worker = 8; dedicated = true",
+            ],
+            3,
+            3,
+            12,
+            [
+                "a.0 on 0:0-2 1:0-1",
+                "a.1 on 3:0-2 4:0-1",
+                "b.0 on 2:0-2 1:2",
+                "c.0 on 6:0-2 7:0-2 8:0-1",
+                "c.1 on 9:0-2 10:0-2 11:0-1",
+            ],
+        ),
+        # In neither order, but where workers larger than a domain leave their last node to one of the others each.
+        (
+            ["a; workers = 2; gpus-per-worker = 5; spread = true", "b; workers = 2; gpus-per-worker = 3"],
+            2,
+            2,
+            8,
+            [
+                "a.0 on 0:0-1 1:0-1 2:0",
+                "a.1 on 4:0-1 5:0-1 6:0",
+                "b.0 on 3:0-1 2:1",
+                "b.1 on 7:0-1 6:1",
+            ],
+        ),
+    ],
+)
+def test_ways_are_tried_in_which_workers_share_nodes(
+    roles: list[str], gpus: int, domain: int, nodes: int, expected: list[str]
+) -> None:
+    filling = [f'{role}; split = "fill"' for role in roles]
+    text = job(*filling, gpus=gpus, domain=domain, nodes=str(nodes))
+    assert (placed(text), size(text)) == (expected, (nodes, domain))
+
+
 def test_nodes_that_stay_idle_because_of_domains_are_counted() -> None:
     (warning,) = plan_of(job(role("d", 1, 12), role("p", 4, 2), domain=18)).warnings
     assert warning.code == "W205"
