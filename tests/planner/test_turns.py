@@ -228,6 +228,30 @@ def test_dedicated_nodes_of_a_stage_are_shared_in_turns_alone() -> None:
     assert "D204" in refused(1, **closed)
 
 
+def test_a_dedicated_role_of_a_stage_has_its_node_alone_without_gpus_too() -> None:
+    log = {"num-nodes": 1, "dedicated": True, "gpus-per-worker": 0}
+    found = places(plan(2, **chain(4, 4, log=log)))
+    assert found.pop("log") == [(0, ())]
+    assert found == {"first": [(1, LOW)], "second": [(1, HIGH)], "large": [(1, LOW)], "small": [(1, HIGH)]}
+    assert "D204" in refused(1, **chain(4, 4, log=log))
+
+
+def test_roles_of_a_stage_stand_where_nobody_is_that_they_meet_as_far_as_they_can() -> None:
+    """Who has gone does not count, nor what is on every node."""
+    roles = {"first": TASK | size(8, 2), "second": TASK | size(4)}
+    found = plan(4, **roles, large=size(8, 2, after=["first"]), small=size(4, after=["second"]))
+    assert places(found) == {
+        "first": [(0, ALL), (1, ALL)],
+        "second": [(2, LOW)],
+        "large": [(0, ALL), (1, ALL)],
+        "small": [(2, HIGH)],
+    }
+    roles = {"first": TASK | size(3, 2), "second": TASK | size(2), "eye": size(1, **{"per-node": True})}
+    found = plan(4, **roles, large=size(5, 4, after=["first"]))
+    assert places(found)["second"] == [(2, (0, 1))]
+    assert [node for node, _ in places(found)["large"]] == [0, 1, 2, 3]
+
+
 def test_a_dedicated_node_of_a_stage_is_not_one_that_a_role_without_gpus_names() -> None:
     found = plan(2, **chain(4, 4, large={"dedicated": True}, eye={"nodes": ["x"], "gpus-per-worker": 0}))
     assert (places(found)["eye"], places(found)["large"]) == ([(0, ())], [(1, LOW)])
