@@ -81,12 +81,43 @@ def test_a_range_for_one_block_is_refused_with_one_that_has_more() -> None:
     assert blocks_of(tables)["blocks"] == ["0-63"]
 
 
-def test_blocks_that_reach_the_ephemeral_range_are_a_warning() -> None:
-    tables = job({"http": 8000}, port_range="32000-33000")
-    [warning] = planned(tables).warnings
+def test_room_for_two_blocks_is_enough() -> None:
+    assert blocks_of(job({"http": {"count": 6}}, port_range="20000-20011"))["blocks"] == ["0-1"]
+
+
+@pytest.mark.parametrize("port", [{"also": [17]}, {"count": 18}])
+def test_no_block_ends_behind_the_highest_port(port: Tables) -> None:
+    tables = job({"http": {"base": "auto", **port}}, port_range="65500-65535")
+    assert blocks_of(tables) == {"from": "job-id", "first": 65500, "step": 18, "blocks": ["0-1"]}
+    more = {key: [18] if key == "also" else 19 for key in port}
+    with pytest.raises(InputError) as problem:
+        planned(job({"http": {"base": "auto", **more}}, port_range="65500-65535"))
+    [found] = problem.value.findings
+    assert (found.code, found.help) == ("D304", 'set `job.port-offset = "none"`')
+
+
+@pytest.mark.parametrize(("port_range", "last"), [("32000-33000", 33000), ("32000-32768", 32768)])
+def test_blocks_that_reach_the_ephemeral_range_are_a_warning(port_range: str, last: int) -> None:
+    [warning] = planned(job({"http": 8000}, port_range=port_range)).warnings
     assert (warning.code, warning.path) == ("W301", ("cluster", "port-range"))
-    assert warning.message.startswith("blocks of ports reach 33000, inside the ephemeral range 32768-60999")
-    assert not planned(job({"http": 8000}, port_range="32000-32767")).warnings
+    assert warning.message == (
+        f"blocks of ports reach {last}, inside the ephemeral range 32768-60999: an outgoing connection may take one"
+        " first"
+    )
+    assert warning.help == "end `port-range` below 32768, or set the cluster's `ephemeral-ports`"
+
+
+@pytest.mark.parametrize(
+    ("port_range", "reserved", "blocks"),
+    [
+        ("32000-32767", [], ["0-767"]),
+        ("61000-61010", [], ["0-10"]),
+        ("32000-62000", ["32768-60999"], ["0-767", "29000-30000"]),
+    ],
+)
+def test_blocks_beside_the_ephemeral_range_are_none(port_range: str, reserved: list[str], blocks: list[str]) -> None:
+    tables = job({"http": 8000}, port_range=port_range, reserved_ports=reserved)
+    assert (blocks_of(tables)["blocks"], planned(tables).warnings) == (blocks, ())
 
 
 def test_a_port_whose_bounds_are_not_in_the_range_is_refused_as_one_that_is_auto() -> None:

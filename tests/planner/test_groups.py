@@ -267,6 +267,66 @@ def test_what_cannot_be_names_the_group_and_what_would_fit(text: str, said: str)
     assert said in [f"{finding.code} {finding.message}\n{finding.help}" for finding in refused(head + SITE + roles)]
 
 
+def test_nodes_without_gpus_are_told_with_the_key_that_names_the_group() -> None:
+    cpu = '[[cluster.node-groups]]\nname = "cpu"\n'
+    (finding,) = refused(cpu + role("a", "gpus-per-worker = 2"))
+    assert (finding.code, finding.path) == ("D210", ("roles", "a", "group"))
+    assert finding.message == "role `a` needs 2 GPUs per worker, and the nodes of node group `cpu` have none"
+    assert finding.help == "give a node group of the cluster `gpus-per-node`"
+
+
+def test_the_nodes_of_all_groups_together_are_no_more_than_a_job_may_have() -> None:
+    roles = role("a") + role("b", 'group = "l40s"')
+    (finding,) = refused("[job.num-nodes]\ncpu = 40000\nl40s = 25537\n" + SITE + roles)
+    assert (finding.code, finding.path, finding.help) == ("D212", ("job",), "ask for fewer nodes")
+    assert finding.message == "the node groups come to 65537 nodes, and a job has at most 65536"
+
+
+def test_a_number_of_nodes_that_is_too_small_is_told_at_the_key_of_its_group() -> None:
+    roles = role("a", 'group = "l40s"', "num-nodes = 2", "gpus-per-worker = 4")
+    (finding,) = refused("[job.num-nodes]\nl40s = 1\n" + SITE + roles)
+    assert (finding.code, finding.path) == ("D203", ("job", "num-nodes", "l40s"))
+
+
+def test_what_a_task_gives_back_is_given_inside_each_group() -> None:
+    test, server = ("gpus-per-worker = 8", 'kind = "task"'), ("gpus-per-worker = 8", 'after = ["test"]')
+    other = role("other", 'group = "l40s"', "gpus-per-worker = 4", 'after = ["test"]')
+    text = '[job]\nnum-nodes = "min"\n' + SITE + role("test", *test) + role("server", *server) + other
+    found = plan_of(text)
+    assert placed(text) == ["test.0 on 0:0-7", "server.0 on 0:0-7", "other.0 on 1:0-3"]
+    assert [worker.until for worker in found.workers] == [("server",), (), ()]
+    assert (found.placement.in_turns, found.placement.lower) == (True, 2)
+    assert not plan_of(SITE + role("test", *test) + role("server", *server) + other).placement.in_turns
+
+
+def test_the_fewest_nodes_of_a_group_that_may_be_fewer_in_turns_are_not_proven() -> None:
+    """As `test_turns.AROUND_PINS`, in a group beside another one."""
+    small = '[[cluster.node-groups]]\nname = "small"\ngpus-per-node = 2\n' + SITE
+    text = '[job]\nnum-nodes = "min"\n' + small
+    text += role("a", 'group = "small"', "num-nodes = 2", "gpus = [0]", 'after = ["d"]')
+    text += role("b", 'group = "small"', "workers = 2", "gpus-per-worker = 1", 'kind = "task"')
+    text += role("c", 'group = "small"', "num-nodes = 1", "gpus-per-worker = 1", 'kind = "task"')
+    text += role("d", 'group = "small"', "num-nodes = 2", "gpus = [1]", 'kind = "task"')
+    found = plan_of(text + role("e", "num-nodes = 2", "gpus-per-worker = 8"))
+    assert (len(found.nodes), found.placement.lower, found.placement.in_turns) == (6, 5, False)
+    assert [(one.code, one.message) for one in found.warnings] == [("W202", "6 nodes are not proven minimal: 5 may do")]
+
+
+def test_what_stands_at_once_alone_says_how_many_nodes_may_do_in_turns_in_each_group() -> None:
+    """The workers of group `x` fill its nodes in one way, which no order finds in which they are placed in turns."""
+    cluster = '[[cluster.node-groups]]\nname = "x"\ngpus-per-node = 10\n' + SITE
+    text = '[job.num-nodes]\nx = 3\nh100 = "min"\n' + cluster
+    text += role("a", 'group = "x"', "workers = 2", "gpus-per-worker = 4")
+    text += role("b", 'group = "x"', "workers = 4", "gpus-per-worker = 3")
+    text += role("c", 'group = "x"', "gpus-per-worker = 8", 'kind = "task"')
+    text += role("u", 'group = "x"', "gpus-per-worker = 2", 'after = ["c"]')
+    text += role("test", 'group = "h100"', "num-nodes = 2", "gpus-per-worker = 8", 'kind = "task"')
+    text += role("serve", 'group = "h100"', "num-nodes = 2", "gpus-per-worker = 8", 'after = ["test"]')
+    found = plan_of(text)
+    assert (len(found.nodes), found.placement.lower, found.placement.in_turns) == (7, 5, False)
+    assert [(one.code, one.message) for one in found.warnings] == [("W202", "7 nodes are not proven minimal: 5 may do")]
+
+
 def test_groups_are_named_where_the_cluster_has_none() -> None:
     one = "[cluster]\ngpus-per-node = 8\n" + role("a", "gpus-per-worker = 8", 'group = "h100"')
     assert told(one) == (

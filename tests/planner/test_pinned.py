@@ -3,7 +3,7 @@
 import pytest
 
 from tests.planner.test_split import job
-from tests.plans import placed, plan_of, told
+from tests.plans import placed, plan_of, refused, told
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,34 @@ def test_without_a_shared_node_every_role_stands_as_in_separate_mode() -> None:
     assert (plan.placement.mode, [worker.tasks[0].node for worker in plan.workers]) == ("separate", [0, 1, 2])
 
 
-def test_every_node_is_used_before_one_is_shared() -> None:
-    """In the order of the file the last one finds no node; the search would leave one empty."""
-    roles = [
-        "a; num-nodes = 2; gpus-per-worker = 3",
-        "b; num-nodes = 2; gpus = [0]",
-        "c; num-nodes = 1; gpus-per-worker = 1",
-    ]
-    plan = plan_of(job(*roles, nodes="4"))
-    assert {task.node for worker in plan.workers for task in worker.tasks} == {0, 1, 2, 3}
+TIGHT = [
+    "a; num-nodes = 2; gpus = [1, 2]",
+    "b; num-nodes = 2; gpus-per-worker = 1",
+    "c; num-nodes = 1; gpus = [0, 1, 2]",
+]
+
+
+@pytest.mark.parametrize(
+    ("roles", "nodes", "expected"),
+    [
+        # In the order of the file `c` finds no node of its own. The search needs three nodes, and uses the fourth.
+        (TIGHT, "4", ["a.0 on 0:1-2", "a.1 on 1:1-2", "b.0 on 1:0", "b.1 on 3:0", "c.0 on 2:0-2"]),
+        # From the fullest node, the first of such, a worker of the last role there goes to the one that is empty.
+        (
+            ["a; num-nodes = 2; gpus-per-worker = 1", "b; workers = 4; gpus-per-worker = 1", TIGHT[2]],
+            "4",
+            ["a.0 on 0:0", "a.1 on 1:0", "b.0 on 0:1", "b.1 on 1:1", "b.2 on 1:2", "b.3 on 3:0", "c.0 on 2:0-2"],
+        ),
+        # A dedicated role has the last nodes.
+        (
+            [*TIGHT, "d; num-nodes = 2; gpus-per-worker = 1; dedicated = true"],
+            "6",
+            ["a.0 on 0:1-2", "a.1 on 1:1-2", "b.0 on 1:0", "b.1 on 3:0", "c.0 on 2:0-2", "d.0 on 4:0", "d.1 on 5:0"],
+        ),
+    ],
+)
+def test_every_node_is_used_before_one_is_shared(roles: list[str], nodes: str, expected: list[str]) -> None:
+    assert placed(job(*roles, nodes=nodes, gpus=3)) == expected
 
 
 def test_a_slice_stays_in_its_group_beside_named_gpus() -> None:
@@ -159,10 +178,74 @@ def test_a_slice_stays_in_its_group_beside_named_gpus() -> None:
             "D214 role `b` is to have GPUs 1 and 2 of node 0, and beside that is no place for worker 0 of `a`, planned"
             " on GPUs 0 to 2\nset `job.num-nodes = 2`, or set `roles.a.gpus-per-worker = 1`",
         ),
+        # Of roles whose GPUs are not named the one that would have most of them is told.
+        (
+            [
+                "s; workers = 1; gpus-per-worker = 1",
+                "a; num-nodes = 1; gpus-per-worker = 2",
+                "b; num-nodes = 1; gpus = [1, 2]",
+            ],
+            "1",
+            "D214 role `b` is to have GPUs 1 and 2 of node 0, and beside that is no place for worker 0 of `a`, planned"
+            " on GPUs 1 and 2\nset `job.num-nodes = 2`, or set `roles.a.gpus-per-worker = 1`",
+        ),
+        # GPUs that do not lie side by side are listed, and the worker that is pinned to one is the one of its node.
+        (
+            ["w; workers = 1; gpus-per-worker = 2", "c; num-nodes = 1; gpus = [[0], [2], [3]]"],
+            "1",
+            "D214 role `c` is to have GPUs 0, 2 and 3 of node 0, and beside that is no place for worker 0 of `w`,"
+            " planned on GPUs 0 and 1\nset `job.num-nodes = 2`, or set `roles.w.gpus-per-worker = 1`",
+        ),
+        (
+            ["a; num-nodes = 2; gpus = [[0, 1], [2, 3]]", "b; num-nodes = 2; gpus = [3]"],
+            "2",
+            "D214 role `b` is to have GPU 3 of node 0, and GPU 3 is held by worker 1 of `a`, which is pinned to it\n"
+            "set `job.num-nodes = 4`",
+        ),
+        # A worker on another node than the first, and on several.
+        (
+            ['a; nodes = ["x", "y"]; gpus-per-worker = 3', 'b; nodes = ["y"]; gpus = [1]'],
+            "",
+            "D214 role `b` is to have GPU 1 of node 1 (`y`), and beside that is no place for worker 1 of `a`, planned"
+            " on GPUs 0 to 2\nset `roles.b.gpus = [0]`, or set `roles.a.gpus-per-worker = 2`",
+        ),
+        (
+            [
+                'w; workers = 1; gpus-per-worker = 7; split = "fill"',
+                "c; num-nodes = 1; gpus = [3]",
+                "d; num-nodes = 1; gpus = [3]",
+            ],
+            "2",
+            "D214 role `d` is to have GPU 3 of node 0, and beside that is no place for worker 0 of `w`, planned on"
+            " GPUs 0 to 3\nset `job.num-nodes = 3`, or set `roles.w.gpus-per-worker = 3`",
+        ),
+        # Several workers on each node.
+        (
+            ["a; num-nodes = 2; workers-per-node = 2; gpus-per-worker = 1", "b; num-nodes = 2; gpus = [0, 1, 2]"],
+            "2",
+            "D214 role `b` is to have GPUs 0 to 2 of node 0, and beside that is no place for worker 0 of `a`, planned"
+            " on GPU 0\nset `job.num-nodes = 4`",
+        ),
+        # What is on every node is in the way.
+        (
+            [
+                "eye; per-node = true; gpus-per-worker = 2",
+                "b; num-nodes = 2; gpus = [0]",
+                "c; num-nodes = 1; gpus = [2]",
+            ],
+            "2",
+            "D214 role `c` is to have GPU 2 of node 0, and beside that is no place for worker 0 of `eye`, planned on"
+            " GPUs 1 and 2\nset `roles.c.gpus = [1]`, or set `job.num-nodes = 3`",
+        ),
     ],
 )
 def test_gpus_that_a_role_cannot_have_are_told_with_who_holds_them(roles: list[str], nodes: str, expected: str) -> None:
     assert told(job(*roles, nodes=nodes)) == expected
+
+
+def test_what_is_wrong_with_gpus_by_index_is_told_at_their_key() -> None:
+    (finding,) = refused(job("a; num-nodes = 2; gpus = [0, 1]", "b; num-nodes = 1; gpus = [0]", nodes="2"))
+    assert (finding.code, finding.path) == ("D214", ("roles", "b", "gpus"))
 
 
 def test_the_fewest_nodes_around_named_gpus_are_found_for_many() -> None:

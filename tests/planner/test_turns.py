@@ -1,5 +1,7 @@
 """Places that tasks give back: who has them next, and who does not."""
 
+from itertools import combinations
+from random import Random
 from typing import Any
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from dynplan.diagnostics import InputError
 from dynplan.model import Plan
 from dynplan.planner.laying import Item, laid
-from dynplan.planner.turns import turns_of
+from dynplan.planner.turns import Turns, turns_of
 from tests.laws.jobs import Tables, job_of, planned
 
 TASK: Tables = {"kind": "task"}
@@ -54,6 +56,27 @@ def refused(*args: Any, **roles: Any) -> str:
 
 ALL, LOW, HIGH = tuple(range(8)), (0, 1, 2, 3), (4, 5, 6, 7)
 
+# Roles of one stage of which some have turns: `large` comes after `first`, `small` after `second`, the others meet.
+# In `AROUND_PINS` no order is found in which fewer nodes do in turns than at once.
+
+
+def chain(one: int, other: int, /, **more: Tables) -> dict[str, Tables]:
+    roles = {
+        "first": TASK | size(one),
+        "second": TASK | size(other),
+        "large": size(one, after=["first"]),
+        "small": size(other, after=["second"]),
+    }
+    return roles | {name: roles.get(name, {}) | role for name, role in more.items()}
+
+
+AROUND_PINS: dict[str, Tables] = {
+    "a": {"gpus": [0], "num-nodes": 2, "after": ["d"]},
+    "b": TASK | {"gpus-per-worker": 1, "workers": 2},
+    "c": TASK | {"gpus-per-worker": 1, "num-nodes": 1},
+    "d": TASK | {"gpus": [1], "num-nodes": 2},
+}
+
 # How many nodes
 
 
@@ -85,6 +108,19 @@ def test_the_fewest_nodes_that_are_no_fewer_in_turns_give_nothing_back() -> None
     found = plan("min", test=TASK | size(4), server=size(4, after=["test"]))
     assert places(found) == {"test": [(0, LOW)], "server": [(0, HIGH)]}
     assert (until(found), found.placement.in_turns, found.placement.lower) == ({}, False, 1)
+    assert found.warnings == ()
+
+
+def test_the_fewest_nodes_at_once_are_told_as_not_proven_where_fewer_may_do_in_turns() -> None:
+    found = plan("min", {"gpus-per-node": 2}, **AROUND_PINS)
+    assert (len(found.nodes), found.placement.lower, found.placement.in_turns) == (4, 3, False)
+    assert [(one.code, one.message) for one in found.warnings] == [("W202", "4 nodes are not proven minimal: 3 may do")]
+
+
+def test_what_else_is_warned_of_is_told_beside_how_many_nodes_may_do() -> None:
+    test = TASK | {"nodes": ["x", "y", "z"], "gpus-per-worker": 0}
+    (warning,) = plan("min", test=test, server=size(8, after=["test"])).warnings
+    assert (warning.code, warning.message) == ("W201", "2 of 3 nodes run no role with GPUs")
 
 
 def test_on_a_node_with_room_for_both_nobody_has_the_gpus_of_another() -> None:
@@ -142,6 +178,116 @@ def test_the_fewest_nodes_where_not_all_of_a_stage_meet_are_proven_by_the_larges
     assert (len(found.nodes), found.placement.lower, found.warnings) == (3, 3, ())
 
 
+# Stages in which some roles meet and others do not
+
+
+def test_roles_have_turns_with_some_of_a_stage_and_stand_apart_from_the_others() -> None:
+    found = plan(2, **chain(8, 4))
+    assert places(found) == {"first": [(0, ALL)], "second": [(1, LOW)], "large": [(0, ALL)], "small": [(1, HIGH)]}
+    assert until(found) == {"first": ("large",)}
+    found = plan(1, **chain(4, 4))
+    assert places(found) == {"first": [(0, LOW)], "second": [(0, HIGH)], "large": [(0, LOW)], "small": [(0, HIGH)]}
+    assert until(found) == {"first": ("large",), "second": ("small",)}
+    assert refused(1, **chain(8, 4)) == (
+        "D204 role `small` needs 4 GPUs on one node, but `first` leaves 0 on node 0: together they need 12 of 8 GPUs;"
+        " set `job.num-nodes = 2`"
+    )
+
+
+def test_a_stage_before_another_one_has_all_nodes() -> None:
+    roles = {name: role | {"after": ["pre", *role.get("after", [])]} for name, role in chain(8, 4).items()}
+    found = plan(2, pre=TASK | size(8, 2), **roles)
+    assert places(found)["pre"] == [(0, ALL), (1, ALL)]
+    assert places(found)["large"] == [(0, ALL)]
+    assert until(found) == {"pre": ("first", "second", "large", "small"), "first": ("large",), "second": ("small",)}
+
+
+def test_hosts_that_roles_of_a_stage_name_are_theirs_in_turns() -> None:
+    on = {"first": {"nodes": ["x"]}, "second": {"nodes": ["y"]}, "small": {"nodes": ["y"]}}
+    found = plan(None, **chain(8, 4, **on, large={"nodes": ["x"]}))
+    assert places(found) == {"first": [(0, ALL)], "second": [(1, LOW)], "large": [(0, ALL)], "small": [(1, HIGH)]}
+    assert refused(None, **chain(8, 4, **on, large={"nodes": ["y"]})) == (
+        "D207 role `large` needs 8 GPUs on `y`, but `second` leaves 4; set `roles.large.gpus-per-worker = 4`,"
+        " or name another host"
+    )
+    found = plan(2, None, {"nodes": ["x", "y"]}, **chain(8, 4, large={"nodes": ["y"]}))
+    assert places(found) == {"first": [(1, ALL)], "second": [(0, LOW)], "large": [(1, ALL)], "small": [(0, HIGH)]}
+
+
+def test_dedicated_nodes_of_a_stage_are_shared_in_turns_alone() -> None:
+    found = plan(2, **chain(8, 4, large={"dedicated": True}))
+    assert places(found) == {"first": [(0, ALL)], "second": [(1, LOW)], "large": [(0, ALL)], "small": [(1, HIGH)]}
+    assert found.head == 1
+    closed = chain(4, 4, large={"dedicated": True}, first={"dedicated": True})
+    assert places(plan(2, **closed)) == {
+        "first": [(0, LOW)],
+        "second": [(1, LOW)],
+        "large": [(0, HIGH)],
+        "small": [(1, HIGH)],
+    }
+    assert "D204" in refused(1, **closed)
+
+
+def test_a_dedicated_role_of_a_stage_has_its_node_alone_without_gpus_too() -> None:
+    log = {"num-nodes": 1, "dedicated": True, "gpus-per-worker": 0}
+    found = places(plan(2, **chain(4, 4, log=log)))
+    assert found.pop("log") == [(0, ())]
+    assert found == {"first": [(1, LOW)], "second": [(1, HIGH)], "large": [(1, LOW)], "small": [(1, HIGH)]}
+    assert "D204" in refused(1, **chain(4, 4, log=log))
+
+
+def test_roles_of_a_stage_stand_where_nobody_is_that_they_meet_as_far_as_they_can() -> None:
+    """Who has gone does not count, nor what is on every node."""
+    roles = {"first": TASK | size(8, 2), "second": TASK | size(4)}
+    found = plan(4, **roles, large=size(8, 2, after=["first"]), small=size(4, after=["second"]))
+    assert places(found) == {
+        "first": [(0, ALL), (1, ALL)],
+        "second": [(2, LOW)],
+        "large": [(0, ALL), (1, ALL)],
+        "small": [(2, HIGH)],
+    }
+    roles = {"first": TASK | size(3, 2), "second": TASK | size(2), "eye": size(1, **{"per-node": True})}
+    found = plan(4, **roles, large=size(5, 4, after=["first"]))
+    assert places(found)["second"] == [(2, (0, 1))]
+    assert [node for node, _ in places(found)["large"]] == [0, 1, 2, 3]
+
+
+def test_a_dedicated_node_of_a_stage_is_not_one_that_a_role_without_gpus_names() -> None:
+    found = plan(2, **chain(4, 4, large={"dedicated": True}, eye={"nodes": ["x"], "gpus-per-worker": 0}))
+    assert (places(found)["eye"], places(found)["large"]) == ([(0, ())], [(1, LOW)])
+
+
+def test_what_is_on_every_node_is_there_in_a_stage_too() -> None:
+    eye = size(1, **{"per-node": True})
+    found = plan(1, **chain(4, 3, eye=eye))
+    assert places(found) == {
+        "first": [(0, LOW)],
+        "second": [(0, (4, 5, 6))],
+        "large": [(0, LOW)],
+        "small": [(0, (4, 5, 6))],
+        "eye": [(0, (7,))],
+    }
+    assert places(plan(2, **chain(7, 4, eye=eye)))["large"] == [(0, ALL[:7])]
+    assert "D204" in refused(1, **chain(4, 4, eye=TASK | size(4, **{"per-node": True})))
+
+
+def test_gpus_by_index_are_had_in_turns_in_a_stage() -> None:
+    pins: dict[str, Tables] = {
+        "first": TASK | {"gpus": [0, 1]},
+        "second": TASK | {"gpus": [[2], [3]], "num-nodes": 1},
+        "large": {"gpus": [0, 1], "after": ["first"]},
+        "small": {"gpus": [2, 3], "after": ["second"]},
+    }
+    found = plan(1, **pins)
+    assert places(found) == {
+        "first": [(0, (0, 1))],
+        "second": [(0, (2,)), (0, (3,))],
+        "large": [(0, (0, 1))],
+        "small": [(0, (2, 3))],
+    }
+    assert "D204" in refused(1, **pins | {"large": {"gpus": [1, 2], "after": ["first"]}})
+
+
 # With everything else
 
 
@@ -164,6 +310,20 @@ def test_a_role_on_every_node_stays_beside_what_has_turns() -> None:
     exporter = size(1, **{"per-node": True})
     found = plan(1, exporter=exporter, test=TASK | size(7), server=size(7, after=["test"]))
     assert places(found) == {"exporter": [(0, (0,))], "test": [(0, ALL[1:])], "server": [(0, ALL[1:])]}
+
+
+def test_a_role_has_what_those_on_every_node_leave_that_it_meets() -> None:
+    every = {"per-node": True}
+    exporter, test, server = size(1, **every), TASK | size(8), size(7, after=["test"])
+    assert "of a node's 8 the roles on every node leave 7" in refused(1, exporter=exporter, test=test, server=server)
+    # Of two that have turns with each other it is the larger one.
+    one, two = TASK | size(2, **every), size(5, **every, after=["one"])
+    found = plan(1, one=one, two=two, server=size(3))
+    assert places(found) == {"one": [(0, (0, 1))], "two": [(0, ALL[:5])], "server": [(0, ALL[5:])]}
+    assert "leave 3" in refused(1, one=one, two=two, server=size(4))
+    # The smaller one, where the other one has ended.
+    found = plan(1, one=TASK | size(5, **every), two=size(2, **every, after=["one"]), server=size(6, after=["one"]))
+    assert places(found)["server"] == [(0, ALL[2:])]
 
 
 def test_dedicated_nodes_are_a_role_s_while_it_is_there() -> None:
@@ -234,6 +394,28 @@ def test_a_range_that_is_too_short_for_all_at_once_is_had_in_turns() -> None:
     assert until(found) == {"first": ("third",)}
 
 
+def test_a_number_that_nobody_has_is_taken_before_one_that_is_given_back() -> None:
+    one, two = ({"ports": {"p": {"base": "auto", "count": count}}} for count in (1, 2))
+    after = {"after": ["first"]}
+    found = plan(None, {"port-range": "20000-20004"}, first=TASK | two, second=two, third=after | one, last=after | two)
+    assert ports(found) == {"first": [20000], "second": [20002], "third": [20004], "last": [20000]}
+    assert until(found) == {"first": ("last",)}
+
+
+def test_the_ports_of_a_role_that_are_given_back_to_it_are_apart() -> None:
+    first = TASK | {"ports": {"p": {"base": "auto", "count": 2}}}
+    second = {"ports": {"x": "auto", "y": "auto"}, "after": ["first"]}
+    found = plan(None, {"port-range": "20000-20001"}, first=first, second=second)
+    assert ports(found) == {"first": [20000], "second": [20000, 20001]}
+
+
+def test_numbers_that_are_reserved_are_nobody_s() -> None:
+    wide = {"ports": {"p": {"base": "auto", "scope": "job"}}}
+    cluster = {"port-range": "20000-20001", "reserved-ports": [20000]}
+    found = plan(2, cluster, first=TASK | size(8) | wide, second=size(8, after=["first"]) | wide)
+    assert ports(found) == {"first": [20001], "second": [20001]}
+
+
 def test_numbers_that_stand_once_in_the_whole_job_are_had_in_turns() -> None:
     wide = {"ports": {"p": {"fixed": 8000, "scope": "job"}}}
     found = plan(2, test=TASK | size(8) | wide, server=size(8, after=["test"]) | wide)
@@ -278,6 +460,30 @@ def test_roles_in_rings_and_lines_have_turns_as_their_after_says() -> None:
     assert turns.stages(list("abcd")) == [["a"], ["b", "c", "d"]]
     assert turns.stages(list("acd")) == [["a"], ["c"], ["d"]]
     assert sorted(turns.crowds(list("abcde"))) == [["a", "e"], ["b", "c", "e"], ["b", "d", "e"]]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_crowds_are_the_largest_sets_of_roles_that_all_meet(seed: int) -> None:
+    chance, names = Random(seed), "abcdefg"  # noqa: S311
+    done = {name: frozenset(other for other in names[:at] if chance.random() < 0.4) for at, name in enumerate(names)}
+    turns = Turns(done, {name: name for name in names})
+    meeting = [set(some) for size in range(8) for some in combinations(names, size) if turns.all_meet(some)]
+    largest = [crowd for crowd in meeting if not any(crowd < other for other in meeting)]
+    found = list(turns.crowds(names))
+    assert sorted(found) == sorted(map(sorted, largest))
+    weights = {name: chance.randint(1, 9) for name in names[1:]}
+    with_first = [crowd - {"a"} for crowd in largest if "a" in crowd]
+    heaviest = turns.heaviest("a", weights)
+    assert set(heaviest) in [crowd & set(heaviest) for crowd in with_first]
+    assert sum(weights[one] for one in heaviest) == max(sum(weights[one] for one in crowd) for crowd in with_first)
+
+
+def test_of_very_many_crowds_not_all_are_looked_at() -> None:
+    pairs = [f"{letter}{number}" for letter in "abcdefg" for number in "01"]
+    done = {name: frozenset({f"{name[0]}0"} if name.endswith("1") else ()) for name in pairs}
+    turns = Turns(done, {name: name for name in pairs})
+    assert len(list(turns.crowds(pairs[:12]))) == 64
+    assert len(list(turns.crowds(pairs))) == 64
 
 
 def test_slices_that_fit_in_one_order_alone_are_laid_in_it() -> None:
