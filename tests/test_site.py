@@ -67,7 +67,8 @@ def test_every_key_of_a_schema_has_a_row(name: str) -> None:
 
 def test_a_list_of_tables_has_a_table_of_its_own() -> None:
     rows = re.findall(r"^\| `([^`]+)` \|", section("reference/keys.md", "`[[cluster.node-groups]]`"), re.MULTILINE)
-    assert set(rows) == {"gpu-groups", "gpu-request", "gpus-per-node", "name", "sbatch"}
+    facts = {"domain-nodes", "gpu-groups", "gpu-nics", "gpu-numa", "gpus-per-node"}
+    assert set(rows) == facts | {"gpu-request", "name", "sbatch"}
 
 
 def test_a_row_of_a_key_says_what_it_is_its_default_and_its_kind() -> None:

@@ -74,7 +74,9 @@ def facts(draw: st.DrawFn, cluster: Tables) -> Tables:
         numbers = draw(st.lists(st.integers(0, 2), min_size=gpus, max_size=gpus))
         found["gpu-numa"] = sorted(numbers) if draw(st.booleans()) else numbers
     if draw(st.booleans()):
-        names = st.one_of(st.sampled_from(["mlx5_0", "mlx5_1:1"]), st.just([]), st.just(["ib0", "ib1"]))
+        names: st.SearchStrategy[Any] = st.one_of(
+            st.sampled_from(["mlx5_0", "mlx5_1:1"]), st.just([]), st.just(["ib0", "ib1"])
+        )
         found["gpu-nics"] = draw(st.lists(names, min_size=gpus, max_size=gpus))
     return found
 
