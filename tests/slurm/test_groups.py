@@ -153,9 +153,16 @@ class GroupRun:
     lab: GroupLab
 
     def states(self) -> list[str]:
-        """The states of the components."""
-        text = self.lab.cluster.run(["scontrol", "show", "job", str(self.run.job.id)]).stdout
-        return [word.removeprefix("JobState=") for word in text.split() if word.startswith("JobState=")]
+        """The states of the components, once all have left their nodes: the first one may be over before the others."""
+        found: list[str] = []
+
+        def settled() -> bool:
+            text = self.lab.cluster.run(["scontrol", "show", "job", str(self.run.job.id)]).stdout
+            found[:] = [word.removeprefix("JobState=") for word in text.split() if word.startswith("JobState=")]
+            return "COMPLETING" not in found
+
+        eventually(settled, 30, 0.2)
+        return found
 
 
 def cluster_text() -> str:
