@@ -35,7 +35,12 @@ def said() -> list[str]:
 
 
 # What the program fills in, and what is a worker's own word.
-FILLED = {"not ready after": "not $1 after", "killed by SIGKILL": "killed by SIG$", "exit status 127": "exit status $"}
+FILLED = {
+    "not ready after": "not $1 after",
+    "GPUs, the step shows": "$counted, the step shows",
+    "killed by SIGKILL": "killed by SIG$",
+    "exit status 127": "exit status $",
+}
 OTHERS = ("Address already in use",)
 
 

@@ -15,14 +15,8 @@ _MOST_GPUS = 1024  # that a node may have in a cluster file
 _MOST_SHOWN = 12  # partitions, accounts that are written out
 
 
-def gpus(choice: Choice, site: Site, *, in_group: bool = False) -> Iterator[Entry]:
-    """Yield what the nodes have: how many GPUs, which are near one another, how they are asked for.
-
-    Args:
-        choice: the nodes.
-        site: what was found.
-        in_group: whether they are one of several node groups of the file.
-    """
+def gpus(choice: Choice, site: Site) -> Iterator[Entry]:
+    """Yield what the nodes have: how many GPUs, which are near one another, how they are asked for."""
     main = choice.kind.main
     count = min(main.count, _MOST_GPUS)
     yield Entry(tuple(_about(choice)), "gpus-per-node", count)
@@ -33,7 +27,7 @@ def gpus(choice: Choice, site: Site, *, in_group: bool = False) -> Iterator[Entr
     typed = f'"gres:{main.type}" or ' if is_plain(main.type) else ""
     form = f' Some want {typed}"gres": their pages say so.' if choice.request == "gpus-per-node" else ""
     yield Entry((f"{request}{form}",), "gpu-request", choice.request)
-    yield from _domains(choice.kind, site, in_group)
+    yield from _domains(choice.kind, site)
 
 
 def vendor_entry(choice: Choice, site: Site) -> Iterator[Entry]:
@@ -96,19 +90,17 @@ def _islands(kind: Kind, site: Site) -> Iterator[Entry]:
         yield Entry((why,), "gpu-groups", guess, is_set=False)
 
 
-def _domains(kind: Kind, site: Site, in_group: bool) -> Iterator[Entry]:
+def _domains(kind: Kind, site: Site) -> Iterator[Entry]:
     sizes = block_sizes(site.topology.blocks, {node.name for node in kind.nodes})
     least, most = min(sizes, default=0), max(sizes, default=0)
     if least > 1:
         size = f"{least}" if least == most else f"{least} to {most}"
         told = f"{counted(len(sizes), 'block')} of {size} nodes (scontrol show topology)"
         if least < most:
-            why = f"{DECIDE}{told}, and a cluster has domains of one size. If so many are NVLink domains:"
-        elif in_group:
-            why = f"{told}. A file of these nodes alone can have it, no node group:"
+            why = f"{DECIDE}{told}, and domains of alike nodes have one size. If so many are NVLink domains:"
         else:
             why = f"{told}, taken for NVLink domains: no worker crosses one."
-        yield Entry((why,), "domain-nodes", least, is_set=least == most and not in_group)
+        yield Entry((why,), "domain-nodes", least, is_set=least == most)
     elif site.topology.leaf_switches > 1:
         said = f"A tree of {site.topology.leaf_switches} leaf switches (scontrol show topology)."
         yield Entry((f"{said} `switches = 1` in the `sbatch` of a job keeps its nodes on one.",))

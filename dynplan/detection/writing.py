@@ -89,7 +89,7 @@ def _groups(found: Sequence[Choice], site: Site) -> Iterator[str]:
         names.add(name)
         yield from ("", "[[cluster.node-groups]]", f'name = "{name}"')
         notes = tuple(partition_notes(choice))
-        entries = [*gpus(choice, site, in_group=True), Entry(notes, "sbatch", asked(choice), bool(asked(choice)))]
+        entries = [*gpus(choice, site), Entry(notes, "sbatch", asked(choice), bool(asked(choice)))]
         yield from written(entries)
 
 

@@ -402,17 +402,19 @@ def test_blocks_and_switches_are_told() -> None:
 )
 def test_blocks_of_several_sizes_are_for_a_person_to_decide(blocks: str) -> None:
     text = detected(Said(nodes=EIGHT, topology=blocks))
-    assert "# DECIDE: 2 blocks of 2 to 3 nodes (scontrol show topology), and a cluster has domains of one size." in text
+    assert (
+        "# DECIDE: 2 blocks of 2 to 3 nodes (scontrol show topology), and domains of alike nodes have one size." in text
+    )
     assert line(text, "domain-nodes") == "# domain-nodes = 2"
 
 
-def test_node_groups_have_no_domains() -> None:
-    both = EIGHT + nodes(["c1", "c2"])
-    text = detected(Said(nodes=both, topology="BlockName=b1 BlockIndex=0 Nodes=g[1-3],c[1-2] BlockSize=3\n"))
-    assert "[[cluster.node-groups]]" in text
-    assert said_of(text, "domain-nodes").endswith("A file of these nodes alone can have it, no node group:")
-    assert line(text, "domain-nodes") == "# domain-nodes = 3"
-    compiled(text)
+def test_each_node_group_has_its_own_domains() -> None:
+    both = EIGHT + nodes(["a1", "a2"], "gpu:a100:4(S:0-1)")
+    blocks = "BlockName=b1 BlockIndex=0 Nodes=g[1-3]\nBlockName=b2 BlockIndex=1 Nodes=a[1-2]\n"
+    text = detected(Said(nodes=both, topology=blocks))
+    assert re.findall(r"^domain-nodes = .*$", text, re.MULTILINE) == ["domain-nodes = 3", "domain-nodes = 2"]
+    cluster, _ = compiled(text)
+    assert [group.domain_nodes for group in cluster.node_groups] == [3, 2]
 
 
 def test_a_block_of_more_nodes_than_there_are_says_none() -> None:

@@ -90,3 +90,12 @@ def test_a_worker_lives_as_long_as_any_of_its_threads(bash: Path, tmp_path: Path
     state = "read -r -a fields </proc/$child/stat; echo ${fields[2]}"
     ends = "lives $child && echo lives; while lives $child; do nap 0.1; done; echo ended"
     assert out(bash, begin, state, ends) == "Z\nlives\nended\n"
+
+
+@pytest.mark.parametrize("bash", BASHES)
+def test_a_grace_is_no_shorter_than_it_says_wherever_in_a_second_it_begins(bash: Path) -> None:
+    begin = "until read -r up _ </proc/uptime && [[ $up == *.9? ]]; do nap 0.02; done"
+    cleans = "bash -c 'trap \"sleep 0.7; echo cleaned\" TERM; sleep 60 & wait' 2>/dev/null"
+    worker = f"set -m; {cleans} & child=$!; set +m"
+    stop = "ended='' grace=1 stop_signal=TERM row[task]=none; exec {mark}</proc/$$/limits; end_worker"
+    assert out(bash, worker, "nap 0.5", begin, stop) == "cleaned\n"

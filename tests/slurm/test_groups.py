@@ -126,7 +126,8 @@ class GroupLab(Lab):
         Args:
             job: text of the job file.
             fault: what to do to it while it runs.
-            options: those of sbatch for each component, by the nodes; which they are to have, unless given.
+            options: those of sbatch for each component, by the nodes; which they are to have, unless given. On others
+                there may be a scenario that ends, and kills what it has not started.
             edit: what somebody does to the script.
             env: variables in the environment of sbatch.
             timeout_s: the job's longest life.
@@ -152,9 +153,16 @@ class GroupRun:
     lab: GroupLab
 
     def states(self) -> list[str]:
-        """The states of the components."""
-        text = self.lab.cluster.run(["scontrol", "show", "job", str(self.run.job.id)]).stdout
-        return [word.removeprefix("JobState=") for word in text.split() if word.startswith("JobState=")]
+        """The states of the components, once all have left their nodes: the first one may be over before the others."""
+        found: list[str] = []
+
+        def settled() -> bool:
+            text = self.lab.cluster.run(["scontrol", "show", "job", str(self.run.job.id)]).stdout
+            found[:] = [word.removeprefix("JobState=") for word in text.split() if word.startswith("JobState=")]
+            return "COMPLETING" not in found
+
+        eventually(settled, 30, 0.2)
+        return found
 
 
 def cluster_text() -> str:
@@ -320,8 +328,13 @@ def test_a_host_in_another_component_than_planned_is_named(ran: GroupRun) -> Non
 # What can be wrong with an allocation
 
 
+def one_big_node(nodes: Nodes) -> Sequence[Sequence[str]]:
+    front, _, small = named_nodes(nodes)
+    return [front, [f"--nodelist={nodes['big'][0]}", "--nodes=1"], small]
+
+
 def too_few(lab: GroupLab) -> GroupRun:
-    return lab.run_groups(THREE + SHORT, options=lambda nodes: [[], [f"--nodelist={nodes['big'][0]}", "--nodes=1"], []])
+    return lab.run_groups(THREE + SHORT, options=one_big_node)
 
 
 @on_kinds(too_few)
@@ -334,7 +347,7 @@ def test_a_component_of_too_few_nodes_is_named(ran: GroupRun) -> None:
 def fewer_gpus(lab: GroupLab) -> GroupRun:
     return lab.run_groups(
         THREE + SHORT,
-        options=lambda nodes: [[], [], [f"--nodelist={','.join(nodes['small'])}", "--gres=gpu:h100:3"]],
+        options=lambda nodes: [*named_nodes(nodes)[:2], [*named_nodes(nodes)[2], "--gres=gpu:h100:3"]],
     )
 
 
@@ -354,7 +367,7 @@ def with_one_component(text: str) -> str:
 
 
 def one_component(lab: GroupLab) -> GroupRun:
-    return lab.run_groups(THREE + SHORT, options=no_options, edit=with_one_component)
+    return lab.run_groups(THREE + SHORT, options=lambda nodes: named_nodes(nodes)[:1], edit=with_one_component)
 
 
 @on_kinds(one_component)
@@ -523,7 +536,7 @@ def worlds(lab: GroupLab) -> GroupRun | None:
         return None
     return lab.run_groups(
         WATCH + RANKS % ("decode", "big", 1, 10, MPI_TEXT) + RANKS % ("prefill", "small", 2, 2, MPI_TEXT),
-        options=no_options,
+        options=lambda nodes: [named_nodes(nodes)[1], [f"--nodelist={nodes['small'][0]}"]],
     )
 
 

@@ -85,7 +85,7 @@ workdir = "{job.dir}"
 env = { STUB_B = "role", STUB_UNSET = "set again" }
 unset = ["STUB_C", "STUB_OUTSIDE"]
 ports = { system = 9090 }
-stop = { signal = "INT", grace = "1s" }
+stop = { signal = "INT", grace = "10s" }
 [[roles.worker.ready]]
 port = "system"
 timeout = "20s"

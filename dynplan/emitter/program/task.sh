@@ -419,7 +419,8 @@ end_worker() {
 	# As long as they can be found by their parents.
 	note_kin "$child"
 	look_at_clock
-	limit=$((now + grace))
+	# The second that has begun is not a whole one.
+	limit=$((now + grace + 1))
 	if kill -s "$stop_signal" -- "-$child"; then
 		while ((now < limit)) && { lives "$child" || kill -0 -- "-$child"; }; do
 			listen 0.2
