@@ -76,6 +76,13 @@ gpus-per-node = 8
 """
 
 
+# What is said of nodes, by the cluster or by a group of them.
+FACTS = {
+    "domains": "domain-nodes = 2",
+    "affinity": 'gpu-numa = [0, 0, 0, 0, 1, 1, 1, 1]\ngpu-nics = ["a", "a", "a", "a", "b", "b", "b", ["b", "c"]]',
+}
+
+
 def job_with(features: set[str]) -> str:
     gpus = 12 if {"followers", "when", "domains"} & features else 4
     role = WORKER.format(gpus=gpus) + "\n".join(text for name, text in FEATURES.items() if name in features)
@@ -87,21 +94,18 @@ def job_with(features: set[str]) -> str:
         job = job.replace("num-nodes = 2", 'nodes = ["n0", "n1"]')
     if "paths" in features:
         job = job.replace("[cluster]", '[cluster]\ncontainer-runtime = "pyxis"')
-    if "domains" in features and "groups" not in features:
-        job = job.replace("[cluster]", "[cluster]\ndomain-nodes = 2")
     if "interfaces" in features:
         job = job.replace("[cluster]", '[cluster]\nnetwork-interface = "ib0"')
     if "blocks" in features:
         job = job.replace("[cluster]", '[cluster]\nport-offset = "job-id"')
-    if "affinity" in features and "groups" not in features:  # whose nodes are of several kinds
-        attached = 'gpu-numa = [0, 0, 0, 0, 1, 1, 1, 1]\ngpu-nics = ["a", "a", "a", "a", "b", "b", "b", ["b", "c"]]'
-        job = job.replace("[cluster]", f"[cluster]\n{attached}").replace(
-            "gpus-per-worker = 4", "gpus-per-worker = 4\nnuma-bind = true"
-        )
+    if "affinity" in features:
+        job = job.replace("gpus-per-worker = ", "numa-bind = true\ngpus-per-worker = ")
     if "groups" in features:
         job = job.replace("num-nodes = 2", "num-nodes = { front = 1, back = 2 }").replace("gpus-per-node = 8", "")
         job = job.replace('nodes = ["n0", "n1"]', 'nodes = { front = ["n2"], back = ["n0", "n1"] }')
         job += GROUPS
+    facts = "".join(f"{text}\n" for name, text in FACTS.items() if name in features)
+    job = job.replace("gpus-per-node = 8\n", f"gpus-per-node = 8\n{facts}")
     if "ungranted" in features:
         job = job.replace("[cluster]", '[cluster]\ngpu-request = "none"')
     return job
@@ -110,7 +114,7 @@ def job_with(features: set[str]) -> str:
 def combinations() -> dict[tuple[str, ...], str]:
     """A script with none of the optional parts, with each alone and with all, and with other features in turns."""
     found = {}
-    without_groups = tuple(option for option in OPTIONS if option != "groups")  # which have no domains
+    without_groups = tuple(option for option in OPTIONS if option != "groups")
     for index, choice in enumerate([(), *((option,) for option in OPTIONS), without_groups, OPTIONS]):
         others = set(ALL) - set(OPTIONS) if index % 2 == 0 else set()
         job = job_with({*choice, *others})

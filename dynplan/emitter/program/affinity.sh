@@ -1,8 +1,8 @@
 # ---- in a task, and in the preflight: where GPUs are attached ----
 # take_affinity: sets gpu_numa and gpu_nics to those of the component that is loaded
 take_affinity() {
-	IFS=, read -r -a gpu_numa <<<"${component_numa[component]}"
-	IFS=/ read -r -a gpu_nics <<<"${component_nics[component]}"
+	IFS=, read -r -a gpu_numa <<<"${component_numa[component]-}"
+	IFS=/ read -r -a gpu_nics <<<"${component_nics[component]-}"
 }
 
 # find_affinity: adds to row numa and nics, the NUMA nodes of the task's GPUs and the network adapters near them, each
