@@ -350,6 +350,13 @@ ALIKE = ": Slurm gives a job segments that are all alike, each of one domain"
             "on 24 nodes a worker would cross segments of 12 (`a` 2 workers of 7 nodes, `b` 3 workers of 3 nodes)\n"
             "set `job.num-nodes = 36`, or leave `segment` out",
         ),
+        # Of the segments that hold the workers one that the nodes come in is told.
+        (
+            job(role("d", 1, 11), nodes="30", domain=18, more="sbatch = { segment = 20 }"),
+            ("cluster", "sbatch", "segment"),
+            "segments of 20 nodes cross domains, which have 18\n"
+            "set `cluster.sbatch.segment = 15`, or leave `segment` out",
+        ),
         # One node more does.
         (
             job(role("a", 2, 3), nodes="7"),
