@@ -81,6 +81,9 @@ def test_segments_hold_workers(roles: list[str], domain: int, nodes: tuple[int, 
             (20, 4),
             {"a": "12-14 16-18", "d": "0-5 8-11+6-7"},
         ),
+        # Two and more domains whole.
+        ([role("a", 1, 3), role("d", 1, 11)], 4, (16, 4), {"a": "12-14", "d": "0-10"}),
+        ([role("a", 1, 3), role("d", 2, 10)], 4, (28, 4), {"a": "20-22", "d": "0-9 12-19+10-11"}),
     ],
 )
 def test_workers_are_packed_into_segments(
