@@ -81,6 +81,9 @@ def test_segments_hold_workers(roles: list[str], domain: int, nodes: tuple[int, 
             (20, 4),
             {"a": "12-14 16-18", "d": "0-5 8-11+6-7"},
         ),
+        # Two and more domains whole.
+        ([role("a", 1, 3), role("d", 1, 11)], 4, (16, 4), {"a": "12-14", "d": "0-10"}),
+        ([role("a", 1, 3), role("d", 2, 10)], 4, (28, 4), {"a": "20-22", "d": "0-9 12-19+10-11"}),
     ],
 )
 def test_workers_are_packed_into_segments(
@@ -349,6 +352,13 @@ ALIKE = ": Slurm gives a job segments that are all alike, each of one domain"
             ("cluster", "sbatch", "segment"),
             "on 24 nodes a worker would cross segments of 12 (`a` 2 workers of 7 nodes, `b` 3 workers of 3 nodes)\n"
             "set `job.num-nodes = 36`, or leave `segment` out",
+        ),
+        # Of the segments that hold the workers one that the nodes come in is told.
+        (
+            job(role("d", 1, 11), nodes="30", domain=18, more="sbatch = { segment = 20 }"),
+            ("cluster", "sbatch", "segment"),
+            "segments of 20 nodes cross domains, which have 18\n"
+            "set `cluster.sbatch.segment = 15`, or leave `segment` out",
         ),
         # One node more does.
         (

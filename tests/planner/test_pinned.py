@@ -80,6 +80,12 @@ def test_named_gpus_are_kept_and_others_go_around_them(roles: list[str], nodes: 
     assert placed(job(*roles, nodes=nodes)) == expected
 
 
+def test_as_many_workers_as_go_beside_gpus_on_every_node_are_those_that_lie_side_by_side() -> None:
+    every = "a; per-node = true; gpus = [1]", "c; per-node = true; gpus = [4]"
+    roles = *every, 'b; num-nodes = 1; workers-per-node = "max"; gpus-per-worker = 2'
+    assert placed(job(*roles, gpus=8))[2:] == ["b.0 on 0:2-3", "b.1 on 0:5-6"]
+
+
 def test_without_a_shared_node_every_role_stands_as_in_separate_mode() -> None:
     plan = plan_of(job("a; num-nodes = 2; gpus = [1]", "b; num-nodes = 1; gpus-per-worker = 2", nodes="3"))
     assert (plan.placement.mode, [worker.tasks[0].node for worker in plan.workers]) == ("separate", [0, 1, 2])

@@ -15,6 +15,14 @@ def test_without_groups_slices_stand_in_a_row() -> None:
     assert cut((), 8) == ()
 
 
+def test_slices_lie_around_gpus_that_are_taken() -> None:
+    assert cut((1, 2, 1), 8, (), (2,)) == ((0,), (3, 4), (1,))
+    assert cut((3, 2), 6, (), (0,)) == ((1, 2, 3), (4, 5))
+    for sizes, taken in [((2, 2), (1,)), ((1,), (4,))]:  # in pieces, and one that the node does not have
+        with pytest.raises(ValueError, match="do not fit beside"):
+            cut(sizes, 4, (), taken)
+
+
 @st.composite
 def nodes(draw: st.DrawFn) -> tuple[list[int], int, Groups]:
     """Return slices that fit, the GPUs of the node, and its groups."""

@@ -28,6 +28,9 @@ FILL = 'split = "fill"'
             "",
             ["x.0 on 0:0-3 1:0", "x.1 on 2:0-3 1:1", "x.2 on 3:0-3 1:2", "x.3 on 4:0-3 1:3", "x.4 on 5:0-3 6:0"],
         ),
+        # Two rests on a node, also of workers that have several whole ones; and none where two do not fit on one.
+        ([f"x; workers = 2; gpus-per-worker = 9; {FILL}"], "", ["x.0 on 0:0-3 1:0-3 2:0", "x.1 on 3:0-3 4:0-3 2:1"]),
+        ([f"x; workers = 2; gpus-per-worker = 7; {FILL}"], "", ["x.0 on 0:0-3 1:0-2", "x.1 on 2:0-3 3:0-2"]),
         # No rest, and nothing to fill.
         ([f"x; workers = 1; gpus-per-worker = 8; {FILL}"], "", ["x.0 on 0:0-3 1:0-3"]),
         ([f"x; workers = 2; gpus-per-worker = 3; {FILL}"], "", ["x.0 on 0:0-2", "x.1 on 1:0-2"]),
@@ -70,6 +73,14 @@ FILL = 'split = "fill"'
 )
 def test_whole_nodes_and_a_rest(roles: list[str], nodes: str, expected: list[str]) -> None:
     assert placed(job(*roles, nodes=nodes)) == expected
+
+
+def test_slices_of_one_size_are_those_of_whole_nodes_whatever_is_on_every_node() -> None:
+    roles = "x; workers = 1; gpus-per-worker = 7", "eye; per-node = true; gpus-per-worker = 1"
+    assert told(job(*roles)) == (
+        "D210 role `x` needs 7 GPUs per worker, but of a node's 4 the roles on every node leave 3\n"
+        "set `roles.x.gpus-per-worker = 3`, or set `roles.eye.per-node = false`"
+    )
 
 
 def test_on_hosts_the_whole_nodes_come_first() -> None:

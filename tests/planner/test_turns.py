@@ -416,6 +416,14 @@ def test_numbers_that_are_reserved_are_nobody_s() -> None:
     assert ports(found) == {"first": [20001], "second": [20001]}
 
 
+def test_a_number_that_stands_once_in_the_whole_job_is_nobody_else_s_where_others_have_theirs_in_turns() -> None:
+    once = {"ports": {"p": {"fixed": 7000, "scope": "job"}}}
+    roles = {"first": TASK | once, "last": once | {"after": ["first"]}, "one": size(8) | fixed(8000)}
+    found = plan(2, **roles, other=size(8) | fixed(8001, scope="job"))
+    assert until(found) == {"first": ("last",)}
+    assert "D303 port 8000 of role `other`" in refused(2, **roles, other=size(8) | fixed(8000, scope="job"))
+
+
 def test_numbers_that_stand_once_in_the_whole_job_are_had_in_turns() -> None:
     wide = {"ports": {"p": {"fixed": 8000, "scope": "job"}}}
     found = plan(2, test=TASK | size(8) | wide, server=size(8, after=["test"]) | wide)
