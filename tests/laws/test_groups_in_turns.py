@@ -1,17 +1,20 @@
 """Laws of jobs on nodes of several kinds whose tasks give back what they held: a role waits across groups."""
 
 from hypothesis import given
+from hypothesis import strategies as st
 
 from dynplan.checker import check
 from dynplan.emitter import lower, write
 from dynplan.language.plan_file import from_tree, to_tree
 from tests.laws.jobs import Tables, jobs
 from tests.laws.profile import law, some
+from tests.laws.test_domains import small_jobs as wide_jobs
 from tests.laws.test_groups import parts, together
 from tests.laws.test_plans import TEXTS
 from tests.laws.test_turns import at_once, check_holders, plan_of, with_tasks
 
 IN_GROUPS = parts(jobs()).map(together).flatmap(with_tasks)
+IN_DOMAINS = parts(wide_jobs()).map(together).flatmap(with_tasks)
 
 
 @given(IN_GROUPS)
@@ -20,7 +23,7 @@ def test_two_workers_hold_one_thing_only_where_one_has_ended_before_the_other_st
     check_holders(tables)
 
 
-@given(IN_GROUPS)
+@given(st.one_of(IN_GROUPS, IN_DOMAINS))
 @law
 def test_the_checker_accepts_every_plan_and_it_comes_back_from_its_file(tables: Tables) -> None:
     plan = plan_of(tables)
