@@ -134,6 +134,7 @@ PARTS: tuple[tuple[str, Needed], ...] = (
     ("preflight", _always),
     ("interfaces", finds_interfaces),
     ("taken", _moves),
+    ("told", has_domains),
     ("affinity", is_attached),
     ("worlds", _worlds),
     ("groups", is_heterogeneous),
@@ -153,5 +154,5 @@ FIRST = "start"  # it stands before the plan
 # They stand before `steps`, and go to the tasks.
 FOR_TASKS = (
     *("plan", "each", "when", "probes", "http", "logs", "surroundings", "task", "turns"),
-    *("preflight", "interfaces", "taken", "affinity", "worlds", "groups"),
+    *("preflight", "interfaces", "taken", "told", "affinity", "worlds", "groups"),
 )

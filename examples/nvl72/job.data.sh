@@ -195,6 +195,8 @@ phase_throughput() {
 
 # ... program/preflight.sh
 
+# ... program/told.sh
+
 # ... program/affinity.sh
 
 # ... program/groups.sh

@@ -118,6 +118,39 @@ def test_a_worker_larger_than_a_domain_may_be_in_as_many_as_it_needs(tmp_path: P
     assert "worker 0 of role large is in 3 blocks, and 2 of 4 nodes would hold it" in done.output
 
 
+@pytest.mark.parametrize("above", ["", "rack."])
+@pytest.mark.parametrize(
+    ("pattern", "code", "said"),
+    [
+        ("block.node", 65, "is in 2 blocks, and 1 of 4 nodes would hold it: n4, n5 in b1, n6 in b2"),
+        ("switch.node", 0, "is in 2 switches, and 1 of 4 nodes would hold it: n4, n5 in b1, n6 in b2"),
+        ("node", 0, "Slurm tells no blocks of nodes"),
+    ],
+)
+def test_where_scontrol_says_nothing_nodes_tell_their_blocks(
+    pattern: str, code: int, said: str, above: str, tmp_path: Path
+) -> None:
+    pattern = pattern if pattern == "node" else f"{above and pattern.split('.')[0] + '.'}{pattern}"
+    told = {node: [f"{above}b{at // 3 if at < 6 else 2}.{node}", pattern] for at, node in enumerate(NODES)}
+    told["n3"][0] = f"{above}b0.n3"
+    env = {"STUB_TOPOLOGY": "", "STUB_ADDRESSES": json.dumps(told)}
+    job = job_text(WIDE, NARROW, phase("one", "true"), nodes=8, cluster="domain-nodes = 4")
+    done = run(job, tmp_path, nodes=NODES, env=env)
+    assert done.code == code, done.output
+    assert said in done.output
+    assert ("worker 1 of role wide" in done.output) == (pattern != "node")
+    assert done.output.count("nodes would hold it") <= 2
+    assert (tmp_path / "seen").exists() == (code == 0)
+
+
+def test_what_scontrol_says_counts_more_than_what_nodes_tell(tmp_path: Path) -> None:
+    told = {node: [f"{node}.{node}", "block.node"] for node in NODES}
+    env = {"STUB_TOPOLOGY": topology(BLOCKS, "n0,n1,n2,n3", "n4,n5,n6,n7"), "STUB_ADDRESSES": json.dumps(told)}
+    job = job_text(WIDE, NARROW, phase("one", "true"), nodes=8, cluster="domain-nodes = 4")
+    done = run(job, tmp_path, nodes=NODES, env=env)
+    assert (done.code, homes(done)) == (0, IN_ORDER), done.output
+
+
 def test_named_hosts_stand_as_they_are_named_and_are_checked(tmp_path: Path) -> None:
     named = role("wide", stub("--record", "seen"), f"nodes = {json.dumps(NODES[:6])}", "gpus-per-worker = 24")
     job = job_text(named, phase("one", "true"), cluster="domain-nodes = 4").replace("num-nodes = 1\n", "")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,6 +129,17 @@ def test_named_hosts_are_checked_alike(in_order: Lab) -> None:
     done = run(in_order, NAMED)
     assert f"worker 1 of role wide is in 2 {BLOCKS}" in done.output
     assert "n3 in b0, n4, n5 in b1" in done.output
+
+
+def test_where_scontrol_does_not_answer_nodes_tell_their_blocks(in_order: Lab, tmp_path: Path) -> None:
+    deaf = tmp_path / "scontrol"
+    deaf.write_text(f'#!/bin/sh\n[ "$2" = topology ] && exit 1\nexec {shutil.which("scontrol")} "$@"\n')
+    deaf.chmod(0o755)
+    done = run(in_order, WIDE, "--nodelist=n[0-5]", f"--export=ALL,PATH={tmp_path}:{os.environ['PATH']}")
+    assert (
+        f"worker 1 of role wide is in 2 {BLOCKS}, and 1 of 4 nodes would hold it: n3 in b0, n4, n5 in b1" in done.output
+    )
+    assert done.job.exit_code == (65 if BLOCKS == "blocks" else 0)
 
 
 def test_a_slurm_without_blocks_is_no_fault_and_said(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -1,4 +1,7 @@
 # ---- NVLink domains: blocks of Slurm's topology ----
+known_events[block]=yes
+nodes_tell=''
+
 # find_blocks: sets block_of, the block that a node is in, and block_kind. Where Slurm has no blocks (topology/block,
 # since 23.11) it is the switch that a node hangs on, and where it has no switches block_kind is empty
 find_blocks() {
@@ -38,6 +41,15 @@ find_blocks() {
 	done < <(scontrol show hostnames "$joined")
 }
 
+# on_block: notes the block that a node says it is in, where scontrol has told none
+on_block() {
+	# Later only a worker would say so.
+	if [[ $event_part == :preflight && -n $nodes_tell && $event_detail == @(blocks|switches)=* ]]; then
+		block_kind=${event_detail%%=*}
+		block_of[$event_node]=${event_detail#*=}
+	fi
+}
+
 # group_hosts: orders hosts by block, those of each component that has domains apart
 group_hosts() {
 	local index count first=0
@@ -50,8 +62,9 @@ group_hosts() {
 	done
 }
 
-# sort_by_block FIRST COUNT: orders so many hosts, the block with most of them in front: Slurm lists nodes by their names,
-# and the plan counts on those of a block in a row. Blocks with as many, and nodes of a block, stay in Slurm's order
+# sort_by_block FIRST COUNT: orders so many hosts, the block with most of them in front: Slurm lists nodes by their
+# names, and the plan counts on those of a block in a row. Blocks with as many, and nodes of a block, stay in Slurm's
+# order
 sort_by_block() {
 	local name block size
 	local -a order=() grouped=() by_size=() of_size
@@ -75,15 +88,25 @@ sort_by_block() {
 	hosts=("${hosts[@]:0:$1}" "${grouped[@]}" "${hosts[@]:$1+$2}")
 }
 
+# check_told_blocks: the same as check_blocks where scontrol has told nothing, by what the nodes have said of themselves
+check_told_blocks() {
+	if [[ -z $nodes_tell ]]; then
+		return
+	fi
+	nodes_tell=''
+	if [[ -z $block_kind ]]; then
+		say "Slurm tells no blocks of nodes (scontrol show topology): whether workers cross domains is not known"
+		return
+	fi
+	check_blocks
+	load :preflight
+}
+
 # check_blocks: tells which workers are in more blocks than they need, and adds them to problems, which end the job in its
 # preflight; what a switch connects need not be a domain, and ends none
 check_blocks() {
 	local role number worker text
 	local -a task_nodes task_names crossing=() nodes_of=()
-	if [[ -z $block_kind ]]; then
-		say "Slurm tells no blocks of nodes (scontrol show topology): whether workers cross domains is not known"
-		return
-	fi
 	for role in "${roles[@]}"; do
 		load "$role"
 		# The workers of a role without `workers` have one task each.

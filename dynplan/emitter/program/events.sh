@@ -123,6 +123,9 @@ take_line() {
 	taken)
 		on_taken
 		;;
+	block)
+		on_block
+		;;
 	problem)
 		say "$event_detail"
 		problems[10#0$event_rank]=${problems[10#0$event_rank]-$event_detail}

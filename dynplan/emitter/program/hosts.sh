@@ -11,7 +11,11 @@ choose_hosts() {
 		take_named
 	fi
 	if [[ -n ${domain_nodes[*]-} ]]; then
-		check_blocks
+		if [[ -n $block_kind ]]; then
+			check_blocks
+		else
+			nodes_tell=yes
+		fi
 	fi
 }
 

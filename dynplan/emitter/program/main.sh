@@ -134,6 +134,9 @@ check_every_node() {
 	while runs :preflight && ((now < limit && (nodes_left > 0 || ${#problems[@]} > 0))); do
 		next_event
 	done
+	if [[ -n ${domain_nodes[*]-} ]]; then
+		check_told_blocks
+	fi
 	found=("${problems[@]}")
 	if ((${#found[@]} > 0)); then
 		fail "65 ${found[0]}; nothing was started"

@@ -17,6 +17,9 @@ preflight() {
 	if declare -F preflight_interface >/dev/null; then
 		preflight_interface
 	fi
+	if [[ -n ${domain_nodes[*]-} ]]; then
+		preflight_domain
+	fi
 	preflight_gpus
 	if declare -F preflight_affinity >/dev/null; then
 		preflight_affinity /sys /proc
