@@ -24,9 +24,11 @@ from dynplan.planner.turns import Turns
 from dynplan.planner.windows import Board, Steps, assignments, spans
 
 _MOST_ASSIGNED = 8  # ways to place the workers that span nodes, around which the others are placed
+_MOST_STEPS = 500  # in the search for them
 _MOST_TRIED = 2_000  # tasks that are placed in all orders of roles together
 
 _Fit = Callable[[Demand, Sequence[int], Nodes], Homes]
+_Orders = Callable[[Sequence[Demand]], Iterator[Order]]
 
 
 def place_in_both(
@@ -158,11 +160,13 @@ def _around(
     if inside(plain, stage.roles, size, domains):
         return _of(stage, plain)
     hosts = (None,) * len(gpus)
-    given = (partial(_on, homes=homes) for homes in _as_if_all_met(stage, size, gpus, domains, turns))
-    fits: Iterator[_Fit] = chain([partial(_in_windows, size=size, domain=domains.nodes)], given)
-    for fit in fits:
+    given: Iterator[tuple[_Fit, _Orders]] = (
+        (partial(_on, homes=homes), _large_first) for homes in _as_if_all_met(stage, size, gpus, domains, turns)
+    )
+    first: tuple[_Fit, _Orders] = partial(_in_windows, size=size, domain=domains.nodes), _orders
+    for fit, orders in chain([first], given):
         try:
-            return one_by_one(stage.roles, stage.others, gpus, hosts, turns, fit=fit, orders=_orders)
+            return one_by_one(stage.roles, stage.others, gpus, hosts, turns, fit=fit, orders=orders)
         except NoRoomError:
             continue
     return None
@@ -171,12 +175,16 @@ def _around(
 def _orders(floating: Sequence[Demand]) -> Iterator[Order]:
     """Yield the orders in which roles are tried: the usual ones, the largest workers first, and of few roles all."""
     yield from orders_of(floating)
-    wide = sorted(floating, key=lambda demand: -len(demand.slices))
-    yield from ((wide, True), (wide, False))
+    yield from _large_first(floating)
     tasks = sum(demand.workers * len(demand.slices) for demand in floating)
     if factorial(min(len(floating), 8)) * tasks <= _MOST_TRIED:
         for order in permutations(floating):
             yield from ((order, False), (order, True))
+
+
+def _large_first(floating: Sequence[Demand]) -> Iterator[Order]:
+    wide = sorted(floating, key=lambda demand: -len(demand.slices))
+    yield from ((wide, True), (wide, False))
 
 
 def _in_windows(demand: Demand, candidates: Sequence[int], nodes: Nodes, *, size: int, domain: int) -> Homes:
@@ -243,7 +251,7 @@ def _as_if_all_met(
     dedicated = frozenset(at for at, demand in enumerate(wide) if demand.role.size.dedicated)
     for closed in dict.fromkeys((frozenset(range(len(wide))), dedicated)):
         board = Board([have - every for have in gpus], size, domains.nodes, closed, [()] * len(gpus))
-        for homes in islice(assignments(wide, board, Steps()), _MOST_ASSIGNED):
+        for homes in islice(assignments(wide, board, Steps(_MOST_STEPS)), _MOST_ASSIGNED):
             yield {demand.role.name: of_role for demand, of_role in zip(wide, homes, strict=True)}
 
 
