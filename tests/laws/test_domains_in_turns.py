@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from dynplan.checker import check
 from dynplan.language.plan_file import from_tree, to_tree
 from dynplan.model import Plan
-from tests.laws.jobs import Tables, jobs, outcome
+from tests.laws.jobs import Tables, outcome
 from tests.laws.profile import law
 from tests.laws.test_domains import crossing, holds, possible, separate, workers_of
-from tests.laws.test_turns import at_once, check_holders, in_turns, parts, with_tasks
+from tests.laws.test_turns import TASKS, at_once, check_holders, in_turns, parts
 
 
 @st.composite
@@ -159,7 +159,7 @@ def test_no_fewer_nodes_do_than_trying_everything_finds_and_the_bound_is_no_high
 # Any jobs
 
 
-@given(jobs().flatmap(with_tasks), st.integers(2, 6))
+@given(TASKS, st.integers(2, 6))
 @law
 def test_two_workers_hold_one_thing_only_in_turns_and_nobody_crosses_segments(tables: Tables, domain: int) -> None:
     tables = {**tables, "cluster": {**tables["cluster"], "domain-nodes": domain}}
