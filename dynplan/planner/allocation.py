@@ -10,6 +10,7 @@ from dynplan.planner.demand import (
     MOST_TASKS,
     Demand,
     dedicated_nodes,
+    demands,
     nodes_with_open_ones,
     separate_nodes,
 )
@@ -19,6 +20,7 @@ from dynplan.planner.remaining import Homes, NoDomainError, NoRoomError
 from dynplan.planner.spans import Domains, Mode
 
 if TYPE_CHECKING:
+    from dynplan.planner.domains import Found  # few clusters have domains
     from dynplan.planner.turns import Turns  # few jobs have tasks that others come after
 
 
@@ -45,12 +47,12 @@ def allocate(job: Job, wanted: Sequence[Demand], gpus: Sequence[int] = (), turns
     _check_counts(job, wanted, count, findings)
     findings.raise_if_errors()
     if domains and job.num_nodes is None and not gpus:
-        return _fewest_apart(job, wanted, count, separate, domains)
+        return _fewest_apart(job, wanted, count, separate, turns, domains)
     nodes = tuple(gpus) or (job.cluster.gpus_per_node,) * count
     try:
         return _placed(wanted, nodes, hosts, separate, count, turns, domains)
     except NoRoomError as problem:
-        raise _refused(job, wanted, nodes, problem) from None
+        raise _refused(job, wanted, nodes, problem, turns) from None
 
 
 def _placed(
@@ -69,9 +71,7 @@ def _placed(
     mode: Mode = "separate" if count >= separate and not _overlap(wanted) else "shared"
     segment = 0
     if domains:
-        from dynplan.planner.domains import place_in_domains  # few clusters have domains
-
-        homes, segment, mode = place_in_domains(wanted, gpus, domains, modes if count >= separate else ("shared",))
+        homes, segment, mode = _in_domains(wanted, gpus, domains, modes if count >= separate else ("shared",), turns)
     elif turns:
         from dynplan.planner.in_turns import place_in_turns  # few jobs have tasks that others come after
 
@@ -116,7 +116,13 @@ def _check_counts(job: Job, wanted: Sequence[Demand], count: int, findings: Find
         refuse_large(job, wanted, large, count, findings)
 
 
-def _refused(job: Job, wanted: Sequence[Demand], gpus: Sequence[int], problem: NoRoomError) -> InputError:
+def _refused(
+    job: Job, wanted: Sequence[Demand], gpus: Sequence[int], problem: NoRoomError, turns: "Turns | None"
+) -> InputError:
+    if isinstance(problem, NoDomainError):
+        from dynplan.planner.no_domain import refuse_crossing  # only an error gets here
+
+        return InputError(refuse_crossing(job, wanted, problem, len(gpus), turns))
     from dynplan.planner.no_room import refusals  # only an error gets here
 
     return InputError(refusals(job, problem.among or wanted, gpus, problem))
@@ -181,6 +187,18 @@ def _overlap(wanted: Sequence[Demand]) -> bool:
 # Domains
 
 
+def _in_domains(
+    wanted: Sequence[Demand], gpus: Sequence[int], domains: Domains, modes: Sequence[Mode], turns: "Turns | None"
+) -> "Found":
+    if turns:
+        from dynplan.planner.domains_in_turns import place_in_both  # few of those have tasks that others come after
+
+        return place_in_both(wanted, gpus, domains, modes, turns)
+    from dynplan.planner.domains import place_in_domains  # few clusters have domains
+
+    return place_in_domains(wanted, gpus, domains, modes)
+
+
 def _domains(job: Job, wanted: Sequence[Demand], hosts: Sequence[str]) -> Domains | None:
     """Return the domains of a job in which workers span nodes that nobody has named."""
     if job.cluster.domain_nodes < 2 or hosts or not any(demand.form == "wide" for demand in wanted):
@@ -193,7 +211,9 @@ def _domains(job: Job, wanted: Sequence[Demand], hosts: Sequence[str]) -> Domain
 # The fewest nodes
 
 
-def _fewest_apart(job: Job, wanted: Sequence[Demand], least: int, separate: int, domains: Domains) -> Allocation:
+def _fewest_apart(
+    job: Job, wanted: Sequence[Demand], least: int, separate: int, turns: "Turns | None", domains: Domains
+) -> Allocation:
     """Keep roles apart on the fewest nodes, from `least` on, that hold every worker inside its domain."""
     from dynplan.planner.domains import fewest_in_domains, in_segments  # few clusters have domains
 
@@ -204,10 +224,10 @@ def _fewest_apart(job: Job, wanted: Sequence[Demand], least: int, separate: int,
         _check_all_counts(job, wanted, count)
         try:
             if in_segments(wanted, count, domains):
-                return _placed(wanted, (gpus,) * count, (), separate, count, None, domains, ("separate",))
+                return _placed(wanted, (gpus,) * count, (), separate, count, turns, domains, ("separate",))
         except NoRoomError as again:
             problem = again
-    raise _refused(job, wanted, (gpus,) * found.most, problem)
+    raise _refused(job, wanted, (gpus,) * found.most, problem, turns)
 
 
 def _fewest(
@@ -225,8 +245,9 @@ def _fewest(
     if domains:
         from dynplan.planner.domains import fewest_in_domains, in_segments  # few clusters have domains
 
-        first = fewest_in_domains(wanted, gpus, domains, first).first
-        lower = fewest_in_domains(wanted, gpus, domains, lower).lower
+        crowds = _crowds(wanted, turns)
+        first = fewest_in_domains(wanted, gpus, domains, first, crowds).first
+        lower = fewest_in_domains(wanted, gpus, domains, lower, crowds).lower
         most = fewest_in_domains(wanted, gpus, domains, most).most
     problem = NoRoomError("")
     for count in range(first, most + 1):
@@ -242,10 +263,10 @@ def _fewest(
         except NoRoomError as again:
             problem = again
             lower += lower == count and problem.proven
-    raise _refused(job, wanted, (gpus,) * most, problem)
+    raise _refused(job, wanted, (gpus,) * most, problem, turns)
 
 
-def _least(job: Job, wanted: Sequence[Demand], hosts: tuple[str, ...], turns: "Turns | None") -> tuple[int, int]:
+def _least(job: Job, wanted: Sequence[Demand], hosts: Sequence[str], turns: "Turns | None") -> tuple[int, int]:
     """Return how many nodes hold the roles by their GPUs, and that no fewer do."""
     if turns:
         from dynplan.planner.in_turns import fewest_in_turns  # few jobs have tasks that others come after
@@ -271,6 +292,31 @@ def _open_ones(wanted: Sequence[Demand], found: Allocation) -> bool:
     """Tell whether dedicated roles, in turns on nodes of their own, leave roles without GPUs as many as these need."""
     others = [demand for demand in wanted if not demand.role.size.dedicated]
     return found.nodes - len(_closed(wanted, found.homes)) >= nodes_with_open_ones(others)
+
+
+def _crowds(wanted: Sequence[Demand], turns: "Turns | None") -> Sequence[Sequence[Demand]]:
+    """Return the sets of roles that are there at one time."""
+    if turns is None:
+        return (wanted,)
+    from dynplan.planner.in_turns import crowds_of  # few jobs have tasks that others come after
+
+    return crowds_of(wanted, turns)
+
+
+def bound_in_turns(job: Job, turns: "Turns") -> int:
+    """Return a proven lower bound of the nodes of a job, all alike, also where it could not be placed in turns."""
+    try:
+        wanted = demands(job, (job.cluster.gpus_per_node,), turns)
+    except InputError:
+        return 1
+    hosts = [*job.hosts, *(host for demand in wanted for host in demand.role.size.hosts)]
+    _, lower = _least(job, wanted, hosts, turns)
+    domains = _domains(job, wanted, hosts)
+    if domains is None:
+        return lower
+    from dynplan.planner.domains import fewest_in_domains  # few clusters have domains
+
+    return fewest_in_domains(wanted, job.cluster.gpus_per_node, domains, lower, _crowds(wanted, turns)).lower
 
 
 # The head node

@@ -48,37 +48,51 @@ def place_in_domains(wanted: Sequence[Demand], gpus: Sequence[int], domains: Dom
         NoRoomError: they do not fit.
         NoDomainError: they do, but not so.
     """
-    hosts = (None,) * len(gpus)
-    plain = place(wanted, gpus, hosts)
+    plain = place(wanted, gpus, (None,) * len(gpus))
     proven = True
     for mode in modes:
-        for size in _segments(wanted, len(gpus), domains):
-            if _as(mode, wanted, plain) and all(
-                _inside(demand, plain[demand.role.name], size, domains) for demand in spans(wanted)
-            ):
-                return Found(plain, size, mode)
-            found, all_seen = _arranged(wanted, gpus, domains, size, mode)
+        for size in segments(wanted, len(gpus), domains):
+            found, all_seen = in_segments_of(size, mode, wanted, plain, gpus, domains)
             if found:
-                return Found(found, size, mode)
+                return Found(found, smallest(found, wanted, len(gpus), domains), mode)
             proven = proven and all_seen
     raise NoDomainError(spans(wanted)[0].role.name, proven=proven)
 
 
-def _as(mode: Mode, wanted: Sequence[Demand], homes: dict[str, Homes]) -> bool:
-    """Tell whether roles share nodes only where they may."""
-    if mode == "shared":
-        return True
+def in_segments_of(
+    size: int, mode: Mode, wanted: Sequence[Demand], plain: dict[str, Homes], gpus: Sequence[int], domains: Domains
+) -> tuple[dict[str, Homes] | None, bool]:
+    """Place every role in segments of a size, as they stand in `plain` where that does.
+
+    Returns:
+        Per role its workers' nodes, None where that fails, and whether it is proven that nothing does.
+    """
+    if (mode == "shared" or apart(plain, wanted)) and inside(plain, wanted, size, domains):
+        return plain, True
+    return _arranged(wanted, gpus, domains, size, mode)
+
+
+def smallest(homes: dict[str, Homes], wanted: Sequence[Demand], nodes: int, domains: Domains) -> int:
+    """Return the smallest segment that does for where workers stand; for a smaller one a search may have given up."""
+    return next(size for size in segments(wanted, nodes, domains) if inside(homes, wanted, size, domains))
+
+
+def apart(homes: dict[str, Homes], wanted: Sequence[Demand]) -> bool:
+    """Tell whether no two roles that take nodes share one."""
     of_roles = [{node for home in homes[demand.role.name] for node in home} for demand in wanted if demand.takes_nodes]
     return sum(map(len, of_roles)) == len(set().union(*of_roles))
 
 
-def _inside(demand: Demand, homes: Homes, size: int, domains: Domains) -> bool:
-    """Tell whether no worker of a role stands in more segments than the domains that it needs."""
-    most = -(-len(demand.slices) // domains.nodes)
-    return all(len({node // size for node in home}) <= most for home in homes)
+def inside(homes: dict[str, Homes], wanted: Sequence[Demand], size: int, domains: Domains) -> bool:
+    """Tell whether no worker stands in more segments of a size than the domains that it needs."""
+    return all(
+        len({node // size for node in home}) <= -(-len(home) // domains.nodes)
+        for demand in spans(wanted)
+        for home in homes[demand.role.name]
+    )
 
 
-def _segments(wanted: Sequence[Demand], nodes: int, domains: Domains) -> Iterator[int]:
+def segments(wanted: Sequence[Demand], nodes: int, domains: Domains) -> Iterator[int]:
     """Yield the segments that so many nodes may come in and that hold the largest worker, the smallest first."""
     for size in sizes_of(wanted, domains):
         if size > nodes:
@@ -118,7 +132,7 @@ def _arranged(
         except NoRoomError as problem:
             proven = proven and problem.proven
             continue
-        if _as(mode, wanted, found):
+        if mode == "shared" or apart(found, wanted):
             return found, True
     return None, proven and not steps.spent
 
@@ -143,7 +157,13 @@ class Counts(Record):
     lower: int
 
 
-def fewest_in_domains(wanted: Sequence[Demand], gpus: int, domains: Domains, least: int) -> Counts:
+def fewest_in_domains(
+    wanted: Sequence[Demand],
+    gpus: int,
+    domains: Domains,
+    least: int,
+    crowds: Sequence[Sequence[Demand]] = (),
+) -> Counts:
     """Return how many nodes, `least` and more, hold the workers that span nodes; `least` where no segment can.
 
     What else there is to place is not looked at.
@@ -153,28 +173,30 @@ def fewest_in_domains(wanted: Sequence[Demand], gpus: int, domains: Domains, lea
         gpus: of a node.
         domains: of the cluster, and what the user says of them.
         least: so many nodes hold all roles where domains do not matter.
+        crowds: roles that are there at one time, each such set; nothing where all of `wanted` are.
     """
-    wide = spans(wanted)
-    exact = solid(wide, gpus - gpus_on_every_node(wanted))
+    there = [(spans(crowd), gpus - gpus_on_every_node(crowd)) for crowd in crowds or (wanted,)]
+    exact = [solid(wide, room) for wide, room in there]
     # Nodes that workers share where there are no domains, and that they may not share where there are.
-    together = sum(demand.workers * len(demand.slices) - demand.nodes for demand in wide)
+    together = max(sum(demand.workers * len(demand.slices) - demand.nodes for demand in wide) for wide, _ in there)
     most = lower = 0
     for size in sizes_of(wanted, domains):
         needed = -(-least // size)
         if most and needed * size >= most:
             continue
-        windows, bound = _windows(wide, size, domains)
-        total = size * max(-(-(least + together) // size), windows)
-        proven = size * max(needed, bound if exact else 1)
-        most, lower = min(most or total, total), min(lower or proven, proven)
+        found = [_windows(wide, size, domains) for wide, _ in there]
+        bound = max(bound if proven else 1 for (_, bound), proven in zip(found, exact, strict=True))
+        total = size * max(-(-(least + together) // size), *(windows for windows, _ in found))
+        proven_total = size * max(needed, bound)
+        most, lower = min(most or total, total), min(lower or proven_total, proven_total)
         if most == lower == least:
             break
-    return Counts((most if exact else lower) or least, most or least, lower or least)
+    return Counts((most if all(exact) else lower) or least, most or least, lower or least)
 
 
 def in_segments(wanted: Sequence[Demand], nodes: int, domains: Domains) -> bool:
     """Tell whether there are segments that hold the largest worker and that so many nodes may come in."""
-    return any(_segments(wanted, nodes, domains))
+    return any(segments(wanted, nodes, domains))
 
 
 def _windows(wide: Sequence[Demand], size: int, domains: Domains) -> tuple[int, int]:
@@ -192,7 +214,9 @@ def _windows(wide: Sequence[Demand], size: int, domains: Domains) -> tuple[int, 
     return whole + found.total, whole + found.lower
 
 
-def idle_in_domains(job: Job, wanted: Sequence[Demand], allocation: Allocation, busy: int) -> Finding:
+def idle_in_domains(
+    job: Job, wanted: Sequence[Demand], allocation: Allocation, busy: int, stages: Sequence[Sequence[Demand]] = ()
+) -> Finding:
     """Return a warning of nodes that run no role with GPUs: because of domains (W205), or because there are too many.
 
     Args:
@@ -200,9 +224,10 @@ def idle_in_domains(job: Job, wanted: Sequence[Demand], allocation: Allocation, 
         wanted: of every role.
         allocation: its nodes, some of which are idle.
         busy: how many are not.
+        stages: the roles in parts that never meet, where places are had in turns.
     """
     nodes, size, domain = allocation.nodes, allocation.segment, job.cluster.domain_nodes
-    found = fewest_in_domains(wanted, job.cluster.gpus_per_node, domains_of(job), busy)
+    found = fewest_in_domains(wanted, job.cluster.gpus_per_node, domains_of(job), busy, stages)
     what = f"{nodes - busy} of {nodes} nodes {'runs' if nodes - busy == 1 else 'run'} no role with GPUs"
     if found.most < nodes:
         return Finding("W201", what, JOB_NODES, f"{found.most} nodes hold them all, no worker across a domain")

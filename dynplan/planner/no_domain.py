@@ -6,30 +6,47 @@ from dynplan.diagnostics import Finding, Findings, Path, counted
 from dynplan.model import Job
 from dynplan.planner.demand import Demand
 from dynplan.planner.domains import domains_of, fewest_in_domains, sizes_of
+from dynplan.planner.in_turns import crowds_of, stages_of
 from dynplan.planner.no_node import at_key
-from dynplan.planner.refusals import JOB_NODES, Ladder, fewer, ladder, refuse
+from dynplan.planner.refusals import JOB_NODES, Ladder, coming_after, fewer, ladder, refuse
+from dynplan.planner.remaining import NoRoomError
 from dynplan.planner.spans import Domains
+from dynplan.planner.turns import Turns
 from dynplan.planner.windows import spans
 
 _MOST_LISTED = 6  # roles, in one message
 
 
-def refuse_crossing(job: Job, wanted: Sequence[Demand], nodes: int) -> list[Finding]:
-    """Return why on so many nodes a worker is in more domains than it needs, with changes that help (D220)."""
+def refuse_crossing(
+    job: Job, wanted: Sequence[Demand], problem: NoRoomError, nodes: int, turns: Turns | None
+) -> list[Finding]:
+    """Return why on so many nodes a worker is in more domains than it needs, with changes that help (D220).
+
+    Args:
+        job: the job.
+        wanted: of every role.
+        problem: who crosses domains, among those that are there at the same time.
+        nodes: their number.
+        turns: who gives back to whom, where places are had in turns.
+    """
     findings = Findings()
+    among, proven = problem.among or wanted, problem.proven
     domains, path = domains_of(job), _asked(job)
     if path:
         possible = sizes_of(wanted, Domains(domains.nodes, asked=False, segment=0))
-        fault = _segment_fault(domains.segment, possible, domains.nodes, nodes, wanted)
+        needy = among if domains.segment in possible else wanted
+        fault = _segment_fault(domains.segment, possible, domains.nodes, nodes, needy, proven=proven)
         sizes = [size for size in possible if nodes % size == 0] or list(possible)[:1]
-        tries = [ladder(path, sizes), *_more_nodes(job, wanted, nodes)]
+        tries = [ladder(path, sizes), *_more_nodes(job, wanted, nodes, turns), *_later(among)]
         refuse(findings, "D220", fault, path, *tries, besides="leave `segment` out")
         return findings.found
-    message = (
-        f"on {counted(nodes, 'node')} a worker would cross a domain of {domains.nodes} nodes ({_needs(wanted)}):"
-        " Slurm gives a job segments that are all alike, each of one domain"
-    )
-    tries = [*_more_nodes(job, wanted, nodes), *(rungs for demand in spans(wanted) for rungs in _less(demand))]
+    domain = f"a domain of {domains.nodes} nodes ({_needs(among)})"
+    crossing = f"on {counted(nodes, 'node')} a worker would cross {domain}"
+    if not proven:
+        crossing = f"on {counted(nodes, 'node')} no arrangement was found in which no worker crosses {domain}"
+    message = f"{crossing}: Slurm gives a job segments that are all alike, each of one domain"
+    fewer_workers = (rungs for demand in spans(among) for rungs in _less(demand))
+    tries = [*_more_nodes(job, wanted, nodes, turns), *_later(among), *fewer_workers]
     refuse(findings, "D220", message, JOB_NODES, *tries, otherwise="ask for more nodes, or for smaller workers")
     return findings.found
 
@@ -42,7 +59,9 @@ def _asked(job: Job) -> Path:
     return ()
 
 
-def _segment_fault(asked: int, possible: Sequence[int], domain: int, nodes: int, wanted: Sequence[Demand]) -> str:
+def _segment_fault(
+    asked: int, possible: Sequence[int], domain: int, nodes: int, wanted: Sequence[Demand], *, proven: bool
+) -> str:
     if not asked:
         return "`segment` is the number of nodes that Slurm allocates together"
     if asked > domain:
@@ -51,6 +70,9 @@ def _segment_fault(asked: int, possible: Sequence[int], domain: int, nodes: int,
         return f"segments of {counted(asked, 'node')} are less than workers need ({_needs(wanted)})"
     if nodes % asked:
         return f"{counted(nodes, 'node')} do not come in segments of {asked}"
+    if not proven:
+        there = f"on {counted(nodes, 'node')} no arrangement was found in which no worker crosses"
+        return f"{there} segments of {asked} ({_needs(wanted)})"
     return f"on {counted(nodes, 'node')} a worker would cross segments of {asked} ({_needs(wanted)})"
 
 
@@ -63,10 +85,20 @@ def _needs(wanted: Sequence[Demand]) -> str:
     return ", ".join([*parts, f"and {len(wide) - _MOST_LISTED} more"] if len(wide) > _MOST_LISTED else parts)
 
 
-def _more_nodes(job: Job, wanted: Sequence[Demand], nodes: int) -> Iterator[Ladder]:
+def _more_nodes(job: Job, wanted: Sequence[Demand], nodes: int, turns: Turns | None) -> Iterator[Ladder]:
     if isinstance(job.num_nodes, int):
-        found = fewest_in_domains(wanted, job.cluster.gpus_per_node, domains_of(job), nodes + 1)
-        yield ladder(JOB_NODES, dict.fromkeys((found.first, found.most)))
+        there: list[Sequence[Sequence[Demand]]] = [[wanted]]
+        there += [crowds_of(wanted, turns), stages_of(wanted, turns)] if turns else []
+        found = [
+            fewest_in_domains(wanted, job.cluster.gpus_per_node, domains_of(job), nodes + 1, crowds) for crowds in there
+        ]
+        yield ladder(JOB_NODES, sorted({count for one in found for count in (one.first, one.most)}))
+
+
+def _later(among: Sequence[Demand]) -> Iterator[Ladder]:
+    """Suggest that a role comes after a task, which then gives it the segments that it held."""
+    roles = [demand.role for demand in spans(among)]
+    yield from (coming_after(task, later) for task in roles for later in roles)
 
 
 def _less(demand: Demand) -> Iterator[Ladder]:

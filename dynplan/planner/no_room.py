@@ -11,7 +11,7 @@ from dynplan.planner.demand import Demand, gpus_on_every_node, nodes_with_open_o
 from dynplan.planner.no_node import filling
 from dynplan.planner.nodes import place
 from dynplan.planner.refusals import JOB_NODES, Ladder, coming_after, ladder, refuse, smaller
-from dynplan.planner.remaining import NoDomainError, NoRoomError
+from dynplan.planner.remaining import NoRoomError
 
 _MOST_LISTED = 6  # roles, in one message
 
@@ -33,11 +33,7 @@ def refuse_large(job: Job, wanted: Sequence[Demand], large: Sequence[Demand], co
 
 
 def refusals(job: Job, wanted: Sequence[Demand], gpus: Sequence[int], problem: NoRoomError) -> list[Finding]:
-    """Return why roles do not fit on nodes of so many GPUs, with changes that might help (D204, D207, D220)."""
-    if isinstance(problem, NoDomainError):
-        from dynplan.planner.no_domain import refuse_crossing  # few clusters have domains
-
-        return refuse_crossing(job, wanted, len(gpus))
+    """Return why roles do not fit on nodes of so many GPUs, with changes that might help (D204, D207)."""
     overfull = _overfull_hosts(job, wanted)
     if overfull:
         return overfull

@@ -61,9 +61,8 @@ def _turns(job: Job) -> "Turns | None":
 
 
 def _standing(job: Job, gpus: Sequence[int], turns: "Turns | None") -> Standing:
-    """Return where the roles of a job stand: at once if they fit so, else in turns; in NVLink domains at once alone."""
-    domains = (job.cluster.domain_nodes, *(kind.domain_nodes for kind in job.cluster.node_groups))
-    if turns and max(domains) < 2:
+    """Return where the roles of a job stand: at once if they fit so, else in turns."""
+    if turns:
         from dynplan.planner.timing import stand_in_turns  # few jobs have tasks that others come after
 
         return stand_in_turns(job, turns, lambda chosen: _on_nodes(job, gpus, chosen))

@@ -63,7 +63,7 @@ def stand(job: Job, gpus: Sequence[int] = (), turns: "Turns | None" = None) -> S
         nodes=tuple(map(Node, range(allocation.nodes), allocation.hosts, allocation.gpus)),
         placement=Placement(allocation.mode, allocation.lower, turns is not None, allocation.segment),
         head=allocation.head,
-        warnings=_warnings(job, wanted, allocation, homes),
+        warnings=_warnings(job, wanted, allocation, homes, turns),
     )
 
 
@@ -77,8 +77,17 @@ def _slices(
     return slice_nodes(wanted, homes, gpus, job.cluster.groups)
 
 
+def _stages(wanted: Sequence[Demand], turns: "Turns | None") -> Sequence[Sequence[Demand]]:
+    """Return the roles that share nodes out, in parts that never meet."""
+    if turns is None:
+        return (wanted,)
+    from dynplan.planner.in_turns import stages_of  # few jobs have tasks that others come after
+
+    return stages_of(wanted, turns)
+
+
 def _warnings(
-    job: Job, wanted: Sequence[Demand], allocation: Allocation, homes: Sequence[Homes]
+    job: Job, wanted: Sequence[Demand], allocation: Allocation, homes: Sequence[Homes], turns: "Turns | None"
 ) -> tuple[Finding, ...]:
     found: list[Finding] = []
     busy = {node for demand, role in zip(wanted, homes, strict=True) if demand.slices for home in role for node in home}
@@ -86,7 +95,7 @@ def _warnings(
     if busy and idle and allocation.segment:
         from dynplan.planner.domains import idle_in_domains  # few clusters have domains
 
-        found.append(idle_in_domains(job, wanted, allocation, len(busy)))
+        found.append(idle_in_domains(job, wanted, allocation, len(busy), _stages(wanted, turns)))
     elif busy and idle:
         path = ("job", "nodes") if job.hosts else ("job", "num-nodes")
         run = "runs" if idle == 1 else "run"

@@ -6,6 +6,7 @@ from attrs import evolve
 
 from dynplan.diagnostics import InputError
 from dynplan.model import Job
+from dynplan.planner.allocation import bound_in_turns
 from dynplan.planner.standing import Standing, unproven
 from dynplan.planner.turns import Turns
 
@@ -35,8 +36,6 @@ def stand_in_turns(job: Job, turns: Turns, stand: Callable[["Turns | None"], Sta
             return found
         lower = found.placement.lower
     except InputError:
-        from dynplan.planner.in_turns import bound_in_turns  # few jobs get here
-
         lower = sum(bound_in_turns(part, turns) for part in _parts(job))
     return _with_bound(at_once, lower)
 

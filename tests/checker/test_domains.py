@@ -24,6 +24,29 @@ workers = 2
 gpus-per-worker = 4
 command = "serve"
 """
+# The same nodes in turns: a test on two times three of them, and then a worker of all four of a segment and two of two.
+TURNS = b"""
+[job]
+num-nodes = 8
+[cluster]
+gpus-per-node = 4
+domain-nodes = 4
+[roles.test]
+kind = "task"
+workers = 2
+gpus-per-worker = 12
+command = "test"
+[roles.decode]
+after = ["test"]
+workers = 1
+gpus-per-worker = 16
+command = "serve"
+[roles.prefill]
+after = ["test"]
+workers = 2
+gpus-per-worker = 8
+command = "serve"
+"""
 # A worker of six nodes, in two segments of three.
 LARGE = b"""
 [cluster]
@@ -73,7 +96,13 @@ def said(tree: Any) -> list[str]:
 
 
 def test_plans_in_segments_keep_their_promises() -> None:
-    for tree in (tree_of(JOB), tree_of(LARGE), tree_of(JOB, job__num_nodes="min"), tree_of(JOB, job__num_nodes=12)):
+    for tree in (
+        tree_of(JOB),
+        tree_of(TURNS),
+        tree_of(LARGE),
+        tree_of(JOB, job__num_nodes="min"),
+        tree_of(JOB, job__num_nodes=12),
+    ):
         assert check(tree) == ()
     assert tree_of(JOB)["placement"]["segment"] == 4
     assert tree_of(LARGE)["placement"]["segment"] == 3
@@ -123,6 +152,30 @@ BROKEN: list[tuple[Any, str]] = [
     (
         segments(tree_of(LARGE), 2),
         "D419: worker 0 of `train` stands on nodes 0 and 2, in 3 segments of 2 nodes, and 2 would hold it",
+    ),
+    (
+        moved(tree_of(TURNS), "test", 1, 3, 4, 5),
+        "D419: worker 1 of `test` stands on nodes 3 and 4, in 2 segments of 4 nodes, and 1 would hold it",
+    ),
+    (
+        moved(moved(tree_of(TURNS), "decode", 0, 0, 1, 2, 7), "prefill", 1, 3, 6),
+        "D419: worker 0 of `decode` stands on nodes 0 and 7, in 2 segments of 4 nodes, and 1 would hold it\n"
+        "D419: worker 1 of `prefill` stands on nodes 3 and 6, in 2 segments of 4 nodes, and 1 would hold it",
+    ),
+    (
+        segments(tree_of(TURNS), 2),
+        "D419: worker 0 of `test` stands on nodes 0 and 2, in 2 segments of 2 nodes, and 1 would hold it\n"
+        "D419: worker 1 of `test` stands on nodes 4 and 6, in 2 segments of 2 nodes, and 1 would hold it\n"
+        "D419: worker 0 of `decode` stands on nodes 0 and 2, in 2 segments of 2 nodes, and 1 would hold it",
+    ),
+    (
+        # In a segment of four only the test would need three.
+        segments(tree_of(TURNS, roles__test__workers=1, roles__decode__gpus_per_worker=8, job__num_nodes=8), 8),
+        "D419: segments of 8 nodes cross domains, which have 4",
+    ),
+    (
+        segments(tree_of(TURNS, roles__test__gpus_per_worker=8, roles__decode__gpus_per_worker=8, job__num_nodes=8), 4),
+        "D419: segments of 4 nodes are more than is needed: segments of 2 hold every worker",
     ),
     (with_nodes(tree_of(JOB), 12), "D410: no worker has a GPU in segment 2, and fewer nodes would do"),
     (with_nodes(tree_of(JOB, job__num_nodes=8), 12), "D410: the job asks for 8 nodes, and the plan has 12"),

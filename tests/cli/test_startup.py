@@ -42,6 +42,7 @@ SELDOM = {
     *("checker", "views", "diagnostics.places", "diagnostics.rendering", "diagnostics.explanations"),
     *("language.plan_file", "language.starts", "cli.starts", "language.settable", "cli.completions"),
     *("planner.advice", "planner.packing", "planner.search", "planner.domains", "planner.windows"),
+    *("planner.turns", "planner.timing", "planner.in_turns", "planner.one_by_one", "planner.domains_in_turns"),
     *("language.flags", "language.flag_files", "cli.flags"),
     *("language.sweep", "language.results", "language.limits", "emitter.arrays", "views.columns", "views.sweeps"),
     *("cli.sweeping", "cli.sweep_folder", "cli.runs", "views.runs"),

@@ -72,6 +72,38 @@ def test_hosts_of_one_block_stand_side_by_side(told: str, expected: dict[str, li
     assert homes(done) == expected
 
 
+TEST = role(
+    "test", stub("--record", "seen", "--exit-after", "0.3"), 'kind = "task"', "workers = 2", "gpus-per-worker = 24"
+)
+LATER = (
+    role("large", stub("--record", "seen"), "gpus-per-worker = 32", 'after = ["test"]'),
+    role("small", stub("--record", "seen"), "workers = 2", "gpus-per-worker = 16", 'after = ["test"]'),
+)
+
+
+def test_who_comes_after_a_task_has_hosts_of_the_blocks_that_it_had(tmp_path: Path) -> None:
+    done = started(tmp_path, topology(BLOCKS, "n0,n2,n4,n6", "n1,n3,n5,n7"), TEST, *LATER)
+    assert done.code == 0, done.output
+    assert homes(done) == {
+        "test/0": ["n0", "n2", "n4"],
+        "test/1": ["n1", "n3", "n5"],
+        "large/0": ["n0", "n2", "n4", "n6"],
+        "small/0": ["n1", "n3"],
+        "small/1": ["n5", "n7"],
+    }
+    events = [(event, name) for event, name, *_ in done.events]
+    assert events.index(("end", "test")) < events.index(("started", "large"))
+
+
+def test_a_worker_of_a_later_stage_in_two_blocks_ends_the_job_before_the_task_starts(tmp_path: Path) -> None:
+    one = TEST.replace("workers = 2", "workers = 1")
+    done = started(tmp_path, topology(BLOCKS, "n0,n1,n2", "n3,n4,n5,n6,n7"), one, *LATER)
+    assert done.code == 65
+    assert "worker 0 of role small is in 2 blocks, and 1 of 4 nodes would hold it: n7 in b1, n0 in b0" in done.output
+    assert "of role test" not in done.output
+    assert not (tmp_path / "seen").exists()
+
+
 def test_the_block_with_most_hosts_is_the_first(tmp_path: Path) -> None:
     done = started(tmp_path, topology(SWITCHES, "n0", "n1,n2,n3,n4", "n5,n6,n7"))
     assert homes(done)["wide/0"] == ["n1", "n2", "n3"]

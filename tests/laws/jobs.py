@@ -51,6 +51,7 @@ _FACT = st.sampled_from(["port", "url", "endpoint"])
 _HOST_LISTS = st.one_of(st.lists(st.sampled_from(HOSTS), min_size=1, max_size=4, unique=True), st.just("node-[a-b]"))
 _SPLIT = st.sampled_from(["fill", "even"])
 _SELDOM = st.sampled_from([False, False, False, True])
+NEVER = st.just(False)
 
 
 def _ranges(low: int, high: int) -> st.SearchStrategy[str]:
@@ -69,16 +70,32 @@ def _groups(draw: st.DrawFn, gpus: int) -> list[list[int]]:
 
 
 @st.composite
+def _attached(draw: st.DrawFn, gpus: int, groups: list[list[int]] | None) -> Tables:
+    """The NUMA node of each GPU, none of which holds a part of a group and of another one; adapters near each."""
+    nodes = groups or draw(_groups(gpus))
+    of_node = draw(st.permutations(range(len(nodes))))
+    numa = [next(of_node[at] for at, node in enumerate(nodes) if gpu in node) for gpu in range(gpus)]
+    names = st.sampled_from(["mlx5_0", "mlx5_1:1", ["mlx5_0", "mlx5_2"]])
+    return draw(optional(gpu_numa=st.just(numa), gpu_nics=st.lists(names, min_size=gpus, max_size=gpus)))
+
+
+@st.composite
 def clusters(draw: st.DrawFn) -> Tables:
+    """Generate the table of a cluster whose nodes are all of one kind, with all that may be said of nodes and ports."""
     gpus = draw(st.sampled_from([8, 4, 2, 3, 1, 6, 16]))
     table: Tables = {"gpus-per-node": gpus}
     table |= draw(
         optional(
             gpu_groups=_groups(gpus),
+            domain_nodes=st.integers(1, 5),
             port_range=_ranges(20000, 20003),
             reserved_ports=st.lists(st.one_of(_ranges(9090, 9093), st.integers(8000, 8003)), max_size=2),
         )
     )
+    if draw(_SELDOM):
+        table |= draw(_attached(gpus, table.get("gpu-groups")))
+    if draw(_SELDOM):
+        table |= {"port-offset": "job-id", "port-range": draw(st.sampled_from(["20000-20999", "9000-9299"]))}
     return table
 
 
@@ -210,8 +227,23 @@ def _role(draw: st.DrawFn, name: str, names: list[str], capacity: int, *, hosts:
 
 
 @st.composite
-def jobs(draw: st.DrawFn, *, hosts: bool | None = None, ports: bool = True) -> Tables:
-    """Generate a job file's tables; most of them plan, with or without named hosts."""
+def with_tasks(draw: st.DrawFn, tables: Tables) -> Tables:
+    """Make tasks of some roles, and have roles come after roles before them in a list of any order."""
+    names = draw(st.permutations(list(tables["roles"])))
+    roles = {}
+    for name, role in tables["roles"].items():
+        before = list(names[: names.index(name)])
+        waits = draw(st.lists(st.sampled_from(before), unique=True)) if before else []
+        kind = draw(st.sampled_from(["task", "task", "service"]))
+        roles[name] = role | {"kind": kind} | ({"after": waits} if waits else {})
+    return tables | {"roles": roles}
+
+
+@st.composite
+def jobs(
+    draw: st.DrawFn, *, hosts: bool | None = None, ports: bool = True, tasks: st.SearchStrategy[bool] = _SELDOM
+) -> Tables:
+    """Generate a job file's tables; most of them plan, with or without named hosts, with `tasks` or with none."""
     cluster = draw(clusters())
     names = list(NAMES[: draw(st.integers(1, 4))])
     with_hosts = draw(st.booleans()) if hosts is None else hosts
@@ -227,4 +259,5 @@ def jobs(draw: st.DrawFn, *, hosts: bool | None = None, ports: bool = True) -> T
     else:
         count = draw(st.one_of(st.none(), st.just("min"), st.integers(1, 8)))
         job |= {} if count is None else {"num-nodes": count}
-    return {"job": job, "cluster": cluster, "roles": roles}
+    tables: Tables = {"job": job, "cluster": cluster, "roles": roles}
+    return draw(with_tasks(tables)) if draw(tasks) else tables

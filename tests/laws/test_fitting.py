@@ -22,10 +22,11 @@ def _about_ports(found: Plan | tuple[Finding, ...]) -> bool:
 
 @given(jobs())
 @law
-def test_a_job_that_fits_on_some_nodes_fits_on_one_more(tables: Tables) -> None:
+def test_a_job_that_fits_on_some_nodes_fits_on_one_more_or_on_one_segment_more(tables: Tables) -> None:
+    """Segments of NVLink domains are all alike: of one node more they may not be."""
     assume("nodes" not in tables["job"])
     plan = plan_of(tables)
-    more = outcome(_nodes(tables, len(plan.nodes) + 1))
+    more = outcome(_nodes(tables, len(plan.nodes) + (plan.placement.segment or 1)))
     assert isinstance(more, Plan) or _about_ports(more)
 
 
@@ -33,6 +34,7 @@ def test_a_job_that_fits_on_some_nodes_fits_on_one_more(tables: Tables) -> None:
 @law
 def test_a_role_more_leaves_the_others_where_they_are_in_separate_mode(tables: Tables, gpus: int, nodes: int) -> None:
     assume(gpus <= tables["cluster"]["gpus-per-node"])
+    tables["cluster"].pop("domain-nodes", None)  # for one role more segments of another size may be the smallest
     before = plan_of(_nodes(tables, None))
     role = {"command": ["serve"], "num-nodes": nodes, "gpus-per-worker": gpus}
     after = outcome(_nodes({**tables, "roles": {**tables["roles"], "late": role}}, None))
@@ -40,7 +42,7 @@ def test_a_role_more_leaves_the_others_where_they_are_in_separate_mode(tables: T
     assert isinstance(after, Plan)
     # Beside a role on every node the new one shares nodes, and may leave no slice inside a group.
     late = {task.node for worker in after.workers if worker.role == "late" for task in worker.tasks}
-    shared = late if tables["cluster"].get("gpu-groups") else set()
+    shared = late if {"gpu-groups", "gpu-numa"} & set(tables["cluster"]) else set()
     held, still = _held(before), _held(after)
     assert {key: still[key] for key in held if held[key][0] not in shared} == {
         key: place for key, place in held.items() if place[0] not in shared

@@ -12,7 +12,7 @@ from dynplan.emitter import lower, write
 from dynplan.language import parse
 from dynplan.language.plan_file import from_tree, to_toml, to_tree, without_none
 from dynplan.model import Plan
-from tests.laws.jobs import Tables, jobs, outcome, planned
+from tests.laws.jobs import NEVER, Tables, jobs, outcome, planned
 from tests.laws.profile import law, some
 from tests.laws.test_advice import applied, kinds, suggestions
 from tests.laws.test_domains import small_jobs as wide_jobs
@@ -116,13 +116,13 @@ def plan_of(tables: Tables) -> Plan:
     return found
 
 
-@given(parts(jobs()))
+@given(parts(jobs(tasks=NEVER)))
 @law
 def test_each_group_is_what_it_is_as_a_job_of_its_own(alone: dict[str, Tables]) -> None:
     check_each_as_alone(alone)
 
 
-@given(parts(st.one_of(wide_jobs(), wide_jobs(), jobs(hosts=False))))
+@given(parts(st.one_of(wide_jobs(), wide_jobs(), jobs(hosts=False, tasks=NEVER))))
 @law
 def test_workers_stay_in_the_domains_of_their_group_as_in_a_job_of_its_own(alone: dict[str, Tables]) -> None:
     check_each_as_alone(alone)
@@ -181,13 +181,13 @@ def check_accepted(plan: Plan) -> None:
     assert from_tree(tree) == plan
 
 
-@given(parts(jobs()))
+@given(parts(jobs(tasks=NEVER)))
 @law
 def test_the_checker_accepts_every_plan_and_it_is_read_back_as_it_was(alone: dict[str, Tables]) -> None:
     check_accepted(plan_of(together(alone)))
 
 
-@given(parts(jobs()))
+@given(parts(jobs(tasks=NEVER)))
 @some(0.5)
 def test_emitting_a_plan_gives_the_bytes_of_compiling_the_job(alone: dict[str, Tables]) -> None:
     plan = plan_of(together(alone))
@@ -195,7 +195,7 @@ def test_emitting_a_plan_gives_the_bytes_of_compiling_the_job(alone: dict[str, T
     assert write(lower(again), "dynplan", TEXTS) == write(lower(plan), "dynplan", TEXTS)
 
 
-@given(parts(jobs(hosts=False)))
+@given(parts(jobs(hosts=False, tasks=NEVER)))
 @some(0.5)
 def test_a_role_on_every_node_is_on_those_of_all_groups_and_moves_nobody(alone: dict[str, Tables]) -> None:
     tables = together(alone)
@@ -209,7 +209,7 @@ def test_a_role_on_every_node_is_on_those_of_all_groups_and_moves_nobody(alone: 
     assert own == places(before)
 
 
-@given(parts(jobs()))
+@given(parts(jobs(tasks=NEVER)))
 @some(0.5)
 def test_every_suggested_change_does_away_with_its_finding(alone: dict[str, Tables]) -> None:
     tables = together(alone)
@@ -254,7 +254,7 @@ def odd(draw: st.DrawFn, tree: Tables) -> Tables:
     return tree
 
 
-@given(parts(jobs()).map(together).flatmap(odd))
+@given(parts(jobs(tasks=NEVER)).map(together).flatmap(odd))
 @law
 def test_nothing_but_the_one_error_is_raised(tables: Tables) -> None:
     found = outcome(tables)
@@ -263,7 +263,7 @@ def test_nothing_but_the_one_error_is_raised(tables: Tables) -> None:
         assert check(to_tree(found)) == ()
 
 
-@given(parts(jobs(hosts=False)), st.data())
+@given(parts(jobs(hosts=False, tasks=NEVER)), st.data())
 @law
 def test_the_checker_says_what_is_wrong_of_any_tree(alone: dict[str, Tables], data: st.DataObject) -> None:
     tree = without_none(to_tree(plan_of(together(alone))))

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from dynplan.checker import check
 from dynplan.language.plan_file import from_tree, to_tree
 from dynplan.model import Plan, Worker
-from tests.laws.jobs import Tables, jobs, outcome, planned
+from tests.laws.jobs import NEVER, Tables, jobs, outcome, planned, with_tasks
 from tests.laws.profile import law
 from tests.laws.test_fewest import Item, fewest, items_of
+
+TASKS = jobs(tasks=NEVER).flatmap(with_tasks)
 
 
 def after(roles: Tables, name: str) -> set[str]:
@@ -27,19 +29,6 @@ def in_turns(roles: Tables, one: str, other: str) -> bool:
         roles[first].get("kind") == "task" and first in after(roles, second)
         for first, second in ((one, other), (other, one))
     )
-
-
-@st.composite
-def with_tasks(draw: st.DrawFn, tables: Tables) -> Tables:
-    """Make tasks of some roles, and have roles come after roles before them in a list of any order."""
-    names = draw(st.permutations(list(tables["roles"])))
-    roles = {}
-    for name, role in tables["roles"].items():
-        before = list(names[: names.index(name)])
-        waits = draw(st.lists(st.sampled_from(before), unique=True)) if before else []
-        kind = draw(st.sampled_from(["task", "task", "service"]))
-        roles[name] = role | {"kind": kind} | ({"after": waits} if waits else {})
-    return tables | {"roles": roles}
 
 
 def at_once(tables: Tables) -> Tables:
@@ -75,7 +64,7 @@ def plan_of(tables: Tables) -> Plan:
     return found
 
 
-@given(jobs().flatmap(with_tasks))
+@given(TASKS)
 @law
 def test_two_workers_hold_one_thing_only_where_one_has_ended_before_the_other_starts(tables: Tables) -> None:
     check_holders(tables)
@@ -99,7 +88,7 @@ def check_holders(tables: Tables) -> None:
             assert second.role in first.until
 
 
-@given(jobs().flatmap(with_tasks))
+@given(TASKS)
 @law
 def test_the_checker_accepts_every_plan_and_it_comes_back_from_its_file(tables: Tables) -> None:
     plan = plan_of(tables)
@@ -110,7 +99,7 @@ def test_the_checker_accepts_every_plan_and_it_comes_back_from_its_file(tables: 
     assert check(bare) == ()
 
 
-@given(jobs().flatmap(with_tasks))
+@given(TASKS)
 @law
 def test_who_fits_at_once_gives_nothing_back(tables: Tables) -> None:
     without = plan_of(at_once(tables))
