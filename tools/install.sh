@@ -60,6 +60,7 @@ new_venv() { # PYTHON DIRECTORY
 # environment DIRECTORY EXTRA: this project with an extra, in a virtual environment of its own
 environment() {
 	local stamp found
+	[[ ! -L $1 ]] || return 0 # another checkout's: to make it anew would take it away from there
 	found=$(python)
 	stamp=$("$found" -VV && cat pyproject.toml)
 	[[ $(cat "$1/installed" 2>/dev/null) != "$stamp" ]] || return 0

@@ -71,7 +71,8 @@ def test_the_end_of_a_worker_is_noticed_where_bash_is_deaf_to_it(bash: Path, aga
 @pytest.mark.parametrize("bash", BASHES)
 @pytest.mark.parametrize("again", range(8))
 def test_a_worker_that_obeys_is_not_waited_for_longer_where_bash_is_deaf_to_it(bash: Path, again: int) -> None:
-    worker = "set -m; sleep 60 & child=$!; set +m"
+    # A bash that has not become `sleep` yet would lose the signal.
+    worker = 'set -m; sleep 60 & child=$!; set +m; until [[ $(<"/proc/$child/comm") == sleep ]]; do nap 0.05; done'
     stop = "ended='' grace=60 stop_signal=TERM row[task]=none; exec {mark}</proc/$$/limits; end_worker"
     assert out(bash, SHORTEST, worker, stop, "wait $child 2>/dev/null; echo $?") == "143\n"
 
