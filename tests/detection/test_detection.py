@@ -427,17 +427,6 @@ def test_blocks_of_one_node_are_no_domains() -> None:
     assert "domain-nodes" not in detected(Said(nodes=EIGHT, topology=blocks))
 
 
-def test_blocks_are_told_of_the_group_whose_nodes_they_have() -> None:
-    blocks = "BlockName=b1 BlockIndex=0 Nodes=g[1-3] BlockSize=3\nBlockName=b2 BlockIndex=1 Nodes=c1 BlockSize=1\n"
-    text = detected(Said(nodes=EIGHT + node("c1", "(null)"), topology=blocks))
-    group = text.partition('name = "h100"')[2].partition("[[cluster.node-groups]]")[0]
-    assert line(group, "domain-nodes") == "# domain-nodes = 3"
-    assert text.count("domain-nodes") == 1
-    cluster, warnings = compiled(text.replace("# domain-nodes", "domain-nodes"))
-    assert [(kind.name, kind.domain_nodes) for kind in cluster.node_groups] == [("h100", 3), ("cpu", 0)]
-    assert warnings == ()
-
-
 # gres.conf
 
 
