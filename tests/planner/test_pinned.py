@@ -261,6 +261,15 @@ def test_the_fewest_nodes_around_named_gpus_are_found_for_many() -> None:
     assert (len(plan.nodes), plan.placement.lower) == (3000, 3000)
 
 
+@pytest.mark.parametrize(("pinned", "workers", "nodes"), [(5, 5, 5), (1, 12, 7)])
+def test_where_there_are_too_many_ways_to_fill_a_node_nodes_and_gpus_are_counted(
+    pinned: int, workers: int, nodes: int
+) -> None:
+    loose = [f"r{gpus}; workers = {workers}; gpus-per-worker = {gpus}" for gpus in range(1, 9)]
+    plan = plan_of(job(f"p; num-nodes = {pinned}; gpus = [0]", *loose, nodes='"min"', gpus=64))
+    assert (len(plan.nodes), plan.placement.lower, plan.warnings) == (nodes, nodes, ())
+
+
 def test_an_answer_that_is_not_proven_says_so_and_comes_soon() -> None:
     """Six sizes around two named places: more ways than are tried."""
     loose = [f"r{at}; workers = {300 + at}; gpus-per-worker = {gpus}" for at, gpus in enumerate((1, 1, 2, 2, 3, 5))]
