@@ -47,7 +47,7 @@ slurms: .venv/installed ## the Slurm tests under 24.11 and 26.05, and that 20.11
 laws: .venv/installed ## the planner's laws, at least 20,000 examples each
 	DYNPLAN_EXAMPLES=20000 .venv/bin/python -m pytest --timeout=0 tests/laws
 
-mutants: .venv/installed ## mutation testing of the planner and the ledger, about an hour
+mutants: .venv/installed ## mutation testing of the planner, some hours
 	tools/mutants.sh
 
 bench: .venv/installed ## what things cost, all in one table, as root with Slurm; about four minutes

@@ -73,7 +73,45 @@ from tests.plans import placed, plan_of, refused, told
             "2",
             ["a.0 on 0:2-3", "b.0 on 1:0"],
         ),
+        (
+            [
+                "a; num-nodes = 1; gpus = [0]; dedicated = true",
+                "b; num-nodes = 1; gpus = [1]",
+                "c; workers = 1; gpus = [2]",
+            ],
+            "2",
+            ["a.0 on 0:0", "b.0 on 1:1", "c.0 on 1:2"],
+        ),
+        (
+            [
+                "b; num-nodes = 1; gpus = [1]",
+                "c; num-nodes = 1; gpus = [2]",
+                "a; workers = 1; gpus = [0]; dedicated = true",
+            ],
+            "2",
+            ["b.0 on 0:1", "c.0 on 0:2", "a.0 on 1:0"],
+        ),
+        (
+            [
+                'eye; nodes = ["x"]; gpus-per-worker = 0',
+                "a; num-nodes = 1; gpus = [0]; dedicated = true",
+                "b; num-nodes = 1; gpus = [1]",
+            ],
+            "2",
+            ["eye.0 on 0", "a.0 on 1:0", "b.0 on 0:1"],
+        ),
         (["a; num-nodes = 1; gpus = [2, 3]", 'look; beside = "a"'], "", ["a.0 on 0:2-3", "look.0 on 0:2-3"]),
+        # Rests of workers of a role share a node, but for those that spread.
+        (
+            ["p; num-nodes = 1; gpus = [3]", 'x; workers = 2; gpus-per-worker = 6; split = "fill"'],
+            "",
+            ["p.0 on 0:3", "x.0 on 1:0-3 2:0-1", "x.1 on 3:0-3 2:2-3"],
+        ),
+        (
+            ["p; num-nodes = 1; gpus = [3]", 'x; workers = 2; gpus-per-worker = 6; spread = true; split = "fill"'],
+            "",
+            ["p.0 on 0:3", "x.0 on 1:0-3 2:0-1", "x.1 on 3:0-3 4:0-1"],
+        ),
     ],
 )
 def test_named_gpus_are_kept_and_others_go_around_them(roles: list[str], nodes: str, expected: list[str]) -> None:
@@ -84,6 +122,25 @@ def test_as_many_workers_as_go_beside_gpus_on_every_node_are_those_that_lie_side
     every = "a; per-node = true; gpus = [1]", "c; per-node = true; gpus = [4]"
     roles = *every, 'b; num-nodes = 1; workers-per-node = "max"; gpus-per-worker = 2'
     assert placed(job(*roles, gpus=8))[2:] == ["b.0 on 0:2-3", "b.1 on 0:5-6"]
+
+
+@pytest.mark.parametrize(
+    ("roles", "nodes"),
+    [
+        (["a; num-nodes = 2; gpus = [0]; dedicated = true"], 2),
+        (
+            [
+                "a; num-nodes = 2; gpus = [0]; dedicated = true",
+                "b; num-nodes = 1; gpus = [1]",
+                "c; workers = 1; gpus = [0]",
+            ],
+            3,
+        ),
+    ],
+)
+def test_the_fewest_nodes_are_those_of_dedicated_roles_and_what_the_others_share(roles: list[str], nodes: int) -> None:
+    plan = plan_of(job(*roles, nodes='"min"'))
+    assert (len(plan.nodes), plan.placement.lower, plan.warnings) == (nodes, nodes, ())
 
 
 def test_without_a_shared_node_every_role_stands_as_in_separate_mode() -> None:
@@ -109,11 +166,40 @@ TIGHT = [
             "4",
             ["a.0 on 0:0", "a.1 on 1:0", "b.0 on 0:1", "b.1 on 1:1", "b.2 on 1:2", "b.3 on 3:0", "c.0 on 2:0-2"],
         ),
-        # A dedicated role has the last nodes.
+        # Several workers on a node, and one on two.
         (
-            [*TIGHT, "d; num-nodes = 2; gpus-per-worker = 1; dedicated = true"],
-            "6",
-            ["a.0 on 0:1-2", "a.1 on 1:1-2", "b.0 on 1:0", "b.1 on 3:0", "c.0 on 2:0-2", "d.0 on 4:0", "d.1 on 5:0"],
+            ["a; num-nodes = 2; gpus = [[1], [2]]", *TIGHT[1:]],
+            "4",
+            ["a.0 on 0:1", "a.1 on 0:2", "a.2 on 1:1", "a.3 on 1:2", "b.0 on 1:0", "b.1 on 3:0", "c.0 on 2:0-2"],
+        ),
+        (
+            [*TIGHT, 'x; workers = 1; gpus-per-worker = 4; split = "fill"'],
+            "5",
+            ["a.0 on 0:1-2", "a.1 on 1:1-2", "b.0 on 0:0", "b.1 on 1:0", "c.0 on 2:0-2", "x.0 on 3:0-2 4:0"],
+        ),
+        # Dedicated roles have the last nodes, one role behind the other.
+        (
+            [
+                *TIGHT,
+                "d; num-nodes = 1; gpus-per-worker = 1; dedicated = true",
+                "e; num-nodes = 2; gpus-per-worker = 2; dedicated = true",
+            ],
+            "7",
+            [
+                "a.0 on 0:1-2",
+                "a.1 on 1:1-2",
+                "b.0 on 1:0",
+                "b.1 on 3:0",
+                "c.0 on 2:0-2",
+                "d.0 on 4:0",
+                "e.0 on 5:0-1",
+                "e.1 on 6:0-1",
+            ],
+        ),
+        (
+            [TIGHT[0], "e; num-nodes = 1; gpus-per-worker = 2; dedicated = true", *TIGHT[1:]],
+            "4",
+            ["a.0 on 0:1-2", "a.1 on 1:1-2", "e.0 on 3:0-1", "b.0 on 0:0", "b.1 on 1:0", "c.0 on 2:0-2"],
         ),
     ],
 )
@@ -259,6 +345,15 @@ def test_the_fewest_nodes_around_named_gpus_are_found_for_many() -> None:
     roles = "a; num-nodes = 3000; gpus = [3, 4]", "b; workers = 5000; gpus-per-worker = 3"
     plan = plan_of(job(*roles, nodes='"min"', gpus=8))
     assert (len(plan.nodes), plan.placement.lower) == (3000, 3000)
+
+
+@pytest.mark.parametrize(("pinned", "workers", "nodes"), [(5, 5, 5), (1, 12, 7)])
+def test_where_there_are_too_many_ways_to_fill_a_node_nodes_and_gpus_are_counted(
+    pinned: int, workers: int, nodes: int
+) -> None:
+    loose = [f"r{gpus}; workers = {workers}; gpus-per-worker = {gpus}" for gpus in range(1, 9)]
+    plan = plan_of(job(f"p; num-nodes = {pinned}; gpus = [0]", *loose, nodes='"min"', gpus=64))
+    assert (len(plan.nodes), plan.placement.lower, plan.warnings) == (nodes, nodes, ())
 
 
 def test_an_answer_that_is_not_proven_says_so_and_comes_soon() -> None:

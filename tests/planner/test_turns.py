@@ -8,7 +8,7 @@ import pytest
 
 from dynplan.diagnostics import InputError
 from dynplan.model import Plan
-from dynplan.planner.laying import Item, laid
+from dynplan.planner.laying import Item, cut_in_turns, laid
 from dynplan.planner.turns import Turns, turns_of
 from tests.laws.jobs import Tables, job_of, planned
 
@@ -502,6 +502,38 @@ def test_slices_that_fit_in_one_order_alone_are_laid_in_it() -> None:
     assert found == ((0, 1, 2), (3, 4), (0, 1, 2), (3, 4))
     assert laid((Item(0, 3), Item(1, 3)), 5, (), meets) is None
     assert laid((Item(0, 2, (0, 1)), Item(1, 3)), 5, (), meets) == ((0, 1), (2, 3, 4))
+
+
+def test_slices_that_are_laid_lie_inside_groups_and_beside_all_of_those_that_they_meet() -> None:
+    both = (frozenset({0, 1}), frozenset({0, 1}))
+    assert laid((Item(0, 1), Item(1, 2)), 4, ((0, 1), (2, 3)), both) == ((0,), (2, 3))
+    assert laid((Item(0, 1), Item(0, 1), Item(1, 2)), 4, (), both) == ((0,), (1,), (2, 3))
+    assert cut_in_turns((Item(0, 1, (0,)), Item(1, 2)), 4, (), both) == ((0,), (1, 2))
+    apart = (frozenset({0}), frozenset({1}))
+    assert cut_in_turns((Item(0, 1, (0,)), Item(1, 4)), 4, (), apart) == ((0,), (0, 1, 2, 3))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_slices_are_laid_where_trying_everything_finds_places(seed: int) -> None:
+    chance = Random(seed)  # noqa: S311
+    gpus, roles = chance.randint(3, 6), range(5)
+    pairs = {pair for pair in combinations(roles, 2) if chance.random() < 0.6}
+    meets = tuple(
+        frozenset(other for other in roles if other == at or {(at, other), (other, at)} & pairs) for at in roles
+    )
+    items = tuple(Item(chance.choice(roles), chance.randint(1, 3)) for _ in range(6))
+
+    def fits(at: int, held: tuple[tuple[int, set[int]], ...]) -> bool:
+        if at == len(items):
+            return True
+        runs = (set(range(first, first + items[at].gpus)) for first in range(gpus - items[at].gpus + 1))
+        taken = set[int]().union(*(run for role, run in held if role in meets[items[at].role]))
+        return any(fits(at + 1, (*held, (items[at].role, run))) for run in runs if not run & taken)
+
+    found = laid(items, gpus, (), meets)
+    assert (found is not None) == fits(0, ())
+    for (one, mine), (other, theirs) in combinations(zip(items, found or (), strict=False), 2):
+        assert other.role not in meets[one.role] or not set(mine) & set(theirs)
 
 
 def test_domains_keep_no_worker_of_one_node_from_a_place_that_is_given_back() -> None:
