@@ -175,10 +175,10 @@ def test_nodes_that_are_idle_because_of_domains_are_those_of_the_group() -> None
     )
 
 
-def test_tasks_give_nothing_back_where_a_group_has_domains() -> None:
+def test_tasks_give_back_in_the_domains_of_their_group() -> None:
     roles = role("warm", 'group = "rack"', 'kind = "task"', "gpus-per-worker = 8", "workers = 1")
     roles += role("serve", 'group = "rack"', 'after = ["warm"]', "gpus-per-worker = 8", "workers = 1")
-    assert placed('[job]\nnum-nodes = "min"\n' + SITE + roles) == ["warm.0 on 0:0-3 1:0-3", "serve.0 on 2:0-3 3:0-3"]
+    assert placed('[job]\nnum-nodes = "min"\n' + SITE + roles) == ["warm.0 on 0:0-3 1:0-3", "serve.0 on 0:0-3 1:0-3"]
 
 
 # NUMA nodes
