@@ -106,6 +106,7 @@ def test_every_block_keeps_what_ports_are_promised(tables: Tables, data: st.Data
 @given(jobs())
 @law
 def test_a_job_without_the_key_is_as_before_and_one_with_it_stands_where_it_stood(tables: Tables) -> None:
+    tables["cluster"].pop("port-offset", None)
     plan = plan_of(tables)
     assert plan.blocks is None
     assert "port_offset+" not in compiled(plan)
