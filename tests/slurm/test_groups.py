@@ -454,6 +454,9 @@ def lost(lab: GroupLab) -> GroupRun:
         in_phase(pull_the_plug)(running)
         eventually(lambda: running.lab.ended(running.id), 60, 0.2)
         running.lab.cluster.start_node(running.nodes[-1])
+        # For 24.11 the job is over at once; srun gives what it cannot reach KillWait and two seconds.
+        there = running.lab.cluster.processes
+        eventually(lambda: all(found.argv[0] != "srun" for found in there(running.nodes[0])), 20, 0.2)
 
     return lab.run_groups(THREE + LONG, fault=fault, timeout_s=150)
 
