@@ -103,10 +103,14 @@ check_told_blocks() {
 }
 
 # check_blocks: tells which workers are in more blocks than they need, and adds them to problems, which end the job in its
-# preflight; what a switch connects need not be a domain, and ends none
+# preflight; what a switch connects need not be a domain, and ends none. Where scontrol tells nothing nodes are to
 check_blocks() {
 	local role number worker text
 	local -a task_nodes task_names crossing=() nodes_of=()
+	if [[ -z $block_kind ]]; then
+		nodes_tell=yes
+		return
+	fi
 	for role in "${roles[@]}"; do
 		load "$role"
 		# The workers of a role without `workers` have one task each.

@@ -11,11 +11,7 @@ choose_hosts() {
 		take_named
 	fi
 	if [[ -n ${domain_nodes[*]-} ]]; then
-		if [[ -n $block_kind ]]; then
-			check_blocks
-		else
-			nodes_tell=yes
-		fi
+		check_blocks
 	fi
 }
 

@@ -19,11 +19,17 @@ blame() {
 # nobody has waited for one that has ended. A process lives on where its first thread alone has ended (proc(5), stat)
 lives() {
 	local line=''
-	local -a fields
-	kill -0 "$1" || return
+	local -a fields=()
+	if ! kill -0 "$1"; then
+		return 1
+	fi
 	IFS= read -r -d '' line <"/proc/$1/stat"
-	fields=(${line##*) })
-	if [[ ${fields[0]-} == Z && ${fields[17]-} == [01] ]]; then
+	line=${line##*) }
+	if [[ $line == Z* ]]; then
+		read -r -a fields <<<"$line"
+	fi
+	# The number of its threads.
+	if [[ ${fields[17]-} == [01] ]]; then
 		wait "$1"
 		return 1
 	fi
