@@ -24,7 +24,7 @@ def check_gpus(plan: StatedPlan, findings: Findings) -> None:
     largest = max(node.gpus for node in plan.nodes)
     roles = {role.name: role for role in plan.request.roles} if plan.request else {}
     order = order_of(plan)
-    rooms = rooms_of(plan.request, order if plan.in_turns else None) if plan.request else {}
+    rooms = rooms_of(plan.request, order if plan.in_turns else None) if plan.request else _least_rooms(plan, largest)
     for worker in plan.workers:
         role = roles.get(worker.role)
         if role and role.equal_slices:
@@ -42,6 +42,16 @@ def check_gpus(plan: StatedPlan, findings: Findings) -> None:
         _check_node(node, held, roles, order, findings)
         if plan.request and len(findings.found) == before:
             _check_handed_out(node, held, plan.request, order, findings)
+
+
+def _least_rooms(plan: StatedPlan, largest: int) -> Mapping[str, int]:
+    """Return by role the GPUs of a node that others leave which may be roles on every node: nobody says which are."""
+    held: Counter[tuple[str, int]] = Counter()
+    for worker in (worker for worker in plan.workers if not worker.shares):
+        for task in worker.tasks:
+            held[worker.role, task.node] += len(task.gpus)
+    every = {role: min(held[role, node] for node in range(len(plan.nodes))) for role in plan.by_role}
+    return {role: largest - sum(every.values()) + every[role] for role in every}
 
 
 def _check_handed_out(
@@ -113,14 +123,15 @@ def _check_worker(
     if twice:
         findings.error("D406", f"{worker.name} has two tasks on node {twice.node}", (*worker.path, "tasks"))
         return
+    sizes = [len(task.gpus) for task in worker.tasks]
     fills = role is not None and role.split == "fill" and worker.gpus > largest
-    whole = room if fills else largest
+    may_fill = role is None and worker.gpus > largest and room <= sizes[0] <= largest
+    whole = room if fills else sizes[0] if may_fill else largest
     span = -(-worker.gpus // whole) if whole > 0 else 0
     if len(nodes) > max(1, span):
         nodes_needed = "one node holds" if span <= 1 else f"{span} nodes hold"
         message = f"{worker.name} has {worker.gpus} GPUs on {len(nodes)} nodes, and {nodes_needed} them"
         findings.error("D406", message, (*worker.path, "tasks"))
-    sizes = [len(task.gpus) for task in worker.tasks]
     filled = [size == whole for size in sizes[:-1]] == [True] * (len(sizes) - 1) and 0 < sizes[-1] <= whole
     if fills and not filled:
         message = f"the slices of {worker.name} have {_listed(sizes)} GPUs, by rank, and a node has {whole} for them"

@@ -346,8 +346,8 @@ BROKEN: list[tuple[str, str, str, str]] = [
     ),
     (
         "bare",
-        '"node": 1, "gpus": [0, 1, 2, 3, 4, 5]',
-        '"node": 1, "gpus": [0, 1, 2]',
+        '"node": 0, "gpus": [0, 1, 2, 3, 4, 5]',
+        '"node": 0, "gpus": [0, 1, 2]',
         "error[D406]: the slices of worker 0 of `decode` have 6 and 3 GPUs",
     ),
     (

@@ -216,6 +216,33 @@ def test_without_the_tables_of_the_job_slices_are_even_or_fill_nodes() -> None:
     assert {finding.code for finding in check(bare(neither))} == {"D406"}
 
 
+EVERYWHERE = """\
+schema = 1
+nodes = [ { node = 0, gpus = 8 }, { node = 1, gpus = 8 }, { node = 2, gpus = 8 } ]
+workers = [
+    { role = "watch", worker = 0, tasks = [ { rank = 0, node = 0, gpus = [0, 1], ports = {} } ] },
+    { role = "watch", worker = 1, tasks = [ { rank = 0, node = 1, gpus = [0, 1], ports = {} } ] },
+    { role = "watch", worker = 2, tasks = [ { rank = 0, node = 2, gpus = [0, 1], ports = {} } ] },
+    { role = "serve", worker = 0, tasks = [
+        { rank = 0, node = 0, gpus = [2, 3, 4, 5, 6, 7], ports = {} },
+        { rank = 1, node = 1, gpus = [2, 3, 4, 5, 6, 7], ports = {} },
+        { rank = 2, node = 2, gpus = [2, 3], ports = {} },
+    ] },
+]
+"""
+
+
+def test_without_the_tables_of_the_job_slices_may_fill_what_roles_on_every_node_leave() -> None:
+    assert check(tree_of(EVERYWHERE)) == ()
+    elsewhere = EVERYWHERE.replace(
+        "worker = 2, tasks = [ { rank = 0, node = 2, gpus = [0, 1]",
+        "worker = 2, tasks = [ { rank = 0, node = 0, gpus = [0, 1]",
+    )
+    less = EVERYWHERE.replace("gpus = [2, 3, 4, 5, 6, 7]", "gpus = [2, 3, 4, 5, 6]")
+    for broken in (elsewhere, less):
+        assert "D406" in {finding.code for finding in check(tree_of(broken))}
+
+
 # GPUs by index: one list, a list for each worker of a node, and others around them.
 NAMED_GPUS = """\
 schema = 1

@@ -166,18 +166,11 @@ def check_each_as_alone(alone: dict[str, Tables]) -> None:
     assert of_each == [dict(part.directives).get("segment") for part in alone_scripts]
 
 
-def fills_what_others_leave(plan: Plan) -> bool:
-    """Tell whether workers may fill what roles on every node leave of one, which nobody knows without their tables."""
-    sizes = [role.size for role in plan.job.roles]
-    return any(size.split == "fill" for size in sizes) and any(size.per_node and size.gpus for size in sizes)
-
-
 def check_accepted(plan: Plan) -> None:
     """Hold a plan against the checker, and against itself as it is read back."""
     tree = to_tree(plan)
     assert check(tree) == ()
-    if not fills_what_others_leave(plan):
-        assert check({key: tree[key] for key in ("schema", "nodes", "workers", "placement")}) == ()
+    assert check({key: tree[key] for key in ("schema", "nodes", "workers", "placement")}) == ()
     assert from_tree(tree) == plan
 
 
