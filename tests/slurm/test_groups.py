@@ -22,6 +22,7 @@ from attrs import define, field
 from tests.slurm.containers import obstacle, write_image, write_plugstack
 from tests.slurm.lab import NOTHING, STUB, Fault, Lab, Run, Running, gpus_and_ports, leave_alone, succeeded
 from tests.testbed import Cluster, Kind, eventually, slurm_version
+from tests.testbed.cluster import ENDED
 
 pytestmark = pytest.mark.slurm
 
@@ -143,6 +144,15 @@ class GroupLab(Lab):
         finally:
             self.sets.put(nodes)
 
+    def ended(self, job_id: int) -> bool:
+        """Whether all components have ended and left their nodes: the first one may be over before the others."""
+        return super().ended(job_id) and set(self.states(job_id)) <= set(ENDED)
+
+    def states(self, job_id: int) -> list[str]:
+        """The states of the components of a job."""
+        text = self.cluster.run(["scontrol", "show", "job", str(job_id)]).stdout
+        return [word.removeprefix("JobState=") for word in text.split() if word.startswith("JobState=")]
+
 
 @define
 class GroupRun:
@@ -153,16 +163,8 @@ class GroupRun:
     lab: GroupLab
 
     def states(self) -> list[str]:
-        """The states of the components, once all have left their nodes: the first one may be over before the others."""
-        found: list[str] = []
-
-        def settled() -> bool:
-            text = self.lab.cluster.run(["scontrol", "show", "job", str(self.run.job.id)]).stdout
-            found[:] = [word.removeprefix("JobState=") for word in text.split() if word.startswith("JobState=")]
-            return "COMPLETING" not in found
-
-        eventually(settled, 30, 0.2)
-        return found
+        """The states of the components."""
+        return self.lab.states(self.run.job.id)
 
 
 def cluster_text() -> str:
