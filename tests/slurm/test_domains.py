@@ -47,6 +47,27 @@ WIDE = NAMED.replace('nodes = "n[0-5]"', "workers = 2") + "[job]\nsbatch = { seg
 UNPROMISED = JOB.replace("SEGMENT", "false")
 
 
+# Twelve nodes would hold all of it at once, eight hold it in turns.
+IN_TURNS = """\
+cluster.domain-nodes = 4
+[job]
+num-nodes = 8
+sbatch = { segment = SEGMENT }
+[roles.warm]
+kind = "task"
+workers = 2
+gpus-per-worker = 32
+command = "echo $DYNPLAN_WORKER $DYNPLAN_HOST >>{job.dir}/warm"
+[roles.wide]
+after = ["warm"]
+workers = 2
+gpus-per-worker = 24
+command = ["{vars.python}", "{vars.stub}", "--record", "{job.dir}/seen.jsonl"]
+[phases.one]
+command = "true"
+"""
+
+
 def topology(folder: Path, *blocks: str) -> Iterator[Lab]:
     with Cluster.up(nodes=12, blocks=blocks) as cluster:
         yield Lab(cluster, folder)
@@ -109,6 +130,23 @@ def test_without_a_promise_hosts_are_grouped_by_what_slurm_says(mixed: Lab) -> N
     done = run(mixed, UNPROMISED, "--nodelist=n[0,1,3,4,6,7,9,10]")
     assert succeeded(done)
     assert inside(mixed, done)
+
+
+@pytest.mark.parametrize("names", ["in_order", "mixed"])
+def test_roles_after_a_task_have_the_segments_that_it_had(names: str, request: pytest.FixtureRequest) -> None:
+    lab = request.getfixturevalue(names)
+    if KNOWS_SEGMENTS:
+        done = run(lab, IN_TURNS.replace("sbatch = { segment = SEGMENT }\n", ""))
+        assert "#SBATCH --segment=4" in (done.folder / "job.sbatch").read_text()
+    else:
+        nodes = "n[0-7]" if names == "in_order" else "n[0,1,3,4,6,7,9,10]"
+        done = run(lab, IN_TURNS.replace("SEGMENT", "false"), f"--nodelist={nodes}")
+    assert succeeded(done)
+    assert inside(lab, done)
+    had = [line.split() for line in done.log("warm").splitlines()]
+    warm = [{host for worker, host in had if worker == number} for number in ("0", "1")]
+    assert [len(nodes) for nodes in warm] == [4, 4]
+    assert all(sum(wide < own for wide in homes(done)) == 1 for own in warm)
 
 
 def test_a_worker_across_blocks_ends_the_job_and_one_across_switches_is_told(in_order: Lab) -> None:
