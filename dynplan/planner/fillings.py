@@ -13,7 +13,7 @@ from dynplan.planner.content import Content
 from dynplan.planner.cutting import Slice
 
 _BUDGET = 10_000  # choices of one search, for all numbers of nodes that it tries; half a second at the most
-_MOST_LISTED = 50_000  # steps to list the fillings of a node
+_MOST_LISTED = 50_000  # steps to list the fillings of a node; half a second at the most
 _FEWEST_STEPS = 20  # with which a search is worth its while
 _DEEPEST = 200  # runs of nodes in one arrangement
 Pattern = tuple[int, ...]  # how many of each kind of block
@@ -55,8 +55,8 @@ class _Steps:
         self.left //= 2
         return _Steps(self.left)
 
-    def spend(self) -> None:
-        self.left -= 1
+    def spend(self, steps: int = 1) -> None:
+        self.left -= steps
         if self.left < 0:
             raise SpentError
 
@@ -183,6 +183,13 @@ def _spread(patterns: list[Pattern], used: Sequence[bool]) -> list[Pattern]:
 
 def _patterns(content: Content, blocks: Sequence[Block], steps: _Steps) -> list[Pattern]:
     """List the fillings of a node to which nothing can be added, those with the largest blocks first."""
+    search = content.gpus**2 // 8  # steps; what a look takes where a block has no place though GPUs enough are free
+
+    def added(content: Content, block: Block) -> Content | None:
+        more = content.with_slices(block.sizes, block.pins)
+        if more is None and block.gpus <= content.free:
+            steps.spend(search)
+        return more
 
     def extend(kind: int, head: Pattern, content: Content) -> Iterator[tuple[Pattern, Content]]:
         steps.spend()
@@ -192,7 +199,7 @@ def _patterns(content: Content, blocks: Sequence[Block], steps: _Steps) -> list[
         block, items = blocks[kind], 0
         yield from extend(kind + 1, (*head, 0), content)
         while items < (1 if block.once else block.count):
-            more = content.with_slices(block.sizes, block.pins)
+            more = added(content, block)
             if more is None:
                 return
             content, items = more, items + 1
@@ -201,7 +208,7 @@ def _patterns(content: Content, blocks: Sequence[Block], steps: _Steps) -> list[
     def full(pattern: Pattern, content: Content) -> bool:
         pairs = zip(pattern, blocks, strict=True)
         open_ = [block for items, block in pairs if items < (1 if block.once else block.count)]
-        return all(content.with_slices(block.sizes, block.pins) is None for block in open_)
+        return all(added(content, block) is None for block in open_)
 
     found = [pattern for pattern, held in extend(0, (), content) if full(pattern, held)]
     gpus = [block.gpus for block in blocks]

@@ -2,6 +2,8 @@
 
 import pytest
 
+from dynplan.planner import cutting
+from dynplan.planner.cutting import Slice
 from tests.planner.test_split import job
 from tests.plans import placed, plan_of, refused, told
 
@@ -354,6 +356,23 @@ def test_where_there_are_too_many_ways_to_fill_a_node_nodes_and_gpus_are_counted
     loose = [f"r{gpus}; workers = {workers}; gpus-per-worker = {gpus}" for gpus in range(1, 9)]
     plan = plan_of(job(f"p; num-nodes = {pinned}; gpus = [0]", *loose, nodes='"min"', gpus=64))
     assert (len(plan.nodes), plan.placement.lower, plan.warnings) == (nodes, nodes, ())
+
+
+def test_looks_at_a_large_node_cut_in_pieces_are_counted_by_what_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 64 GPUs each of them is a search of its own; by the number of looks there were thousands: a minute."""
+    searches: list[Slice] = []
+    run = cutting._Search.run
+
+    def counted(search: cutting._Search, left: Slice) -> bool:
+        searches.append(left)
+        return run(search, left)
+
+    monkeypatch.setattr(cutting._Search, "run", counted)
+    loose = [f"r{gpus}; workers = 7; gpus-per-worker = {gpus}" for gpus in range(1, 9)]
+    named = "p; num-nodes = 2; gpus = [0]", "every; per-node = true; gpus = [60, 61, 62]"
+    plan = plan_of(job(*named, *loose, nodes='"min"', gpus=64))
+    assert (len(plan.nodes), plan.placement.lower) == (5, 5)
+    assert 0 < len(searches) < 200
 
 
 def test_an_answer_that_is_not_proven_says_so_and_comes_soon() -> None:
