@@ -337,6 +337,44 @@ def test_gpus_that_a_role_cannot_have_are_told_with_who_holds_them(roles: list[s
     assert told(job(*roles, nodes=nodes)) == expected
 
 
+@pytest.mark.parametrize(
+    ("roles", "expected"),
+    [
+        # Those that clash hold fewer GPUs than the task that both of them could be beside.
+        (
+            [
+                "x; num-nodes = 2; gpus = [1, 2, 3]; kind = 'task'",
+                "a; num-nodes = 2; gpus = [0]; after = ['x']",
+                "c; num-nodes = 2; gpus = [0]",
+            ],
+            "D214 role `c` is to have GPU 0 of node 0, and GPU 0 is held by worker 0 of `a`, which is pinned to it\n"
+            "set `job.num-nodes = 4`",
+        ),
+        (
+            [
+                "x; num-nodes = 2; gpus-per-worker = 2; kind = 'task'",
+                "a; num-nodes = 1; gpus = [0, 1]; after = ['x']",
+                "c; num-nodes = 2; gpus = [1]",
+            ],
+            "D214 role `c` is to have GPU 1 of node 0, and GPU 1 is held by worker 0 of `a`, which is pinned to it\n"
+            "set `roles.c.gpus = [2]`, or set `job.num-nodes = 3`",
+        ),
+        # On hosts that both name.
+        (
+            [
+                "x; nodes = ['n1', 'n2']; gpus-per-worker = 2; kind = 'task'",
+                "a; nodes = ['n1']; gpus = [0, 1]; after = ['x']",
+                "c; nodes = ['n1', 'n2']; gpus = [1]",
+            ],
+            "D214 role `c` is to have GPU 1 of node 0 (`n1`), and GPU 1 is held by worker 0 of `a`, which is pinned to"
+            " it\nset `roles.c.gpus = [2]`",
+        ),
+    ],
+)
+def test_where_roles_have_turns_those_that_clash_are_told(roles: list[str], expected: str) -> None:
+    assert told(job(*roles, nodes="2")) == expected
+
+
 def test_what_is_wrong_with_gpus_by_index_is_told_at_their_key() -> None:
     (finding,) = refused(job("a; num-nodes = 2; gpus = [0, 1]", "b; num-nodes = 1; gpus = [0]", nodes="2"))
     assert (finding.code, finding.path) == ("D214", ("roles", "b", "gpus"))
