@@ -137,6 +137,8 @@ def filled(nodes: Sequence[tuple[Content, bool]], blocks: Sequence[Block]) -> li
     Returns:
         What each node gets; None where they do not fit; a text where the budget ran out.
     """
+    if not nodes:
+        return None
     classes: dict[tuple[Content, bool], list[int]] = {}
     for at, on_node in enumerate(nodes):
         classes.setdefault(on_node, []).append(at)
@@ -257,14 +259,14 @@ class _Search:
             self.worths = _worths(self.blocks)
             self.tops = [_tops(patterns, self.worths) for patterns in self.listed]
         trail: list[Run] = []
-        return trail if self._cover(0, 0, need, left[0] if left else 0, left, trail) else None
+        return trail if self._cover(0, 0, need, left[0], left, trail) else None
 
     def _cover(self, cls: int, at: int, need: Pattern, here: int, left: Pattern, trail: list[Run]) -> bool:
         """Cover the need with the fillings of a class from one on, on `here` of its nodes, and with later classes."""
         if not any(need):
             return True
-        if cls == len(self.listed) or len(trail) > _DEEPEST:
-            return self._given_up(cls)
+        if len(trail) > _DEEPEST:
+            raise SpentError
         key = (cls, at, need, here)
         if key in self.dead or not self._possible(cls, at, need, here, left):
             return False
@@ -283,11 +285,6 @@ class _Search:
         if after < len(left) and self._cover(after, 0, need, left[after], left, trail):
             return True
         self.dead.add(key)
-        return False
-
-    def _given_up(self, cls: int) -> bool:
-        if cls < len(self.listed):
-            raise SpentError
         return False
 
     def _possible(self, cls: int, at: int, need: Pattern, here: int, left: Pattern) -> bool:
