@@ -331,6 +331,73 @@ def test_a_slice_stays_in_its_group_beside_named_gpus() -> None:
             "D214 role `c` is to have GPU 2 of node 0, and beside that is no place for worker 0 of `eye`, planned on"
             " GPUs 1 and 2\nset `roles.c.gpus = [1]`, or set `job.num-nodes = 3`",
         ),
+        # Of two nodes the one on which it cannot be, whoever else shares the other one.
+        (
+            [
+                "a; num-nodes = 1; gpus-per-worker = 1; workers-per-node = 2",
+                "c; num-nodes = 1; gpus = [3]",
+                "b; num-nodes = 2; gpus = [3]",
+            ],
+            "2",
+            "D214 role `b` is to have GPU 3 of node 1, and GPU 3 is held by worker 0 of `c`, which is pinned to it\n"
+            "set `roles.b.gpus = [0]`, or set `job.num-nodes = 3`",
+        ),
+        (
+            [
+                "eye; per-node = true; gpus-per-worker = 2",
+                'x; nodes = ["x"]; gpus-per-worker = 1',
+                'b; nodes = ["y"]; gpus = [0]',
+                'c; nodes = ["y"]; gpus = [2]',
+            ],
+            "",
+            "D214 role `c` is to have GPU 2 of node 1 (`y`), and beside that is no place for worker 1 of `eye`, planned"
+            " on GPUs 1 and 2\nset `roles.c.gpus = [1]`",
+        ),
+        # The role that found no room is not the one that clashes.
+        (
+            ["a; num-nodes = 2; gpus = [0]", "b; num-nodes = 2; gpus = [0]", "z; num-nodes = 1; gpus = [3]"],
+            "2",
+            "D214 role `b` is to have GPU 0 of node 0, and GPU 0 is held by worker 0 of `a`, which is pinned to it\n"
+            "set `roles.b.gpus = [1]`, or set `job.num-nodes = 4`",
+        ),
+        # Who is beside another one holds nothing.
+        (
+            ['look; beside = "a"', "a; num-nodes = 1; gpus-per-worker = 3", "b; num-nodes = 1; gpus = [1, 2]"],
+            "1",
+            "D214 role `b` is to have GPUs 1 and 2 of node 0, and beside that is no place for worker 0 of `a`, planned"
+            " on GPUs 0 to 2\nset `job.num-nodes = 2`, or set `roles.a.gpus-per-worker = 1`",
+        ),
+        # A larger one that is not in the way is not told.
+        (
+            [
+                "a; num-nodes = 1; gpus-per-worker = 1",
+                "c; num-nodes = 1; gpus-per-worker = 3",
+                "b; num-nodes = 1; gpus = [0]",
+            ],
+            "1",
+            "D214 role `b` is to have GPU 0 of node 0, and beside that is no place for worker 0 of `a`, planned on"
+            " GPU 0\nset `job.num-nodes = 2`, or set `roles.c.gpus-per-worker = 2`",
+        ),
+        (
+            ["a; num-nodes = 1; gpus = [1, 2, 3]", "b; num-nodes = 1; gpus = [1, 2, 3]"],
+            "1",
+            "D214 role `b` is to have GPUs 1 to 3 of node 0, and GPU 1 is held by worker 0 of `a`, which is pinned to"
+            " it\nset `job.num-nodes = 2`",
+        ),
+        # Nothing helps that is tried.
+        (
+            ['a; nodes = ["x"]; gpus = [[0], [2]]', 'b; nodes = ["x"]; gpus = [2, 3]'],
+            "",
+            "D214 role `b` is to have GPUs 2 and 3 of node 0 (`x`), and GPU 2 is held by worker 1 of `a`, which is"
+            " pinned to it\nname others",
+        ),
+        # It has its GPUs everywhere, and no node for itself.
+        (
+            ["a; num-nodes = 2; gpus = [0]", "b; num-nodes = 1; gpus = [1]; dedicated = true"],
+            "2",
+            "D204 role `a` needs 1 GPU on each of 2 nodes, but `b` leaves 0 on node 0: together they need 3 of 8 GPUs,"
+            " and `b` is dedicated\nset `job.num-nodes = 3`, or set `roles.a.num-nodes = 1`",
+        ),
     ],
 )
 def test_gpus_that_a_role_cannot_have_are_told_with_who_holds_them(roles: list[str], nodes: str, expected: str) -> None:
