@@ -51,8 +51,10 @@ def around(sizes: tuple[int, ...], gpus: int, groups: Groups, pins: Slice) -> li
     """
     if pins and pins[-1] >= gpus:
         return None
-    island = _Island.of(gpus, groups, pins)
     row = _lowest(sizes, gpus, pins)
+    if row and not groups:
+        return row
+    island = _Island.of(gpus, groups, pins)
     possible = sum(island.longest >= size for size in sizes)
     if row and sum(map(island.holds, row, sizes)) == possible:
         return row

@@ -114,7 +114,7 @@ def demands(job: Job, nodes: Sequence[int], turns: "Turns | None" = None) -> tup
         if turns and role.name not in by_name:
             weights = {demand.role.name: demand.gpus_on_node for demand in every}
             crowd = [on_every[name] for name in turns.heaviest(role.name, weights)]
-            base = on_every_node(crowd, max(nodes)) or Content(max(nodes), (max(nodes),))
+            base = left_of_a_node(crowd, max(nodes))
         found.append(by_name.get(role.name) or _demand(role, base, crowd, findings))
     for demand in found:
         _check_numbers(demand, findings)
@@ -139,6 +139,11 @@ def on_every_node(wanted: Sequence[Demand], gpus: int) -> Content | None:
     for demand in (demand for demand in wanted if demand.form == "every"):
         found = found and found.with_slices(*demand.block)
     return found
+
+
+def left_of_a_node(wanted: Sequence[Demand], gpus: int) -> Content:
+    """Return a node as `on_every_node` does, and a full one where it does not hold them, which is refused."""
+    return on_every_node(wanted, gpus) or Content(gpus, (gpus,))
 
 
 def separate_nodes(wanted: Sequence[Demand]) -> int:
@@ -191,7 +196,7 @@ def _base(every: Sequence[Demand], gpus: int, findings: Findings) -> Content:
             continue
         other = next((one for one in every[:at] if on_every_node((one, demand), gpus) is None), every[at - 1])
         refuse_pinned_twice(demand.role, other.role, "every node", findings)
-    return on_every_node(every, gpus) or Content(gpus, (gpus,))
+    return left_of_a_node(every, gpus)
 
 
 def _demand(role: Role, base: Content, every: Sequence[Demand], findings: Findings) -> Demand:

@@ -13,7 +13,7 @@ from dynplan.planner.content import Content
 from dynplan.planner.cutting import Slice
 
 _BUDGET = 10_000  # choices of one search, for all numbers of nodes that it tries; half a second at the most
-_MOST_LISTED = 50_000  # steps to list the fillings of a node
+_MOST_LISTED = 50_000  # steps to list the fillings of a node; half a second at the most
 _FEWEST_STEPS = 20  # with which a search is worth its while
 _DEEPEST = 200  # runs of nodes in one arrangement
 Pattern = tuple[int, ...]  # how many of each kind of block
@@ -55,8 +55,8 @@ class _Steps:
         self.left //= 2
         return _Steps(self.left)
 
-    def spend(self) -> None:
-        self.left -= 1
+    def spend(self, steps: int = 1) -> None:
+        self.left -= steps
         if self.left < 0:
             raise SpentError
 
@@ -137,6 +137,8 @@ def filled(nodes: Sequence[tuple[Content, bool]], blocks: Sequence[Block]) -> li
     Returns:
         What each node gets; None where they do not fit; a text where the budget ran out.
     """
+    if not nodes:
+        return None
     classes: dict[tuple[Content, bool], list[int]] = {}
     for at, on_node in enumerate(nodes):
         classes.setdefault(on_node, []).append(at)
@@ -183,6 +185,13 @@ def _spread(patterns: list[Pattern], used: Sequence[bool]) -> list[Pattern]:
 
 def _patterns(content: Content, blocks: Sequence[Block], steps: _Steps) -> list[Pattern]:
     """List the fillings of a node to which nothing can be added, those with the largest blocks first."""
+    search = content.gpus**2 // 8  # steps; what a look takes where a block has no place though GPUs enough are free
+
+    def added(content: Content, block: Block) -> Content | None:
+        more = content.with_slices(block.sizes, block.pins)
+        if more is None and block.gpus <= content.free:
+            steps.spend(search)
+        return more
 
     def extend(kind: int, head: Pattern, content: Content) -> Iterator[tuple[Pattern, Content]]:
         steps.spend()
@@ -192,7 +201,7 @@ def _patterns(content: Content, blocks: Sequence[Block], steps: _Steps) -> list[
         block, items = blocks[kind], 0
         yield from extend(kind + 1, (*head, 0), content)
         while items < (1 if block.once else block.count):
-            more = content.with_slices(block.sizes, block.pins)
+            more = added(content, block)
             if more is None:
                 return
             content, items = more, items + 1
@@ -201,7 +210,7 @@ def _patterns(content: Content, blocks: Sequence[Block], steps: _Steps) -> list[
     def full(pattern: Pattern, content: Content) -> bool:
         pairs = zip(pattern, blocks, strict=True)
         open_ = [block for items, block in pairs if items < (1 if block.once else block.count)]
-        return all(content.with_slices(block.sizes, block.pins) is None for block in open_)
+        return all(added(content, block) is None for block in open_)
 
     found = [pattern for pattern, held in extend(0, (), content) if full(pattern, held)]
     gpus = [block.gpus for block in blocks]
@@ -250,14 +259,14 @@ class _Search:
             self.worths = _worths(self.blocks)
             self.tops = [_tops(patterns, self.worths) for patterns in self.listed]
         trail: list[Run] = []
-        return trail if self._cover(0, 0, need, left[0] if left else 0, left, trail) else None
+        return trail if self._cover(0, 0, need, left[0], left, trail) else None
 
     def _cover(self, cls: int, at: int, need: Pattern, here: int, left: Pattern, trail: list[Run]) -> bool:
         """Cover the need with the fillings of a class from one on, on `here` of its nodes, and with later classes."""
         if not any(need):
             return True
-        if cls == len(self.listed) or len(trail) > _DEEPEST:
-            return self._given_up(cls)
+        if len(trail) > _DEEPEST:
+            raise SpentError
         key = (cls, at, need, here)
         if key in self.dead or not self._possible(cls, at, need, here, left):
             return False
@@ -276,11 +285,6 @@ class _Search:
         if after < len(left) and self._cover(after, 0, need, left[after], left, trail):
             return True
         self.dead.add(key)
-        return False
-
-    def _given_up(self, cls: int) -> bool:
-        if cls < len(self.listed):
-            raise SpentError
         return False
 
     def _possible(self, cls: int, at: int, need: Pattern, here: int, left: Pattern) -> bool:

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from dynplan.diagnostics import Finding, Findings
 from dynplan.model import Job
-from dynplan.planner.content import Content
 from dynplan.planner.cutting import Slice, cut
-from dynplan.planner.demand import Demand, on_every_node
+from dynplan.planner.demand import Demand, left_of_a_node
 from dynplan.planner.no_node import at_key, other_pins
 from dynplan.planner.pinned import block_of, place_pinned
 from dynplan.planner.refusals import Ladder, refuse
@@ -64,7 +63,7 @@ def _refusing(
     subject: Demand, others: Sequence[Demand], homes: dict[str, Homes], gpus: Sequence[int], hosts: Sequence[str | None]
 ) -> int | None:
     """Return the first node on which a role has not the GPUs that it names when the others are placed without it."""
-    contents = [on_every_node(others, have) or Content(have, (have,)) for have in gpus]
+    contents = [left_of_a_node(others, have) for have in gpus]
     for demand in (demand for demand in others if demand.takes_nodes):
         per = demand.workers_per_node if demand.form == "nodes" else 1
         for home in homes[demand.role.name][::per]:
@@ -110,8 +109,7 @@ def _who(subject: Demand, held: Sequence[_Held]) -> str:
         both = sorted(mine & set(gpus))
         if both and demand.role.size.pins:
             return f"GPU {both[0]} is held by worker {worker} of `{demand.role.name}`, which is pinned to it"
-    overlapping = [one for one in held if mine & set(one[2])] or list(held)
-    demand, worker, gpus = max(overlapping, key=lambda one: len(one[2]))
+    demand, worker, gpus = max((one for one in held if mine & set(one[2])), key=lambda one: len(one[2]))
     return f"beside that is no place for worker {worker} of `{demand.role.name}`, planned on {_listed(gpus)}"
 
 

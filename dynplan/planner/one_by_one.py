@@ -62,6 +62,7 @@ class Nodes:
         return True
 
 
+_MOST_CROWDS = 8  # sets of roles that meet, of which a refusal tries each by itself
 Order = tuple[Sequence[Demand], bool]  # roles, and whether each prefers nodes that it has for itself
 
 
@@ -109,13 +110,13 @@ def one_by_one(
     homes: dict[str, Homes] = {}
     for demand in (demand for demand in stage if demand.form == "every"):
         if not all(nodes.take(node, demand.block, demand) for node in range(len(gpus))):
-            raise _no_room(demand, stage, gpus, turns)
+            raise _no_room(demand, stage, others, gpus, hosts, turns)
     taking = [demand for demand in stage if demand.takes_nodes]
     for demand in (demand for demand in taking if demand.role.size.hosts):
         try:
             homes[demand.role.name] = on_hosts(demand, [index[host] for host in demand.role.size.hosts], nodes)
         except NoRoomError:
-            raise _no_room(demand, stage, gpus, turns) from None
+            raise _no_room(demand, stage, others, gpus, hosts, turns) from None
     floating = [demand for demand in taking if not demand.role.size.hosts]
     failed = stage[0]
     for order, spread in orders(floating):
@@ -127,7 +128,7 @@ def one_by_one(
         except NoRoomError:
             continue
         return homes | found
-    raise _no_room(failed, stage, gpus, turns)
+    raise _no_room(failed, stage, others, gpus, hosts, turns)
 
 
 def _candidates(demand: Demand, nodes: Nodes, *, spread: bool) -> list[int]:
@@ -135,18 +136,30 @@ def _candidates(demand: Demand, nodes: Nodes, *, spread: bool) -> list[int]:
     return sorted(range(len(nodes.gpus)), key=lambda node: spread and nodes.used(node, demand))
 
 
-def _no_room(demand: Demand, stage: Sequence[Demand], gpus: Sequence[int], turns: Turns) -> NoRoomError:
-    """Say who found no room among those that meet it and hold the most GPUs."""
+def _no_room(
+    demand: Demand,
+    stage: Sequence[Demand],
+    others: Sequence[Demand],
+    gpus: Sequence[int],
+    hosts: Sequence[str | None],
+    turns: Turns,
+) -> NoRoomError:
+    """Say who found no room among those that meet it: that do not fit by themselves, or else hold the most GPUs."""
     by_name = {one.role.name: one for one in stage}
     found = ([by_name[name] for name in names] for names in turns.crowds(list(by_name)))
-    crowds = [crowd for crowd in found if demand in crowd]
-    among: Sequence[Demand] = max(crowds, key=lambda crowd: sum(one.gpus for one in crowd), default=stage)
-    count = len(gpus)
-    proven = min(gpus) == max(gpus) and _bound(among, gpus[0]) > count
-    return NoRoomError(demand.role.name, proven=proven, among=among)
+    crowds = sorted((crowd for crowd in found if demand in crowd), key=lambda crowd: -sum(one.gpus for one in crowd))
+    for crowd in crowds[:_MOST_CROWDS]:
+        if _never(crowd, others, gpus, hosts):
+            return NoRoomError(demand.role.name, among=crowd)
+    return NoRoomError(demand.role.name, proven=False, among=crowds[0] if crowds else stage)
 
 
-def _bound(crowd: Sequence[Demand], gpus: int) -> int:
-    from dynplan.planner.search import fewest  # only an error gets here
+def _never(crowd: Sequence[Demand], others: Sequence[Demand], gpus: Sequence[int], hosts: Sequence[str | None]) -> bool:
+    """Tell whether roles that all meet are proven not to fit, whoever else there is."""
+    from dynplan.planner.nodes import place  # only an error gets here
 
-    return fewest(crowd, gpus)[1]
+    try:
+        place([*crowd, *others], gpus, hosts)
+    except NoRoomError as problem:
+        return problem.proven
+    return False

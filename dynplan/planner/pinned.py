@@ -13,7 +13,7 @@ from attrs import define, field
 
 from dynplan.planner.content import Content
 from dynplan.planner.cutting import Slice
-from dynplan.planner.demand import Demand, on_every_node
+from dynplan.planner.demand import Demand, left_of_a_node
 from dynplan.planner.fillings import Block, fewest_nodes, filled
 from dynplan.planner.remaining import Homes, NoRoomError
 
@@ -73,7 +73,7 @@ def place_pinned(demands: Sequence[Demand], gpus: Sequence[int], hosts: Sequence
     """
     index = {host: node for node, host in enumerate(hosts) if host is not None}
     named = frozenset(index[host] for demand in demands if demand.form == "none" for host in demand.role.size.hosts)
-    bases = {have: on_every_node(demands, have) or Content(have, (have,)) for have in set(gpus)}
+    bases = {have: left_of_a_node(demands, have) for have in set(gpus)}
     nodes = _Nodes([bases[have] for have in gpus], [False] * len(gpus), [False] * len(gpus), named)
     placed = [demand for demand in demands if demand.takes_nodes]
     homes: dict[str, Homes] = {}
@@ -96,7 +96,7 @@ def fewest_pinned(demands: Sequence[Demand], gpus: int) -> tuple[int, int]:
         for demand, size in zip(demands, sizes, strict=True)
         if demand.takes_nodes and not size.dedicated and not size.hosts
     ]
-    base = on_every_node(demands, gpus) or Content(gpus, (gpus,))
+    base = left_of_a_node(demands, gpus)
     total, lower = fewest_nodes(base, list(_blocks(shared))) if shared else (0, 0)
     return total + dedicated, lower + dedicated
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from dynplan.planner import cutting
+from dynplan.planner.cutting import Slice
 from tests.planner.test_split import job
 from tests.plans import placed, plan_of, refused, told
 
@@ -329,10 +331,115 @@ def test_a_slice_stays_in_its_group_beside_named_gpus() -> None:
             "D214 role `c` is to have GPU 2 of node 0, and beside that is no place for worker 0 of `eye`, planned on"
             " GPUs 1 and 2\nset `roles.c.gpus = [1]`, or set `job.num-nodes = 3`",
         ),
+        # Of two nodes the one on which it cannot be, whoever else shares the other one.
+        (
+            [
+                "a; num-nodes = 1; gpus-per-worker = 1; workers-per-node = 2",
+                "c; num-nodes = 1; gpus = [3]",
+                "b; num-nodes = 2; gpus = [3]",
+            ],
+            "2",
+            "D214 role `b` is to have GPU 3 of node 1, and GPU 3 is held by worker 0 of `c`, which is pinned to it\n"
+            "set `roles.b.gpus = [0]`, or set `job.num-nodes = 3`",
+        ),
+        (
+            [
+                "eye; per-node = true; gpus-per-worker = 2",
+                'x; nodes = ["x"]; gpus-per-worker = 1',
+                'b; nodes = ["y"]; gpus = [0]',
+                'c; nodes = ["y"]; gpus = [2]',
+            ],
+            "",
+            "D214 role `c` is to have GPU 2 of node 1 (`y`), and beside that is no place for worker 1 of `eye`, planned"
+            " on GPUs 1 and 2\nset `roles.c.gpus = [1]`",
+        ),
+        # The role that found no room is not the one that clashes.
+        (
+            ["a; num-nodes = 2; gpus = [0]", "b; num-nodes = 2; gpus = [0]", "z; num-nodes = 1; gpus = [3]"],
+            "2",
+            "D214 role `b` is to have GPU 0 of node 0, and GPU 0 is held by worker 0 of `a`, which is pinned to it\n"
+            "set `roles.b.gpus = [1]`, or set `job.num-nodes = 4`",
+        ),
+        # Who is beside another one holds nothing.
+        (
+            ['look; beside = "a"', "a; num-nodes = 1; gpus-per-worker = 3", "b; num-nodes = 1; gpus = [1, 2]"],
+            "1",
+            "D214 role `b` is to have GPUs 1 and 2 of node 0, and beside that is no place for worker 0 of `a`, planned"
+            " on GPUs 0 to 2\nset `job.num-nodes = 2`, or set `roles.a.gpus-per-worker = 1`",
+        ),
+        # A larger one that is not in the way is not told.
+        (
+            [
+                "a; num-nodes = 1; gpus-per-worker = 1",
+                "c; num-nodes = 1; gpus-per-worker = 3",
+                "b; num-nodes = 1; gpus = [0]",
+            ],
+            "1",
+            "D214 role `b` is to have GPU 0 of node 0, and beside that is no place for worker 0 of `a`, planned on"
+            " GPU 0\nset `job.num-nodes = 2`, or set `roles.c.gpus-per-worker = 2`",
+        ),
+        (
+            ["a; num-nodes = 1; gpus = [1, 2, 3]", "b; num-nodes = 1; gpus = [1, 2, 3]"],
+            "1",
+            "D214 role `b` is to have GPUs 1 to 3 of node 0, and GPU 1 is held by worker 0 of `a`, which is pinned to"
+            " it\nset `job.num-nodes = 2`",
+        ),
+        # Nothing helps that is tried.
+        (
+            ['a; nodes = ["x"]; gpus = [[0], [2]]', 'b; nodes = ["x"]; gpus = [2, 3]'],
+            "",
+            "D214 role `b` is to have GPUs 2 and 3 of node 0 (`x`), and GPU 2 is held by worker 1 of `a`, which is"
+            " pinned to it\nname others",
+        ),
+        # It has its GPUs everywhere, and no node for itself.
+        (
+            ["a; num-nodes = 2; gpus = [0]", "b; num-nodes = 1; gpus = [1]; dedicated = true"],
+            "2",
+            "D204 role `a` needs 1 GPU on each of 2 nodes, but `b` leaves 0 on node 0: together they need 3 of 8 GPUs,"
+            " and `b` is dedicated\nset `job.num-nodes = 3`, or set `roles.a.num-nodes = 1`",
+        ),
     ],
 )
 def test_gpus_that_a_role_cannot_have_are_told_with_who_holds_them(roles: list[str], nodes: str, expected: str) -> None:
     assert told(job(*roles, nodes=nodes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("roles", "expected"),
+    [
+        # Those that clash hold fewer GPUs than the task that both of them could be beside.
+        (
+            [
+                "x; num-nodes = 2; gpus = [1, 2, 3]; kind = 'task'",
+                "a; num-nodes = 2; gpus = [0]; after = ['x']",
+                "c; num-nodes = 2; gpus = [0]",
+            ],
+            "D214 role `c` is to have GPU 0 of node 0, and GPU 0 is held by worker 0 of `a`, which is pinned to it\n"
+            "set `job.num-nodes = 4`",
+        ),
+        (
+            [
+                "x; num-nodes = 2; gpus-per-worker = 2; kind = 'task'",
+                "a; num-nodes = 1; gpus = [0, 1]; after = ['x']",
+                "c; num-nodes = 2; gpus = [1]",
+            ],
+            "D214 role `c` is to have GPU 1 of node 0, and GPU 1 is held by worker 0 of `a`, which is pinned to it\n"
+            "set `roles.c.gpus = [2]`, or set `job.num-nodes = 3`",
+        ),
+        # On hosts that both name.
+        (
+            [
+                "x; nodes = ['n1', 'n2']; gpus-per-worker = 2; kind = 'task'",
+                "a; nodes = ['n1']; gpus = [0, 1]; after = ['x']",
+                "c; nodes = ['n1', 'n2']; gpus = [1]",
+            ],
+            "D214 role `c` is to have GPU 1 of node 0 (`n1`), and GPU 1 is held by worker 0 of `a`, which is pinned to"
+            " it\nset `roles.c.gpus = [2]`",
+        ),
+    ],
+)
+def test_where_roles_have_turns_those_that_clash_are_told(roles: list[str], expected: str) -> None:
+    assert told(job(*roles, nodes="2")) == expected
 
 
 def test_what_is_wrong_with_gpus_by_index_is_told_at_their_key() -> None:
@@ -354,6 +461,23 @@ def test_where_there_are_too_many_ways_to_fill_a_node_nodes_and_gpus_are_counted
     loose = [f"r{gpus}; workers = {workers}; gpus-per-worker = {gpus}" for gpus in range(1, 9)]
     plan = plan_of(job(f"p; num-nodes = {pinned}; gpus = [0]", *loose, nodes='"min"', gpus=64))
     assert (len(plan.nodes), plan.placement.lower, plan.warnings) == (nodes, nodes, ())
+
+
+def test_looks_at_a_large_node_cut_in_pieces_are_counted_by_what_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 64 GPUs each of them is a search of its own; by the number of looks there were thousands: a minute."""
+    searches: list[Slice] = []
+    run = cutting._Search.run
+
+    def counted(search: cutting._Search, left: Slice) -> bool:
+        searches.append(left)
+        return run(search, left)
+
+    monkeypatch.setattr(cutting._Search, "run", counted)
+    loose = [f"r{gpus}; workers = 7; gpus-per-worker = {gpus}" for gpus in range(1, 9)]
+    named = "p; num-nodes = 2; gpus = [0]", "every; per-node = true; gpus = [60, 61, 62]"
+    plan = plan_of(job(*named, *loose, nodes='"min"', gpus=64))
+    assert (len(plan.nodes), plan.placement.lower) == (5, 5)
+    assert 0 < len(searches) < 200
 
 
 def test_an_answer_that_is_not_proven_says_so_and_comes_soon() -> None:

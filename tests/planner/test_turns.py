@@ -285,7 +285,10 @@ def test_gpus_by_index_are_had_in_turns_in_a_stage() -> None:
         "large": [(0, (0, 1))],
         "small": [(0, (2, 3))],
     }
-    assert "D204" in refused(1, **pins | {"large": {"gpus": [1, 2], "after": ["first"]}})
+    assert refused(1, **pins | {"large": {"gpus": [1, 2], "after": ["first"]}}) == (
+        "D214 role `small` is to have GPUs 2 and 3 of node 0, and GPU 2 is held by worker 0 of `large`, which is pinned"
+        " to it; set `job.num-nodes = 2`"
+    )
 
 
 # With everything else
