@@ -127,7 +127,7 @@ def _room_for(content: Content, block: Block, items: int) -> int:
     return most
 
 
-def filled(nodes: Sequence[tuple[Content, bool]], blocks: Sequence[Block]) -> list[Pattern] | str | None:
+def filled(nodes: Sequence[tuple[Content, bool]], blocks: Sequence[Block]) -> list[Pattern] | None:
     """Put the blocks on nodes, on unused ones before any is shared.
 
     Args:
@@ -135,7 +135,10 @@ def filled(nodes: Sequence[tuple[Content, bool]], blocks: Sequence[Block]) -> li
         blocks: what is to be put there.
 
     Returns:
-        What each node gets; None where they do not fit; a text where the budget ran out.
+        What each node gets; None where they do not fit.
+
+    Raises:
+        SpentError: the budget ran out.
     """
     if not nodes:
         return None
@@ -143,13 +146,10 @@ def filled(nodes: Sequence[tuple[Content, bool]], blocks: Sequence[Block]) -> li
     for at, on_node in enumerate(nodes):
         classes.setdefault(on_node, []).append(at)
     need = tuple(block.count for block in blocks)
-    try:
-        found = _best_fit([(content, len(members)) for (content, _), members in classes.items()], blocks)
-        if found is None:
-            listed = [_patterns(content, blocks, _Steps(_MOST_LISTED)) for content, _ in classes]
-            found = _Search(listed, blocks).run(need, tuple(map(len, classes.values())))
-    except SpentError:
-        return "the budget ran out"
+    found = _best_fit([(content, len(members)) for (content, _), members in classes.items()], blocks)
+    if found is None:
+        listed = [_patterns(content, blocks, _Steps(_MOST_LISTED)) for content, _ in classes]
+        found = _Search(listed, blocks).run(need, tuple(map(len, classes.values())))
     if found is None:
         return None
     left = list(need)

@@ -14,7 +14,7 @@ from attrs import define, field
 from dynplan.planner.content import Content
 from dynplan.planner.cutting import Slice
 from dynplan.planner.demand import Demand, left_of_a_node
-from dynplan.planner.fillings import Block, fewest_nodes, filled
+from dynplan.planner.fillings import Block, SpentError, fewest_nodes, filled
 from dynplan.planner.remaining import Homes, NoRoomError
 
 
@@ -196,9 +196,12 @@ def _searched(demands: Sequence[Demand], nodes: _Nodes) -> dict[str, Homes]:
     if not rest:
         return homes
     open_nodes = [node for node, shut in enumerate(nodes.closed) if not shut]
-    found = filled([(nodes.contents[node], nodes.used[node]) for node in open_nodes], blocks)
-    if not isinstance(found, list):
-        raise NoRoomError(rest[-1].role.name, proven=found is None)
+    try:
+        found = filled([(nodes.contents[node], nodes.used[node]) for node in open_nodes], blocks)
+    except SpentError:
+        raise NoRoomError(rest[-1].role.name, proven=False) from None
+    if found is None:
+        raise NoRoomError(rest[-1].role.name)
     standing: dict[tuple[int, int], list[int]] = {(block.role, block.size): [] for block in blocks}
     for node, pattern in zip(open_nodes, found, strict=True):
         for block, times in zip(blocks, pattern, strict=True):

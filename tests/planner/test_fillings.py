@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from dynplan.planner.content import Content
-from dynplan.planner.fillings import Block, Pattern, fewest_nodes, filled
+from dynplan.planner.fillings import Block, Pattern, SpentError, fewest_nodes, filled
 from tests.laws.test_pinned import goes
 
 Kind = tuple[int | tuple[int, ...], int, bool]  # GPUs or these by index, so many times, and whether once on a node
@@ -156,6 +156,9 @@ def test_nodes_are_filled_where_trying_everything_finds_a_way_and_each_is_used_b
         ([loose(2, 4)], Content(6, (), (1,)), 2),
         ([loose(2, 5)], Content(6, (), (1,)), 3),
         ([named((0,), 3), named((0, 1), 2), apart(1, 4)], Content(3), 5),
+        # More than any worth of the blocks tells: one node less is tried, and does not do.
+        ([apart(6, 2), loose(4, 3)], Content(8), 4),
+        ([loose(2, 4), apart(5, 3)], Content(6), 5),
     ],
 )
 def test_the_fewest_nodes_are_those_with_which_trying_everything_finds_a_way(
@@ -164,3 +167,18 @@ def test_the_fewest_nodes_are_those_with_which_trying_everything_finds_a_way(
     assert fewest_nodes(base, blocks_of(kinds)) == (nodes, nodes)
     assert possible([base] * nodes, kinds)
     assert not possible([base] * (nodes - 1), kinds)
+
+
+TOO_MANY = [loose(gpus, 7) for gpus in range(1, 8)]  # ways to fill a node of 64 GPUs in pieces
+PIECES = Content(64, (), (60, 61, 62))
+
+
+def test_where_a_node_has_too_many_fillings_those_that_stand_once_on_each_are_counted() -> None:
+    assert fewest_nodes(PIECES, blocks_of([*TOO_MANY, named((0,), 9), loose(8, 7)])) == (9, 9)
+    assert fewest_nodes(PIECES, blocks_of([*TOO_MANY, loose(8, 7)])) == (5, 5)
+
+
+def test_a_budget_that_ran_out_is_no_answer() -> None:
+    """Nine nodes hold 63 slices of 8 GPUs, and 64 are asked for."""
+    with pytest.raises(SpentError):
+        filled([(PIECES, False)] * 9, blocks_of([*TOO_MANY, loose(8, 64)]))
