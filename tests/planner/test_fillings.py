@@ -114,6 +114,20 @@ def possible(contents: Sequence[Content], kinds: Sequence[Kind]) -> bool:
             [*used(1, 3, 1, pins=(0,)), *used(3, 3, pins=(2,)), *used(1, 7, pins=(1,))],
             [(0, 0, 0), (0, 0, 1), (0, 0, 1), (0, 0, 1), (1, 1, 1)],
         ),
+        # What is left after some of the nodes cannot be covered, and after others it can.
+        (
+            [loose(2, 4), apart(2, 4), named((2, 3, 4), 3), named((1, 2, 3), 1)],
+            [*used(3, 6, pins=(0,)), *used(1, 6), *used(3, 6, pins=(5,))],
+            [
+                (1, 0, 0, 1),
+                (0, 0, 1, 0),
+                (0, 0, 1, 0),
+                (0, 1, 1, 0),
+                (1, 1, 0, 0),
+                (1, 1, 0, 0),
+                (1, 1, 0, 0),
+            ],
+        ),
         # More nodes are asked for than there are, and no nodes at all.
         ([named((0,), 1), named((2,), 3)], [*fresh(2, 3)], None),
         ([loose(1, 1)], [], None),

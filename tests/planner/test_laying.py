@@ -75,6 +75,14 @@ def test_slices_of_roles_that_meet_are_laid_apart_where_any_way_does(
         ((Item(0, 1), Item(1, 2), Item(2, 2, (0, 1))), 4, (), CHAIN, ((0,), (2, 3), (0, 1))),
         ((Item(0, 1), Item(1, 3), Item(2, 1, (3,))), 4, (), CHAIN, ((3,), (0, 1, 2), (3,))),
         ((Item(1, 1), Item(0, 2), Item(2, 3)), 4, (), CHAIN, ((0,), (1, 2), (1, 2, 3))),
+        # A slice that is taken up again leaves no GPU behind, and the others of its role what they have.
+        (
+            (Item(0, 1), Item(2, 3, (4, 5, 6)), Item(1, 2), Item(1, 3)),
+            9,
+            (),
+            CHAIN,
+            ((0,), (4, 5, 6), (7, 8), (1, 2, 3)),
+        ),
         # What is named lies outside of the node.
         ((Item(0, 1, (4,)),), 4, (), ALONE, None),
         ((), 4, (), CHAIN, ()),
