@@ -124,13 +124,12 @@ def _in_order(demands: Sequence[Demand], nodes: _Nodes) -> dict[str, Homes]:
     reserved = sum(demand.nodes for demand in demands if demand.role.size.dedicated)
     homes: dict[str, Homes] = {}
     for demand in demands:
-        dedicated, fresh = demand.role.size.dedicated, nodes.fresh(demand)
-        if dedicated:
+        candidates = nodes.fresh(demand)
+        if demand.role.size.dedicated:
             reserved -= demand.nodes
         else:
-            fresh = fresh[: max(0, len(fresh) - reserved)]
-        alone = len(fresh) >= demand.nodes or dedicated
-        homes[demand.role.name] = first_fit(demand, [*fresh, *([] if alone else nodes.shared())], nodes)
+            candidates = [*candidates[: max(0, len(candidates) - reserved)], *nodes.shared()]
+        homes[demand.role.name] = first_fit(demand, candidates, nodes)
     return homes
 
 

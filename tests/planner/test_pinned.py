@@ -102,6 +102,12 @@ from tests.plans import placed, plan_of, refused, told
             "2",
             ["eye.0 on 0", "a.0 on 1:0", "b.0 on 0:1"],
         ),
+        # A node that a role without GPUs names is for all but dedicated ones.
+        (
+            ['eye; nodes = ["x"]; gpus-per-worker = 0', "b; num-nodes = 1; gpus = [1]"],
+            "2",
+            ["eye.0 on 0", "b.0 on 0:1"],
+        ),
         (["a; num-nodes = 1; gpus = [2, 3]", 'look; beside = "a"'], "", ["a.0 on 0:2-3", "look.0 on 0:2-3"]),
         # Rests of workers of a role share a node, but for those that spread.
         (
