@@ -38,13 +38,22 @@ def stand_in_groups(job: Job, turns: "Turns | None" = None) -> Standing:
     standings = []
     for one, of_group in zip(job.of_groups, jobs_of_groups(job), strict=True):
         try:
-            standings.append(stand(of_group, (), turns))
+            standings.append(_stand(of_group, turns))
         except InputError as problem:
             findings.found += [_in_group(finding, one.group, job) for finding in problem.findings]
     findings.raise_if_errors()
     _check_nodes(standings, findings)
     findings.raise_if_errors()
     return _together(job, standings)
+
+
+def _stand(job: Job, turns: "Turns | None") -> Standing:
+    """Return where the roles of one group stand: in turns only where that is what its own nodes ask for."""
+    if turns is None:
+        return stand(job)
+    from dynplan.planner.timing import stand_in_turns  # few jobs have tasks that others come after
+
+    return stand_in_turns(job, turns, lambda chosen: stand(job, (), chosen))
 
 
 def jobs_of_groups(job: Job) -> list[Job]:

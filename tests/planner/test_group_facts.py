@@ -181,6 +181,15 @@ def test_tasks_give_back_in_the_domains_of_their_group() -> None:
     assert placed('[job]\nnum-nodes = "min"\n' + SITE + roles) == ["warm.0 on 0:0-3 1:0-3", "serve.0 on 0:0-3 1:0-3"]
 
 
+def test_a_group_that_counts_on_nothing_given_back_is_planned_at_once() -> None:
+    roles = role("load", 'group = "box"', 'kind = "task"', "gpus-per-worker = 8", "workers = 1")
+    roles += role("run", 'group = "box"', 'after = ["load"]', "gpus-per-worker = 8", "workers = 1")
+    roles += role("warm", 'group = "rack"', 'kind = "task"', "gpus-per-worker = 8", "workers = 1")
+    roles += role("serve", 'group = "rack"', 'after = ["warm"]', "gpus-per-worker = 8", "workers = 1")
+    found = placed('[job.num-nodes]\nbox = "min"\n' + SITE + roles)
+    assert found == ["load.0 on 4:0-7", "run.0 on 4:0-7", "warm.0 on 0:0-3 1:0-3", "serve.0 on 2:0-3 3:0-3"]
+
+
 # NUMA nodes
 
 
