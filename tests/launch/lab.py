@@ -174,8 +174,15 @@ def stub(*words: str) -> str:
     return json.dumps(["python3", "{vars.stub}", *words])
 
 
-def left_behind(mark: str) -> list[str]:
-    """Processes of a job that are still there, by what stands in their environment."""
+def left_behind(mark: str, within_s: float = 0) -> list[str]:
+    """Processes of a job that are still there after so long, by what stands in their environment."""
+    deadline = time.monotonic() + within_s
+    while (found := _marked(mark)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def _marked(mark: str) -> list[str]:
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:

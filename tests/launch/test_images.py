@@ -188,7 +188,8 @@ def test_a_job_that_is_cancelled_while_its_image_comes_ends_at_once_and_leaves_n
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 143, output
     assert time.monotonic() - began < 20
-    assert left_behind(str(tmp_path / "never")) == []
+    # What is killed at the very end may take a moment to be gone.
+    assert left_behind(str(tmp_path / "never"), within_s=5) == []
 
 
 def test_a_container_that_cannot_be_removed_is_told_and_the_job_is_done(tmp_path: Path) -> None:
