@@ -4,8 +4,7 @@ Every rule of placement holds inside a group. What is said of a group, findings 
 said in the keys of the whole job.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
 from attrs import evolve
 
@@ -15,19 +14,18 @@ from dynplan.planner.cutting import Slice
 from dynplan.planner.demand import MOST_NODES
 from dynplan.planner.refusals import Change, Refusal, ladder, refuse
 from dynplan.planner.remaining import Homes
-from dynplan.planner.standing import Standing, stand
-
-if TYPE_CHECKING:
-    from dynplan.planner.turns import Turns  # few jobs have tasks that others come after
+from dynplan.planner.standing import Standing
 
 # What other nodes might do away with: workers that are too large for those of their group.
 _OF_A_NODE = ("D201", "D209", "D210", "D213", "D214")
 
 
-def stand_in_groups(job: Job, turns: "Turns | None" = None) -> Standing:
+def stand_in_groups(job: Job, stand: Callable[[Job], Standing]) -> Standing:
     """Return where the roles of a job stand on a cluster with node groups, as `dynplan.planner.standing.stand`.
 
-    `turns` are those of all roles: one may come after a task through others in another group.
+    Args:
+        job: the job.
+        stand: places the roles of one group, at once or in turns.
 
     Raises:
         InputError: D2xx; every finding names its group.
@@ -36,9 +34,9 @@ def stand_in_groups(job: Job, turns: "Turns | None" = None) -> Standing:
     _check_gpus(job, findings)
     findings.raise_if_errors()
     standings = []
-    for one, of_group in zip(job.of_groups, jobs_of_groups(job), strict=True):
+    for one, of_group in zip(job.of_groups, _jobs_of_groups(job), strict=True):
         try:
-            standings.append(_stand(of_group, turns))
+            standings.append(stand(of_group))
         except InputError as problem:
             findings.found += [_in_group(finding, one.group, job) for finding in problem.findings]
     findings.raise_if_errors()
@@ -47,22 +45,13 @@ def stand_in_groups(job: Job, turns: "Turns | None" = None) -> Standing:
     return _together(job, standings)
 
 
-def _stand(job: Job, turns: "Turns | None") -> Standing:
-    """Return where the roles of one group stand: in turns only where that is what its own nodes ask for."""
-    if turns is None:
-        return stand(job)
-    from dynplan.planner.timing import stand_in_turns  # few jobs have tasks that others come after
-
-    return stand_in_turns(job, turns, lambda chosen: stand(job, (), chosen))
-
-
-def jobs_of_groups(job: Job) -> list[Job]:
+def _jobs_of_groups(job: Job) -> list[Job]:
     """Return the jobs that the roles of each group are."""
     kinds = {kind.name: kind for kind in job.cluster.node_groups}
-    return [job_of_group(job, one, kinds[one.group]) for one in job.of_groups]
+    return [_job_of_group(job, one, kinds[one.group]) for one in job.of_groups]
 
 
-def job_of_group(job: Job, nodes: GroupNodes, kind: NodeGroup) -> Job:
+def _job_of_group(job: Job, nodes: GroupNodes, kind: NodeGroup) -> Job:
     """Return the job that the roles of one group are, on nodes that are all of its kind."""
     cluster = evolve(
         job.cluster,

@@ -61,21 +61,21 @@ def _turns(job: Job) -> "Turns | None":
 
 
 def _standing(job: Job, gpus: Sequence[int], turns: "Turns | None") -> Standing:
-    """Return where the roles of a job stand: at once if they fit so, else in turns."""
-    if turns:
-        from dynplan.planner.timing import stand_in_turns  # few jobs have tasks that others come after
-
-        return stand_in_turns(job, turns, lambda chosen: _on_nodes(job, gpus, chosen))
-    return _on_nodes(job, gpus, None)
-
-
-def _on_nodes(job: Job, gpus: Sequence[int], turns: "Turns | None") -> Standing:
-    """Place the roles on nodes of one kind, or of several."""
+    """Return where the roles of a job stand, on nodes of one kind or of several."""
     if job.cluster.node_groups:
         from dynplan.planner.groups import stand_in_groups  # few clusters have nodes of several kinds
 
-        return stand_in_groups(job, turns)
-    return stand(job, gpus, turns)
+        return stand_in_groups(job, lambda of_group: _on_one_kind(of_group, (), turns))
+    return _on_one_kind(job, gpus, turns)
+
+
+def _on_one_kind(job: Job, gpus: Sequence[int], turns: "Turns | None") -> Standing:
+    """Place the roles at once if they fit so, else in turns, which are those of the roles of all kinds of nodes."""
+    if turns:
+        from dynplan.planner.timing import stand_in_turns  # few jobs have tasks that others come after
+
+        return stand_in_turns(job, gpus, turns)
+    return stand(job, gpus)
 
 
 def _blocks(

@@ -310,7 +310,9 @@ def test_the_fewest_nodes_of_a_group_that_may_be_fewer_in_turns_are_not_proven()
     text += role("d", 'group = "small"', "num-nodes = 2", "gpus = [1]", 'kind = "task"')
     found = plan_of(text + role("e", "num-nodes = 2", "gpus-per-worker = 8"))
     assert (len(found.nodes), found.placement.lower, found.placement.in_turns) == (6, 5, False)
-    assert [(one.code, one.message) for one in found.warnings] == [("W202", "6 nodes are not proven minimal: 5 may do")]
+    (warning,) = found.warnings
+    assert (warning.code, warning.path) == ("W202", ("job", "num-nodes", "small"))
+    assert warning.message == "in node group `small`: 4 nodes are not proven minimal: 3 may do"
 
 
 def test_a_group_that_was_not_placed_in_turns_stands_at_once_and_another_in_turns() -> None:
