@@ -175,6 +175,15 @@ def test_where_scontrol_says_nothing_nodes_tell_their_blocks(
     assert (tmp_path / "seen").exists() == (code == 0)
 
 
+def test_nodes_that_do_not_answer_are_in_no_block_and_no_worker_is_blamed(tmp_path: Path) -> None:
+    told = {node: [f"b{at // 4}.{node}", "block.node"] for at, node in enumerate(NODES)}
+    env = {"STUB_TOPOLOGY": "", "STUB_ADDRESSES": json.dumps(told), "STUB_SILENT": "n5"}
+    job = job_text(WIDE, NARROW, phase("one", "true"), nodes=8, cluster="domain-nodes = 4")
+    done = run(job, tmp_path, nodes=NODES, env=env)
+    assert (done.code, "nodes would hold it" in done.output) == (76, False), done.output
+    assert "preflight: no answer from n5" in done.cause
+
+
 def test_what_scontrol_says_counts_more_than_what_nodes_tell(tmp_path: Path) -> None:
     told = {node: [f"{node}.{node}", "block.node"] for node in NODES}
     env = {"STUB_TOPOLOGY": topology(BLOCKS, "n0,n1,n2,n3", "n4,n5,n6,n7"), "STUB_ADDRESSES": json.dumps(told)}

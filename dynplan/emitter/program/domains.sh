@@ -103,7 +103,8 @@ check_told_blocks() {
 }
 
 # check_blocks: tells which workers are in more blocks than they need, and adds them to problems, which end the job in its
-# preflight; what a switch connects need not be a domain, and ends none. Where scontrol tells nothing nodes are to
+# preflight; what a switch connects need not be a domain, and ends none. Where scontrol has told nothing
+# it waits for what the nodes say
 check_blocks() {
 	local role number worker text
 	local -a task_nodes task_names crossing=() nodes_of=()

@@ -134,7 +134,7 @@ check_every_node() {
 	while runs :preflight && ((now < limit && (nodes_left > 0 || ${#problems[@]} > 0))); do
 		next_event
 	done
-	if [[ -n ${domain_nodes[*]-} ]]; then
+	if ((nodes_left == 0)) && [[ -n ${domain_nodes[*]-} ]]; then
 		check_told_blocks
 	fi
 	found=("${problems[@]}")
